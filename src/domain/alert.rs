@@ -1,0 +1,1 @@
+//! When a case becomes an alert; what the mail says and hides.

@@ -1,0 +1,1 @@
+//! Archives and spreadsheets to members of text, within limits.

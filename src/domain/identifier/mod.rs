@@ -1,0 +1,1 @@
+//! Kinds of identifier: canonical form and mask.

@@ -1,0 +1,1 @@
+//! Decode and fold: views of a text with maps back to the original bytes.

@@ -1,0 +1,30 @@
+//! dyepack: finds planted customer records on forums, markets and paste sites, and tells the institution whose copy leaked.
+//!
+//! # The map
+//! Four layers, each may use only those below it: `faces` → `services` → `ports` → `domain`.
+//!
+//! | layer | what lives there |
+//! | --- | --- |
+//! | [`domain`] | what the product knows: sites, pages, recipes, text views, watchlists, matching, cases, alerts. Pure: no I/O, no async, no clock, no chance |
+//! | [`ports`] | the outside world: the only places that read time, open sockets, hold SQL, send mail |
+//! | [`services`] | async work made of domain and ports: enrolling, crawling, alerting, triage |
+//! | [`faces`] | what people touch: the command line |
+//!
+//! # The journey of a page
+//! One type a stage, each made from the last:
+//! `Source` → `FrontierItem` → `Claim` → `FetchedPage` → `Reading` (posts, links, oddities) → `View`s → `Hit` → `Case` → `Alert`.
+//! Reading hostile input never fails: it gives what could be read plus a list of oddities. One visit is one transaction.
+//!
+//! # Decisions that shape the rest
+//! - **Matching runs on the raw bytes of what was fetched**, not on the text a recipe extracts: a hit's span and steps
+//!   can be replayed on the captured bytes by anyone. Recipes tell where each post begins; a hit belongs to the post
+//!   whose markup encloses it.
+//! - **Identities are content-derived.** A hit's, post's and alert's id is a hash of what it is, so a repeated visit
+//!   writes the same rows again and nothing twice.
+//! - **Alerts settle before they are sent.** The outbox row commits with the hit; it is rendered when first claimed, so
+//!   one leak spread over several posts is one mail.
+
+pub mod domain;
+pub mod faces;
+pub mod ports;
+pub mod services;

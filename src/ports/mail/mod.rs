@@ -1,0 +1,1 @@
+//! Hands a finished mail to a transport: SMTP, or a directory.

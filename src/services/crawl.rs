@@ -1,0 +1,1 @@
+//! Claims, fetches, reads, matches and records pages until nothing is due.

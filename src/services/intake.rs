@@ -1,0 +1,1 @@
+//! Enrols watchlists: all or nothing.

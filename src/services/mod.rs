@@ -1,0 +1,6 @@
+//! Async work made of domain and ports; each could be its own process. They do not know each other: they meet in the store.
+
+pub mod alerting;
+pub mod crawl;
+pub mod intake;
+pub mod triage;

@@ -1,0 +1,1 @@
+//! Moves cases and shows what is known of them.
