@@ -1,3 +1,4 @@
 //! The one integration test binary: every file here is a module of it.
+#![expect(clippy::disallowed_methods, reason = "tests lay out their own files, sockets and clocks")]
 
 mod architecture;
