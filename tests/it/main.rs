@@ -1,4 +1,5 @@
 //! The one integration test binary: every file here is a module of it.
 #![expect(clippy::disallowed_methods, reason = "tests lay out their own files, sockets and clocks")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod architecture;
