@@ -25,11 +25,13 @@ pub struct Claim {
     pub lease: String,
     /// Failed tries before this one.
     pub attempts: u32,
+    /// Time between its last reading and when it fell due now; `None` when it was never read.
+    pub interval: Option<Duration>,
     /// `ETag` of the last answer.
     pub etag: Option<String>,
     /// `Last-Modified` of the last answer.
     pub last_modified: Option<String>,
-    /// SHA-256 (hex) of the last body read.
+    /// What [`ReadPage::body_digest`] was at the last reading.
     pub body_digest: Option<String>,
 }
 
@@ -44,6 +46,8 @@ pub struct Visit {
     pub outcome: Outcome,
     /// When the URL is due again; `None` for never.
     pub due_again: Option<Timestamp>,
+    /// When it is due again if recording shows that the visit brought links or posts not seen before.
+    pub due_again_if_new: Option<Timestamp>,
 }
 
 /// How a visit went.
@@ -71,7 +75,7 @@ pub struct ReadPage {
     pub etag: Option<String>,
     /// Validators for the next visit.
     pub last_modified: Option<String>,
-    /// SHA-256 (hex) of the body.
+    /// SHA-256 (hex) of the body, `@`, and the watchlist revision it was matched against.
     pub body_digest: String,
     /// Body length in bytes.
     pub body_bytes: u64,
