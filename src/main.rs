@@ -1,3 +1,7 @@
-//! The one binary.
+//! The one binary: hands the command line to its face and turns the answer into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dyepack::faces::cli::main()
+}

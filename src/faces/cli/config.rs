@@ -1,0 +1,243 @@
+//! One TOML file plus `DYEPACK_…` variables; secrets come from the environment or from files of their own, never from the TOML.
+#![expect(clippy::disallowed_methods, reason = "the room that reads the environment and the configuration file")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Failure;
+use crate::domain::secret::Secret;
+
+/// The settings of one installation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Config {
+    /// The file that was read, if any.
+    pub(crate) path: Option<PathBuf>,
+    /// Where state is kept.
+    pub(crate) store: StoreConfig,
+    /// How mail leaves.
+    pub(crate) mail: MailConfig,
+    /// How the networks are reached.
+    pub(crate) network: NetworkConfig,
+    /// How alerts behave.
+    pub(crate) alert: AlertConfig,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoreConfig {
+    /// `sqlite:PATH` or `postgres://…`; `None` for SQLite in the data directory.
+    pub(crate) url: Option<Secret<String>>,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone)]
+pub(crate) struct MailConfig {
+    /// `smtp://HOST:PORT`, `smtp+starttls://…`, `smtps://…` or `dir:///FOLDER`; `None` if mail is not set up.
+    pub(crate) url: Option<String>,
+    /// The sender.
+    pub(crate) from: String,
+    /// SMTP user name.
+    pub(crate) user: Option<String>,
+    /// SMTP password.
+    pub(crate) password: Option<Secret<String>>,
+}
+
+impl Default for MailConfig {
+    fn default() -> Self {
+        Self { url: None, from: "dyepack <dyepack@localhost>".to_owned(), user: None, password: None }
+    }
+}
+
+/// `[network]`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NetworkConfig {
+    /// Who we say we are; `None` for dyepack and its version.
+    pub(crate) user_agent: Option<String>,
+    /// `HOST:PORT` of Tor's SOCKS port.
+    pub(crate) tor_socks: Option<String>,
+    /// `HOST:PORT` of an I2P HTTP proxy.
+    pub(crate) i2p_http: Option<String>,
+}
+
+/// `[alert]`
+#[derive(Debug, Clone)]
+pub(crate) struct AlertConfig {
+    /// How long an alert waits for more hits of the same case before it is sent.
+    pub(crate) settle: Duration,
+}
+
+impl Default for AlertConfig {
+    fn default() -> Self {
+        Self { settle: Duration::from_mins(1) }
+    }
+}
+
+/// The file as written; unknown keys are refused.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    store: FileStore,
+    mail: FileMail,
+    network: FileNetwork,
+    alert: FileAlert,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileStore {
+    url: Option<String>,
+    url_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileMail {
+    url: Option<String>,
+    from: Option<String>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileNetwork {
+    user_agent: Option<String>,
+    tor_socks: Option<String>,
+    i2p_http: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileAlert {
+    settle_seconds: Option<u64>,
+}
+
+impl Config {
+    /// Reads `path`, or `dyepack.toml` in the data directory if there is one; then the environment, which wins.
+    ///
+    /// # Errors
+    /// `Failure::Usage` with file, line and reason.
+    pub(crate) fn load(path: Option<&Path>, data_dir: &Path) -> anyhow::Result<Self> {
+        let usual = data_dir.join("dyepack.toml");
+        let path = match path {
+            Some(path) => Some(path.to_owned()),
+            None => usual.is_file().then_some(usual),
+        };
+        let text = match &path {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| usage(format!("cannot read the configuration {}: {error}", path.display())))?,
+            None => String::new(),
+        };
+        let shown = path.as_deref().unwrap_or(Path::new("dyepack.toml"));
+        let file: File =
+            toml::from_str(&text).map_err(|error| usage(format!("{} is not valid:\n{error}", shown.display())))?;
+        let folder = shown.parent().unwrap_or(Path::new(""));
+        Self::merge(file, folder, path.clone())
+    }
+
+    fn merge(file: File, folder: &Path, path: Option<PathBuf>) -> anyhow::Result<Self> {
+        let usual_mail = MailConfig::default();
+        if let Some(url) = &file.store.url
+            && has_password(url)
+        {
+            return Err(usage(
+                "[store] url holds a password; put the whole URL into a file of its own and name it with url_file, \
+                 or give it as DYEPACK_STORE_URL"
+                    .to_owned(),
+            ));
+        }
+        let store_url = match (variable("DYEPACK_STORE_URL"), file.store.url, file.store.url_file) {
+            (Some(url), _, _) | (None, Some(url), None) => Some(Secret::new(url)),
+            (None, None, Some(secret_file)) => Some(secret(&folder.join(secret_file))?),
+            (None, None, None) => None,
+            (None, Some(_), Some(_)) => return Err(usage("[store] takes url or url_file, not both".to_owned())),
+        };
+        let password = match (variable("DYEPACK_MAIL_PASSWORD"), file.mail.password_file) {
+            (Some(password), _) => Some(Secret::new(password)),
+            (None, Some(secret_file)) => Some(secret(&folder.join(secret_file))?),
+            (None, None) => None,
+        };
+        let settle = file.alert.settle_seconds.map_or(AlertConfig::default().settle, Duration::from_secs);
+        Ok(Self {
+            path,
+            store: StoreConfig { url: store_url },
+            mail: MailConfig {
+                url: variable("DYEPACK_MAIL_URL").or(file.mail.url),
+                from: variable("DYEPACK_MAIL_FROM").or(file.mail.from).unwrap_or(usual_mail.from),
+                user: variable("DYEPACK_MAIL_USER").or(file.mail.user),
+                password,
+            },
+            network: NetworkConfig {
+                user_agent: variable("DYEPACK_USER_AGENT").or(file.network.user_agent),
+                tor_socks: variable("DYEPACK_TOR_SOCKS").or(file.network.tor_socks),
+                i2p_http: variable("DYEPACK_I2P_HTTP").or(file.network.i2p_http),
+            },
+            alert: AlertConfig { settle },
+        })
+    }
+}
+
+/// Tells whether the user asked for output without colour (<https://no-color.org>).
+pub(crate) fn is_colour_unwanted() -> bool {
+    variable("NO_COLOR").is_some()
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn has_password(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.password().is_some())
+}
+
+fn secret(path: &Path) -> anyhow::Result<Secret<String>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| usage(format!("cannot read the secret file {}: {error}", path.display())))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn usage(message: String) -> anyhow::Error {
+    Failure::Usage(message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dyepack.toml");
+        std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("mail.password"), "s3cret\n").unwrap();
+        Config::load(Some(&path), folder.path())
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = load("").unwrap();
+        assert!(config.store.url.is_none());
+        assert_eq!(config.alert.settle, Duration::from_mins(1));
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_do_not_print() {
+        let config = load("[mail]\nuser = \"soc\"\npassword_file = \"mail.password\"\n").unwrap();
+        assert_eq!(config.mail.password.as_ref().unwrap().reveal(), "s3cret");
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_password_in_the_file_is_refused() {
+        let error = load("[store]\nurl = \"postgres://a:b@127.0.0.1/x\"\n").unwrap_err().to_string();
+        assert!(error.contains("url_file"), "{error}");
+        assert!(!error.contains("a:b"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = load("[mail]\nurll = \"x\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("urll"), "{error}");
+    }
+}

@@ -1,0 +1,57 @@
+//! What every command is given: where state is kept, the configuration, the clock, the output.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use super::config::Config;
+use super::output::Output;
+use super::{Failure, Shared};
+use crate::ports::clock::Clock;
+
+/// The scene of one command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Folder of the database, keys and configuration; made when first written to.
+    pub(crate) data_dir: PathBuf,
+    /// File, environment and defaults, merged.
+    pub(crate) config: Config,
+    /// The wall clock.
+    pub(crate) clock: Clock,
+    /// Standard output and standard error.
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// Reads the configuration and finds the data directory.
+    ///
+    /// # Errors
+    /// `Failure::Usage` if the configuration cannot be read or says something impossible.
+    pub(super) fn new(shared: &Shared) -> anyhow::Result<Self> {
+        let data_dir = match &shared.data {
+            Some(data_dir) => data_dir.clone(),
+            None => platform_data_dir()?,
+        };
+        let config = Config::load(shared.config.as_deref(), &data_dir)?;
+        let output = Output::new(
+            shared.format,
+            if shared.quiet { super::output::Talk::Quiet } else { super::output::Talk::Normal },
+        );
+        Ok(Self { data_dir, config, clock: Clock::system(), output })
+    }
+
+    /// Returns the store's URL: as configured, or SQLite in the data directory.
+    pub(crate) fn store_url(&self) -> String {
+        match &self.config.store.url {
+            Some(url) => url.reveal().clone(),
+            None => format!("sqlite:{}", self.data_dir.join("dyepack.db").display()),
+        }
+    }
+}
+
+fn platform_data_dir() -> anyhow::Result<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::Usage("there is no home directory to keep state in; name a folder with --data DIR".to_owned())
+    })?;
+    Ok(strategy.data_dir().join("dyepack"))
+}

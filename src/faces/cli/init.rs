@@ -1,0 +1,64 @@
+//! `init`: writes a starter configuration; never overwrites one.
+
+use anyhow::Context as _;
+use tokio::fs;
+use tokio::io::AsyncWriteExt as _;
+
+use super::context::Context;
+use super::{Exit, Failure};
+
+/// Writes a starter configuration and keys
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dyepack init --data /var/lib/dyepack")]
+pub(super) struct Args {}
+
+const STARTER: &str = r#"# dyepack's settings. Every line that is commented out shows the default.
+# Secrets never stand here: they come from files named *_file, or from DYEPACK_... variables.
+
+[store]
+# url = "sqlite:/path/to/dyepack.db"     # default: dyepack.db beside this file
+# url_file = "postgres.url"              # a file that holds postgres://user:password@host/database
+
+[mail]
+# url = "smtp+starttls://mail.example:587"   # or smtps://…, smtp://127.0.0.1:25, dir:///var/mail/dyepack
+# from = "dyepack <dyepack@your-host.example>"
+# user = "dyepack"
+# password_file = "mail.password"
+
+[network]
+# user_agent = "…"                       # default says honestly who we are
+# tor_socks = "127.0.0.1:9050"           # needed for .onion sources
+# i2p_http = "127.0.0.1:4444"            # needed for .i2p sources
+
+[alert]
+# settle_seconds = 60                    # how long an alert waits for more hits of the same case
+"#;
+
+/// Runs `init`.
+pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let path = context.data_dir.join("dyepack.toml");
+    if path.exists() {
+        return Err(Failure::Usage(format!(
+            "{} is there already and was left alone; edit it, or name another folder with --data DIR",
+            path.display()
+        ))
+        .into());
+    }
+    fs::create_dir_all(&context.data_dir)
+        .await
+        .with_context(|| format!("cannot make the folder {}", context.data_dir.display()))?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .await
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(STARTER.as_bytes()).await.with_context(|| format!("cannot write {}", path.display()))?;
+    file.flush().await.with_context(|| format!("cannot write {}", path.display()))?;
+    context.output.line(format_args!("wrote {}", path.display()))?;
+    context.output.note(
+        "next: set [mail] url in it, then\n  dyepack watchlist import watchlists/example-bank\n  \
+         dyepack source add https://forum.example/\n  dyepack check",
+    );
+    Ok(Exit::Done)
+}
