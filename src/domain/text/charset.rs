@@ -1,0 +1,380 @@
+//! Bytes to text: which charset they are in, and which bytes each character came from.
+//!
+//! Order of trust: byte order mark, what the bytes prove (valid UTF-8 with enough multi-byte characters), the
+//! declared charset and the document's own `meta` as long as they decode cleanly, a detector on the densest 4 KB.
+//! Not here: markup and folding (`html`, `fold`).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, GB18030, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::map::OffsetMap;
+use crate::domain::span::ByteSpan;
+
+/// Raw bytes between two places where the decoder is known to be at rest; what a lookup has to decode again.
+const CHECKPOINT_BYTES: usize = 1024;
+/// The detector costs 50 µs/KB and settles within a few hundred non-ASCII bytes.
+const DETECT_BYTES: usize = 4096;
+/// HTML's own rule: a `meta` must lie within the first KB; real pages are less tidy.
+const META_BYTES: usize = 2048;
+/// So many multi-byte characters of valid UTF-8 do not happen by chance in another charset.
+const UTF8_PROOF_CHARACTERS: usize = 4;
+
+/// A text read from bytes, with the way back.
+#[derive(Debug, Clone)]
+pub struct Decoded<'a> {
+    /// The text; borrowed when the bytes were UTF-8.
+    pub text: Cow<'a, str>,
+    /// Its charset, as the Encoding Standard names it: `UTF-8`, `gb18030`, `windows-1251`, `UTF-16LE` ….
+    pub charset: &'static str,
+    raw: &'a [u8],
+    encoding: &'static Encoding,
+    mark_bytes: usize,
+    /// Pairs of raw and text offsets at which the decoder was at rest; empty when the text is the raw bytes.
+    checkpoints: Vec<(usize, usize)>,
+}
+
+impl Decoded<'_> {
+    /// Returns the raw bytes that a range of the text came from.
+    ///
+    /// Costs nothing for UTF-8, else the decoding of about 1 KB at each end.
+    pub fn to_raw(&self, text: &Range<usize>) -> ByteSpan {
+        let start = self.raw_atom(text.start).start;
+        let end = if text.end > text.start { self.raw_atom(text.end - 1).end } else { start };
+        ByteSpan::new(start as u64, end as u64)
+    }
+
+    fn raw_atom(&self, text: usize) -> Range<usize> {
+        let after = self.checkpoints.partition_point(|&(_, at)| at <= text);
+        let Some(&(raw_start, text_start)) = after.checked_sub(1).and_then(|index| self.checkpoints.get(index)) else {
+            return self.mark_bytes + text..self.mark_bytes + text + 1;
+        };
+        let raw_end = self.checkpoints.get(after).map_or(self.raw.len(), |&(raw, _)| raw);
+        let piece = self.raw.get(raw_start..raw_end).unwrap_or_default();
+        let map = piece_map(self.encoding, piece);
+        let at = text - text_start;
+        let atom = map.to_source(&(at..at + 1));
+        (raw_start + atom.start).min(raw_end)..(raw_start + atom.end).min(raw_end)
+    }
+}
+
+/// Decodes bytes whose charset may be declared (by HTTP, by a mail header), wrongly or not at all.
+///
+/// Never fails: what cannot be decoded becomes U+FFFD. Labels are those of the Encoding Standard; GBK and GB2312 are
+/// read as their superset GB18030. Cost: one validation for UTF-8, one decoding else.
+pub fn decode<'a>(body: &'a [u8], declared: Option<&str>) -> Decoded<'a> {
+    let (encoding, mark_bytes) = choose(body, declared);
+    decode_as(body, encoding, mark_bytes)
+}
+
+/// Decodes bytes in a charset that is known; an unknown label is read as UTF-8.
+pub fn decode_known<'a>(body: &'a [u8], label: &str) -> Decoded<'a> {
+    decode_as(body, encoding_for(label).unwrap_or(UTF_8), 0)
+}
+
+fn decode_as<'a>(body: &'a [u8], encoding: &'static Encoding, mark_bytes: usize) -> Decoded<'a> {
+    let content = body.get(mark_bytes..).unwrap_or_default();
+    let borrowed = if encoding == UTF_8 { std::str::from_utf8(content).ok() } else { None };
+    let (text, checkpoints) = if let Some(text) = borrowed {
+        (Cow::Borrowed(text), Vec::new())
+    } else {
+        let (text, checkpoints) = decode_pieces(encoding, content, mark_bytes);
+        (Cow::Owned(text), checkpoints)
+    };
+    Decoded { text, charset: encoding.name(), raw: body, encoding, mark_bytes, checkpoints }
+}
+
+fn encoding_for(label: &str) -> Option<&'static Encoding> {
+    let encoding = Encoding::for_label_no_replacement(label.trim().as_bytes())?;
+    Some(if encoding == encoding_rs::GBK { GB18030 } else { encoding })
+}
+
+fn choose(body: &[u8], declared: Option<&str>) -> (&'static Encoding, usize) {
+    if let Some((encoding, length)) = Encoding::for_bom(body) {
+        return (encoding, length);
+    }
+    if let Some(encoding) = utf16_without_mark(body) {
+        return (encoding, 0);
+    }
+    let proof = utf8_characters(body);
+    if proof.is_some_and(|characters| characters == 0 || characters >= UTF8_PROOF_CHARACTERS) {
+        // Pure ASCII reads the same in every charset but the ones that escape with ASCII bytes.
+        let is_escaped = declared.and_then(encoding_for) == Some(ISO_2022_JP) && body.contains(&0x1b);
+        return (if is_escaped { ISO_2022_JP } else { UTF_8 }, 0);
+    }
+    let hypotheses = [declared.map(str::to_owned), meta_charset(body)];
+    for encoding in hypotheses.iter().flatten().filter_map(|label| encoding_for(label)) {
+        if is_clean(encoding, body) {
+            return (encoding, 0);
+        }
+    }
+    if proof.is_some() || is_clean(UTF_8, body) {
+        return (UTF_8, 0);
+    }
+    let detected = detect(body);
+    (if is_clean(detected, body) { detected } else { least_broken(detected, &hypotheses, body) }, 0)
+}
+
+/// Counts the multi-byte characters if the bytes are UTF-8; a character cut off at the end is forgiven.
+fn utf8_characters(body: &[u8]) -> Option<usize> {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(body.get(..error.valid_up_to())?).ok()?,
+        Err(_) => return None,
+    };
+    Some(text.bytes().filter(|byte| *byte >= 0xc0).take(UTF8_PROOF_CHARACTERS).count())
+}
+
+/// Text in UTF-16 has a zero in every second byte wherever it is ASCII.
+fn utf16_without_mark(body: &[u8]) -> Option<&'static Encoding> {
+    let head = body.get(..body.len().min(512)).unwrap_or_default();
+    let pairs = head.len() / 2;
+    let zeros = |odd: usize| head.iter().skip(odd).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    if pairs < 4 {
+        None
+    } else if even == 0 && odd * 2 >= pairs {
+        Some(UTF_16LE)
+    } else if odd == 0 && even * 2 >= pairs {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+/// Finds `charset=` in a `meta` element or an XML declaration near the top.
+fn meta_charset(body: &[u8]) -> Option<String> {
+    let head = body.get(..body.len().min(META_BYTES)).unwrap_or_default().to_ascii_lowercase();
+    ["charset", "encoding"].iter().find_map(|word| {
+        let at = memchr::memmem::find(&head, word.as_bytes())? + word.len();
+        let rest = head.get(at..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+        let rest = rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest);
+        let label: Vec<u8> = rest
+            .iter()
+            .copied()
+            .take(40)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'))
+            .collect();
+        String::from_utf8(label).ok().filter(|label| !label.is_empty())
+    })
+}
+
+/// A charset is clean when at most one character in 200 of those beyond ASCII, and one cut off, does not decode.
+fn is_clean(encoding: &'static Encoding, body: &[u8]) -> bool {
+    let (broken, foreign) = faults(encoding, body);
+    broken <= 1 + foreign / 200
+}
+
+fn least_broken(detected: &'static Encoding, hypotheses: &[Option<String>], body: &[u8]) -> &'static Encoding {
+    let declared = hypotheses.iter().flatten().filter_map(|label| encoding_for(label));
+    declared.chain([UTF_8, detected]).min_by_key(|encoding| faults(encoding, body).0).unwrap_or(UTF_8)
+}
+
+/// Counts characters that do not decode and characters beyond ASCII, on a sample.
+fn faults(encoding: &'static Encoding, body: &[u8]) -> (usize, usize) {
+    let sample = body.get(..body.len().min(1 << 18)).unwrap_or_default();
+    let (text, _) = encoding.decode_without_bom_handling(sample);
+    let broken = text.matches('\u{fffd}').count();
+    (broken, text.bytes().filter(|byte| *byte >= 0xc0).count())
+}
+
+/// Asks the detector about the densest part: lines that hold bytes beyond ASCII, with a little ASCII around.
+fn detect(body: &[u8]) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut rest = body;
+    let mut left = DETECT_BYTES;
+    while left > 0 {
+        let Some(at) = rest.iter().position(|byte| *byte >= 0x80) else { break };
+        let from = rest.get(at..).unwrap_or_default();
+        // A run ends at ASCII that cannot be the second half of a character.
+        let length = from.iter().position(|byte| *byte < 0x30).map_or(from.len(), |end| end + 1).min(left);
+        detector.feed(from.get(..length).unwrap_or_default(), false);
+        left -= length;
+        rest = from.get(length..).unwrap_or_default();
+    }
+    detector.feed(b"\n", true);
+    let encoding = detector.guess(None, Utf8Detection::Allow);
+    if encoding == encoding_rs::GBK { GB18030 } else { encoding }
+}
+
+fn decode_pieces(encoding: &'static Encoding, content: &[u8], offset: usize) -> (String, Vec<(usize, usize)>) {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(content.len() + content.len() / 2);
+    let mut checkpoints = Vec::with_capacity(content.len() / CHECKPOINT_BYTES + 1);
+    let mut at = 0;
+    while at < content.len() {
+        checkpoints.push((offset + at, text.len()));
+        let end = rest_after(encoding, content, at + CHECKPOINT_BYTES);
+        let piece = content.get(at..end).unwrap_or_default();
+        text.reserve(decoder.max_utf8_buffer_length(piece.len()).unwrap_or(piece.len() * 3 + 16));
+        let _ = decoder.decode_to_string(piece, &mut text, end == content.len());
+        at = end;
+    }
+    (text, checkpoints)
+}
+
+/// Returns the first offset from `from` on at which a decoder of this charset is at rest whatever came before.
+fn rest_after(encoding: &'static Encoding, content: &[u8], from: usize) -> usize {
+    if encoding == ISO_2022_JP {
+        return content.len();
+    }
+    let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
+    let mut at = if is_wide { from.next_multiple_of(2) } else { from };
+    while let (true, Some(before)) = (at < content.len(), at.checked_sub(1)) {
+        let byte = |index: usize| content.get(index).copied().unwrap_or_default();
+        if is_wide {
+            let high = if encoding == UTF_16LE { byte(before) } else { byte(before.saturating_sub(1)) };
+            if !(0xd8..0xdc).contains(&high) {
+                return at;
+            }
+            at += 2;
+        } else {
+            // No charset of the web uses a byte below `0` as the second half of a character.
+            if byte(before) < 0x30 {
+                return at;
+            }
+            at += 1;
+        }
+    }
+    content.len()
+}
+
+/// Maps a piece by feeding the decoder byte by byte, from a place of rest.
+fn piece_map(encoding: &'static Encoding, piece: &[u8]) -> OffsetMap {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut map = OffsetMap::default();
+    let mut written = [0_u8; 64];
+    let (mut view, mut pending) = (0, 0);
+    for (index, byte) in piece.iter().enumerate() {
+        let is_last = index + 1 == piece.len();
+        let (_, _, length, _) = decoder.decode_to_utf8(&[*byte], &mut written, is_last);
+        if length == 0 {
+            continue;
+        }
+        // After a broken sequence the decoder gives back the ASCII bytes it had swallowed: those are their own.
+        let output = written.get(..length).unwrap_or_default();
+        let source = piece.get(pending..=index).unwrap_or_default();
+        let pairs = output.iter().rev().zip(source.iter().rev());
+        let same = pairs.take_while(|(made, from)| made == from && made.is_ascii()).count();
+        let own = if encoding.is_ascii_compatible() { same } else { 0 };
+        map.atom(view, length - own, pending..index + 1 - own);
+        map.copy(view + length - own, index + 1 - own, own);
+        view += length;
+        pending = index + 1;
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(label: &str, text: &str) -> Vec<u8> {
+        match encoding_for(label) {
+            Some(encoding) if encoding == UTF_16LE => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Some(encoding) if encoding == UTF_16BE => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            Some(encoding) => encoding.encode(text).0.into_owned(),
+            None => text.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn each_charset_is_read_when_declared_and_when_not() {
+        let chinese = "客户资料：姓名 张三丰，卡号 9990123412341234，电话 12014504193，地址 上海市浦东新区。".repeat(3);
+        let russian = "Клиенты банка: Елисей Тихозеров, карта 9990123412341234, телефон +7 000 126-40-97. ".repeat(3);
+        for (label, name, text) in [
+            ("utf-8", "UTF-8", &chinese),
+            ("gbk", "gb18030", &chinese),
+            ("big5", "Big5", &"客戶資料：姓名 張三豐，卡號 9990123412341234，電話號碼，地址 臺北市。".repeat(3)),
+            ("windows-1251", "windows-1251", &russian),
+            ("koi8-r", "KOI8-R", &russian),
+            ("shift_jis", "Shift_JIS", &"お客様の情報：山田太郎、カード番号 9990123412341234。".repeat(3)),
+            ("utf-16le", "UTF-16LE", &russian),
+            ("utf-16be", "UTF-16BE", &russian),
+        ] {
+            let body = encoded(label, text);
+            for declared in [Some(label), None] {
+                let decoded = decode(&body, declared);
+                let name = if declared.is_none() && name == "KOI8-R" { "KOI8-U" } else { name };
+                assert_eq!((decoded.charset, &*decoded.text), (name, text.as_str()), "{label} declared {declared:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_declared_charset_that_lies_is_not_believed() {
+        let chinese = "示例银行的客户资料，一手数据，支持验证。".repeat(2);
+        for (declared, really) in [("utf-8", "gbk"), ("gbk", "utf-8"), ("windows-1251", "utf-8")] {
+            let body = encoded(really, &chinese);
+            let decoded = decode(&body, Some(declared));
+            assert_eq!(decoded.text, chinese, "declared {declared}, is {really}, read as {}", decoded.charset);
+        }
+    }
+
+    #[test]
+    fn a_meta_element_counts_when_nothing_is_declared() {
+        let text = r#"<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>Да</p>"#;
+        assert_eq!(decode(&encoded("koi8-r", text), None).text, text);
+    }
+
+    #[test]
+    fn a_byte_order_mark_decides_and_is_not_text() {
+        let decoded = decode(b"\xef\xbb\xbfname,pan", Some("gbk"));
+        assert_eq!((&*decoded.text, decoded.to_raw(&(0..4))), ("name,pan", ByteSpan::new(3, 7)));
+        let decoded = decode(b"\xff\xfen\0a\0", None);
+        assert_eq!((&*decoded.text, decoded.to_raw(&(1..2))), ("na", ByteSpan::new(4, 6)));
+    }
+
+    #[test]
+    fn a_page_cut_in_the_middle_of_a_character_is_still_utf8() {
+        let body = "示例银行客户资料".as_bytes();
+        let decoded = decode(body.get(..body.len() - 1).unwrap(), None);
+        assert_eq!(decoded.charset, "UTF-8");
+        assert!(decoded.text.starts_with("示例银行客户资"));
+    }
+
+    #[test]
+    fn a_byte_that_swallowed_digits_gives_them_back() {
+        let body = [b"abc \x81".as_slice(), b"4111111111111111 \xd6\xd0\xb9\xfa"].concat();
+        let decoded = decode_known(&body, "gbk");
+        let at = decoded.text.find("4111").unwrap();
+        assert_eq!(decoded.to_raw(&(at..at + 16)), ByteSpan::new(5, 21));
+    }
+
+    proptest! {
+        #[test]
+        fn every_character_maps_to_the_bytes_that_spell_it(
+            text in "[ -~а-яА-Я一-龥\n]{0,300}",
+            label in proptest::sample::select(vec!["utf-8", "gbk", "gb18030", "utf-16le", "utf-16be"]),
+        ) {
+            let body = encoded(label, &text);
+            let decoded = decode_known(&body, label);
+            prop_assert_eq!(&*decoded.text, text.as_str());
+            for (at, character) in text.char_indices() {
+                let span = decoded.to_raw(&(at..at + character.len_utf8()));
+                let range = usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap();
+                let spelled = encoded(label, &character.to_string());
+                prop_assert_eq!(&body[range], spelled.as_slice());
+            }
+        }
+
+        #[test]
+        fn any_bytes_decode_and_map_inside_themselves(
+            body in proptest::collection::vec(any::<u8>(), 0..2000),
+            declared in proptest::option::of(proptest::sample::select(vec!["gbk", "big5", "shift_jis", "euc-kr", "utf-8", "utf-16", "iso-2022-jp", "x"])),
+        ) {
+            let decoded = decode(&body, declared);
+            let mut last = 0;
+            for (at, character) in decoded.text.char_indices().step_by(151) {
+                let span = decoded.to_raw(&(at..at + character.len_utf8()));
+                prop_assert!(span.start <= span.end && span.end <= body.len() as u64);
+                prop_assert!(span.start >= last);
+                last = span.start;
+            }
+        }
+    }
+}
