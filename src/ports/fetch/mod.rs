@@ -1,1 +1,315 @@
 //! Fetches one page on the route its network asks for, bounded in size, time and redirects.
+//!
+//! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Methods other than GET do not exist.
+
+mod error;
+mod retry_after;
+mod route;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
+use tokio::time::timeout;
+use url::Url;
+
+pub use error::{FetchError, Phase};
+
+use crate::domain::page::FetchedPage;
+use crate::domain::source::{Source, SourceId};
+use crate::ports::clock::Clock;
+use crate::ports::tls;
+use error::Stage;
+
+/// Who we say we are when the operator says nothing else.
+pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+defensive leak monitoring)");
+
+/// Longest validator that is kept and sent back.
+const VALIDATOR_LIMIT_BYTES: usize = 512;
+
+/// How requests leave and what they may cost.
+#[derive(Debug, Clone)]
+pub struct FetchOptions {
+    /// Sent as `User-Agent`.
+    pub user_agent: String,
+    /// `HOST:PORT` of Tor's SOCKS port; without it onion sites are refused.
+    pub tor_socks: Option<String>,
+    /// `HOST:PORT` of an I2P HTTP proxy; without it I2P sites are refused.
+    pub i2p_http: Option<String>,
+    /// Most decompressed bytes of a page.
+    pub page_limit_bytes: u64,
+    /// Most decompressed bytes of an attachment.
+    pub attachment_limit_bytes: u64,
+    /// Most redirects followed.
+    pub redirect_limit: u32,
+    /// How long each step may take.
+    pub limits: TimeLimits,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: USER_AGENT.to_owned(),
+            tor_socks: None,
+            i2p_http: None,
+            page_limit_bytes: 8 << 20,
+            attachment_limit_bytes: 32 << 20,
+            redirect_limit: 8,
+            limits: TimeLimits::default(),
+        }
+    }
+}
+
+/// How long each step of a fetch may take; the defaults fit Tor's slowest ordinary answers.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// Until the connection stands, TLS and proxy included.
+    pub connection: Duration,
+    /// From sending the request to the head of the answer, connection included.
+    pub answer: Duration,
+    /// Between two pieces of the body.
+    pub progress: Duration,
+    /// The whole page, redirects included.
+    pub page: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        Self {
+            connection: Duration::from_mins(1),
+            answer: Duration::from_secs(90),
+            progress: Duration::from_secs(30),
+            page: Duration::from_mins(3),
+        }
+    }
+}
+
+/// What to fetch.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The address.
+    pub url: Url,
+    /// What it is expected to be.
+    pub expect: Expect,
+    /// `ETag` of the copy we know.
+    pub etag: Option<String>,
+    /// `Last-Modified` of the copy we know.
+    pub last_modified: Option<String>,
+}
+
+impl Request {
+    /// Asks for a page, whether it changed or not.
+    pub const fn page(url: Url) -> Self {
+        Self { url, expect: Expect::Page, etag: None, last_modified: None }
+    }
+}
+
+/// What an address is expected to lead to; decides the size limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// A page of the site.
+    Page,
+    /// A file attached to a post.
+    Attachment,
+}
+
+/// What a fetch brought back.
+#[derive(Debug, Clone)]
+pub enum Fetched {
+    /// A complete answer with status 2xx.
+    Page(Box<FetchedPage>),
+    /// The site says that the copy we know is still good.
+    Unchanged,
+}
+
+/// Fetches pages; holds one HTTP client with its own cookies for each source. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: FetchOptions,
+    clock: Clock,
+    clients: Mutex<HashMap<SourceId, reqwest::Client>>,
+}
+
+impl Fetcher {
+    /// Makes a fetcher; opens nothing yet.
+    pub fn new(options: FetchOptions, clock: Clock) -> Self {
+        tls::install();
+        Self { shared: Arc::new(Shared { options, clock, clients: Mutex::default() }) }
+    }
+
+    /// Fetches one URL of a source, following redirects that stay on the site.
+    ///
+    /// # Errors
+    /// [`FetchError::trouble`] says what the caller should do next; a page that was not received whole is an error.
+    pub async fn fetch(&self, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
+        let client = self.client(source)?;
+        let limit = self.shared.options.limits.page;
+        timeout(limit, self.follow(&client, source, request))
+            .await
+            .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
+    }
+
+    fn client(&self, source: &Source) -> Result<reqwest::Client, FetchError> {
+        let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&source.id) {
+            return Ok(client.clone());
+        }
+        let client = route::client(source, &self.shared.options)?;
+        clients.insert(source.id.clone(), client.clone());
+        Ok(client)
+    }
+
+    async fn follow(
+        &self,
+        client: &reqwest::Client,
+        source: &Source,
+        request: &Request,
+    ) -> Result<Fetched, FetchError> {
+        let mut url = request.url.clone();
+        let mut seen = HashSet::new();
+        for _ in 0..=self.shared.options.redirect_limit {
+            route::admit(source, &url)?;
+            let response = self.ask(client, source, &url, request).await?;
+            let status = response.status().as_u16();
+            match status {
+                304 if request.etag.is_some() || request.last_modified.is_some() => return Ok(Fetched::Unchanged),
+                301 | 302 | 303 | 307 | 308 => {
+                    let next = redirect_target(&url, &response).ok_or(FetchError::BadRedirect { status })?;
+                    // Sites set a cookie and send the browser back to the same address: that is no circle.
+                    let sets_cookie = response.headers().contains_key(SET_COOKIE);
+                    if !seen.insert((url, sets_cookie)) {
+                        return Err(FetchError::RedirectLoop);
+                    }
+                    url = next;
+                }
+                200..=299 => {
+                    return self.read(source, &url, request, response).await.map(|page| Fetched::Page(Box::new(page)));
+                }
+                _ => {
+                    let retry_after = header(response.headers(), &RETRY_AFTER)
+                        .and_then(|value| retry_after::parse(&value, self.shared.clock.now()));
+                    return Err(FetchError::Http { status, retry_after });
+                }
+            }
+        }
+        Err(FetchError::TooManyRedirects { limit: self.shared.options.redirect_limit })
+    }
+
+    async fn ask(
+        &self,
+        client: &reqwest::Client,
+        source: &Source,
+        url: &Url,
+        request: &Request,
+    ) -> Result<reqwest::Response, FetchError> {
+        let mut asked = client.get(url.clone()).header(ACCEPT, accepted(request.expect));
+        if *url == request.url {
+            let validators = [(IF_NONE_MATCH, &request.etag), (IF_MODIFIED_SINCE, &request.last_modified)];
+            for (name, value) in validators {
+                if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+                    asked = asked.header(name, value);
+                }
+            }
+        }
+        let limit = self.shared.options.limits.answer;
+        let answered =
+            timeout(limit, asked.send()).await.map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
+        answered.map_err(|error| FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Head))
+    }
+
+    async fn read(
+        &self,
+        source: &Source,
+        url: &Url,
+        request: &Request,
+        mut response: reqwest::Response,
+    ) -> Result<FetchedPage, FetchError> {
+        let options = &self.shared.options;
+        let limit_bytes = match request.expect {
+            Expect::Page => options.page_limit_bytes,
+            Expect::Attachment => options.attachment_limit_bytes,
+        };
+        // The client takes the header away when it decodes; one that is left names a coding it does not know.
+        if let Some(encoding) = header(response.headers(), &CONTENT_ENCODING)
+            && !encoding.is_empty()
+            && !encoding.eq_ignore_ascii_case("identity")
+        {
+            return Err(FetchError::Encoding { encoding: encoding.chars().take(40).collect() });
+        }
+        let declared = header(response.headers(), &CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+        if declared.is_some_and(|declared| declared > limit_bytes) {
+            return Err(FetchError::TooLarge { limit_bytes });
+        }
+        let mut body = Vec::with_capacity(usize::try_from(declared.unwrap_or(0).min(256 << 10)).unwrap_or(0));
+        let limit = options.limits.progress;
+        loop {
+            let received_bytes = body.len() as u64;
+            let chunk = timeout(limit, response.chunk())
+                .await
+                .map_err(|_| FetchError::Timeout { phase: Phase::Progress, limit })?;
+            let chunk = chunk.map_err(|error| {
+                FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Body { received_bytes })
+            })?;
+            let Some(chunk) = chunk else { break };
+            if received_bytes + chunk.len() as u64 > limit_bytes {
+                return Err(FetchError::TooLarge { limit_bytes });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(FetchedPage {
+            requested: request.url.clone(),
+            url: url.clone(),
+            status: response.status().as_u16(),
+            headers: headers(response.headers()),
+            body,
+            fetched_at: self.shared.clock.now(),
+        })
+    }
+}
+
+/// Returns the validators of an answer, for the next [`Request`]: `ETag` and `Last-Modified`.
+pub fn validators(page: &FetchedPage) -> (Option<String>, Option<String>) {
+    let short = |name: &HeaderName| {
+        page.header(name.as_str()).filter(|value| value.len() <= VALIDATOR_LIMIT_BYTES && !value.is_empty())
+    };
+    (short(&ETAG).map(str::to_owned), short(&LAST_MODIFIED).map(str::to_owned))
+}
+
+const fn accepted(expect: Expect) -> &'static str {
+    match expect {
+        Expect::Page => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
+        Expect::Attachment => "*/*",
+    }
+}
+
+fn redirect_target(from: &Url, response: &reqwest::Response) -> Option<Url> {
+    let location = response.headers().get(LOCATION)?;
+    // Sites send raw UTF-8 here, which is no valid header text but is what browsers follow.
+    let mut target = from.join(std::str::from_utf8(location.as_bytes()).ok()?).ok()?;
+    target.set_fragment(None);
+    // A site does not choose credentials for us; a URL that cannot have any keeps none.
+    let _ = target.set_username("");
+    let _ = target.set_password(None);
+    Some(target)
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(latin1)
+}
+
+fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), latin1(value))).collect()
+}
+
+fn latin1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().map(|byte| char::from(*byte)).collect()
+}
