@@ -1,1 +1,0 @@
-//! When a case becomes an alert; what the mail says and hides.

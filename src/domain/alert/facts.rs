@@ -1,0 +1,153 @@
+//! What is known of a case when its mail is written, in plain words.
+//!
+//! Everything here may stem from a hostile page or a careless file; `letter` cleans and bounds whatever it shows.
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::Tlp;
+use crate::domain::listing::Price;
+use crate::domain::matcher::EntryKind;
+use crate::domain::source::Network;
+use crate::domain::watchlist::OrganizationId;
+
+/// A case as its mail tells it.
+#[derive(Debug, Clone)]
+pub struct CaseFacts {
+    /// Its id, as `C-7F3K9Q2M`.
+    pub case: String,
+    /// Whose records they are.
+    pub organization: OrganizationId,
+    /// The organization's name.
+    pub organization_name: String,
+    /// How far the mail may be passed on.
+    pub tlp: Tlp,
+    /// Entries that leaked, sorted by id.
+    pub entries: Vec<EntryFact>,
+    /// Custodians whose copies hold some of the entries.
+    pub custodians: Vec<CustodianFact>,
+    /// Places where they were seen.
+    pub sightings: Vec<Sighting>,
+    /// The offer, where a post makes one.
+    pub offer: Option<Offer>,
+    /// When the last mail of this case went to this contact; `None` for the first.
+    pub last_mail_at: Option<Timestamp>,
+}
+
+/// One entry that leaked.
+#[derive(Debug, Clone)]
+pub struct EntryFact {
+    /// Its id in the watchlist.
+    pub id: String,
+    /// What kind of entry.
+    pub kind: EntryKind,
+    /// Its values as they may be shown.
+    pub values: Vec<MaskedValue>,
+    /// Codes of the custodians whose copies hold it.
+    pub holders: Vec<String>,
+    /// When dyepack first saw it in this case.
+    pub first_seen_at: Timestamp,
+}
+
+/// A field and its masked value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MaskedValue {
+    /// `pan`, `phone` ….
+    pub field: String,
+    /// First 6 and last 4 characters at most.
+    pub masked: String,
+}
+
+/// How many of the entries one custodian's copy holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustodianFact {
+    /// Its code; the legal name is not known here.
+    pub code: String,
+    /// How many of the case's entries its copy holds.
+    pub entries: u64,
+}
+
+/// One place where entries were seen.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The site.
+    pub site: Site,
+    /// Address of the post; shown defanged, and for the open web only.
+    pub link: Option<Url>,
+    /// In the post itself or in a file.
+    pub place: Place,
+    /// When the post was made, as the site tells it.
+    pub posted_at: Option<Timestamp>,
+    /// When dyepack first saw it there.
+    pub first_seen_at: Timestamp,
+}
+
+/// A site as it may be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its label.
+    pub label: String,
+    /// The network it lives on.
+    pub network: Network,
+}
+
+/// In what the entries were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The text of a post.
+    Post,
+    /// A file attached to it.
+    Attachment,
+}
+
+/// A post offers the records.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// What it asks for, where it could be read.
+    pub price: Option<Price>,
+    /// On which of the sites; empty where that is not known.
+    pub sites: Vec<Site>,
+}
+
+impl CaseFacts {
+    /// Counts the entries to be named in the first sentence: planted records where there are any, else all.
+    pub fn records(&self) -> u64 {
+        let canaries = self.entries.iter().filter(|entry| entry.kind == EntryKind::Canary).count();
+        u64::try_from(if canaries > 0 { canaries } else { self.entries.len() }).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the sites, each once: those new since the last mail first, then in the order they were seen.
+    pub fn sites(&self) -> Vec<&Site> {
+        let mut sightings: Vec<&Sighting> = self.sightings.iter().collect();
+        sightings.sort_by_key(|sighting| (self.is_site_known(&sighting.site), sighting.first_seen_at));
+        let mut sites: Vec<&Site> = Vec::new();
+        for sighting in sightings {
+            if !sites.contains(&&sighting.site) {
+                sites.push(&sighting.site);
+            }
+        }
+        sites
+    }
+
+    /// Tells whether something seen then was not in an earlier mail.
+    pub fn is_new(&self, first_seen_at: Timestamp) -> bool {
+        self.last_mail_at.is_some_and(|last_mail_at| first_seen_at > last_mail_at)
+    }
+
+    /// Tells whether the site was seen before the last mail.
+    pub fn is_site_known(&self, site: &Site) -> bool {
+        self.last_mail_at.is_some_and(|last_mail_at| {
+            self.sightings.iter().any(|sighting| sighting.site == *site && sighting.first_seen_at <= last_mail_at)
+        })
+    }
+
+    /// Returns the same case without any value, link or price: what is mailed when the guard objects to the full mail.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let mut bare = self.clone();
+        bare.entries.iter_mut().for_each(|entry| entry.values.clear());
+        bare.sightings.iter_mut().for_each(|sighting| sighting.link = None);
+        bare.offer.iter_mut().for_each(|offer| offer.price = None);
+        bare
+    }
+}

@@ -1,0 +1,411 @@
+//! When a case becomes an alert; what the mail says and hides.
+//!
+//! A mail must be true, understood in ten seconds and harmless if read by others: it shows counts, masked values, entry
+//! ids and custodian codes, never an identifier in full, a post's words, an onion address or a custodian's legal name.
+//! Not here: MIME and SMTP (`ports::mail`), the outbox (`ports::store`), reading the facts (`services::alerting`).
+
+mod clean;
+pub mod facts;
+pub mod guard;
+mod html;
+mod letter;
+mod phrases;
+mod plain;
+pub mod retry;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use facts::{CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, Sighting, Site};
+
+use crate::domain::watchlist::Language;
+use clean::one_line;
+use letter::Letter;
+
+/// Why an alert was queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertReason {
+    /// The case is new.
+    Opened,
+    /// More entries of the same leak turned up.
+    NewEntries,
+    /// It turned up on a site where it was not seen before.
+    NewSource,
+    /// It is offered for sale for the first time.
+    FirstOffer,
+}
+
+impl AlertReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Opened, Self::NewEntries, Self::NewSource, Self::FirstOffer];
+
+    /// Returns the word used in the store and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::NewEntries => "new_entries",
+            Self::NewSource => "new_source",
+            Self::FirstOffer => "first_offer",
+        }
+    }
+
+    /// Reads the word of [`AlertReason::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// How far a mail may be passed on: Traffic Light Protocol 2.0 (FIRST).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Tlp {
+    /// The named recipients only.
+    #[serde(rename = "TLP:RED")]
+    Red,
+    /// The recipients' organization only.
+    #[default]
+    #[serde(rename = "TLP:AMBER+STRICT")]
+    AmberStrict,
+    /// The recipients' organization and its clients.
+    #[serde(rename = "TLP:AMBER")]
+    Amber,
+    /// The community.
+    #[serde(rename = "TLP:GREEN")]
+    Green,
+    /// Anybody.
+    #[serde(rename = "TLP:CLEAR")]
+    Clear,
+}
+
+impl Tlp {
+    /// Returns the label as FIRST spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Red => "TLP:RED",
+            Self::AmberStrict => "TLP:AMBER+STRICT",
+            Self::Amber => "TLP:AMBER",
+            Self::Green => "TLP:GREEN",
+            Self::Clear => "TLP:CLEAR",
+        }
+    }
+}
+
+/// To whom a mail goes, why, and where it stands among the mails of its case.
+#[derive(Debug, Clone)]
+pub struct Addressing {
+    /// The contact's mail address.
+    pub to: String,
+    /// Language of the mail.
+    pub language: Language,
+    /// Why it is sent.
+    pub reason: AlertReason,
+    /// Stable for the alert: the same at every try.
+    pub message_id: String,
+    /// Message-ID of the first mail of this case to this contact, for a follow-up.
+    pub thread_root: Option<String>,
+}
+
+/// A mail, ready to be put into MIME.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertMail {
+    /// The contact's mail address.
+    pub to: String,
+    /// One line, bounded, without control characters.
+    pub subject: String,
+    /// The plain text alternative.
+    pub text: String,
+    /// The HTML alternative: one self-contained document, nothing external.
+    pub html: String,
+    /// With angle brackets.
+    pub message_id: String,
+    /// Message-ID of the first mail of the thread, with angle brackets.
+    pub thread_root: Option<String>,
+    /// When it was composed: its `Date`.
+    pub date: Timestamp,
+    /// Language tag of both alternatives: `en`, `zh-CN`, `ru`.
+    pub language_tag: String,
+    /// Further header fields, name and value, both safe.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Writes the mail about a case.
+pub fn compose(facts: &CaseFacts, addressing: &Addressing, now: Timestamp) -> AlertMail {
+    let phrases = phrases::of(addressing.language);
+    let letter = Letter::about(facts, addressing.reason, phrases);
+    let organization = clean::word(&facts.organization.0);
+    let headers = vec![
+        ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
+        ("X-Auto-Response-Suppress".to_owned(), "All".to_owned()),
+        // RFC 2919 §3: a list without a domain of its own ends in `.localhost`.
+        ("List-Id".to_owned(), format!("dyepack alerts <{organization}.alerts.dyepack.localhost>")),
+        ("X-Dyepack-Case".to_owned(), clean::word(&facts.case)),
+        ("X-Dyepack-Organization".to_owned(), organization),
+        ("X-Dyepack-TLP".to_owned(), facts.tlp.as_str().to_owned()),
+        ("X-Dyepack-Reason".to_owned(), addressing.reason.as_str().to_owned()),
+    ];
+    finish(&letter, addressing, headers, now)
+}
+
+/// Writes a harmless mail that shows that the way to a contact works.
+pub fn compose_test(addressing: &Addressing, now: Timestamp) -> AlertMail {
+    let letter = Letter::test(phrases::of(addressing.language));
+    let headers = vec![
+        ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
+        ("X-Auto-Response-Suppress".to_owned(), "All".to_owned()),
+        ("List-Id".to_owned(), "dyepack tests <tests.dyepack.localhost>".to_owned()),
+    ];
+    finish(&letter, addressing, headers, now)
+}
+
+fn finish(letter: &Letter, addressing: &Addressing, headers: Vec<(String, String)>, now: Timestamp) -> AlertMail {
+    AlertMail {
+        to: one_line(&addressing.to, 254),
+        subject: letter.subject.clone(),
+        text: plain::render(letter),
+        html: html::render(letter),
+        message_id: clean::message_id(&addressing.message_id),
+        thread_root: addressing.thread_root.as_deref().map(clean::message_id),
+        date: now,
+        language_tag: letter.language_tag.to_owned(),
+        headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+    use crate::domain::listing::Price;
+    use crate::domain::matcher::EntryKind;
+    use crate::domain::source::Network;
+    use crate::domain::watchlist::OrganizationId;
+    use guard::{Forbidden, Objection};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn entry(id: &str, values: &[(&str, &str)], holders: &[&str]) -> EntryFact {
+        EntryFact {
+            id: id.to_owned(),
+            kind: EntryKind::Canary,
+            values: values
+                .iter()
+                .map(|(field, masked)| MaskedValue { field: (*field).to_owned(), masked: (*masked).to_owned() })
+                .collect(),
+            holders: holders.iter().map(|&holder| holder.to_owned()).collect(),
+            first_seen_at: at("2026-11-20T14:03:10Z"),
+        }
+    }
+
+    fn sighting(label: &str, network: Network, link: &str) -> Sighting {
+        Sighting {
+            site: Site { label: label.to_owned(), network },
+            link: Url::parse(link).ok(),
+            place: Place::Post,
+            posted_at: Some(at("2026-11-19T22:41:00Z")),
+            first_seen_at: at("2026-11-20T14:03:10Z"),
+        }
+    }
+
+    fn facts() -> CaseFacts {
+        CaseFacts {
+            case: "C-7F3K9Q2M".to_owned(),
+            organization: OrganizationId("example-bank".to_owned()),
+            organization_name: "Example Bank".to_owned(),
+            tlp: Tlp::default(),
+            entries: vec![
+                entry("CAN-0001", &[("pan", "622202******1234"), ("phone", "138****5678")], &["H01", "H02"]),
+                entry("CAN-0002", &[("email", "su***@post.example"), ("name", "张*三")], &["H01"]),
+                entry("CAN-0003", &[("pan", "999912******8803")], &["H01"]),
+            ],
+            custodians: vec![
+                CustodianFact { code: "H02".to_owned(), entries: 1 },
+                CustodianFact { code: "H01".to_owned(), entries: 3 },
+            ],
+            sightings: vec![sighting(
+                "forum.example",
+                Network::Open,
+                "https://forum.example/showthread.php?tid=101&pid=1001#pid1001",
+            )],
+            offer: Some(Offer { price: Some(Price { amount: 500.0, currency: "USD".to_owned() }), sites: Vec::new() }),
+            last_mail_at: None,
+        }
+    }
+
+    fn addressing(language: Language) -> Addressing {
+        Addressing {
+            to: "soc@example-bank.example".to_owned(),
+            language,
+            reason: AlertReason::Opened,
+            message_id: "a-1f2e3d@dyepack.localhost".to_owned(),
+            thread_root: None,
+        }
+    }
+
+    const NOW: &str = "2026-11-20T14:05:00Z";
+
+    #[test]
+    fn a_mail_says_what_happened_in_three_languages() {
+        for (name, language) in [("en", Language::En), ("zh", Language::Zh), ("ru", Language::Ru)] {
+            let mail = compose(&facts(), &addressing(language), at(NOW));
+            insta::assert_snapshot!(format!("first_{name}"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
+        }
+    }
+
+    #[test]
+    fn the_html_alternative_is_one_self_contained_document() {
+        let mail = compose(&facts(), &addressing(Language::En), at(NOW));
+        insta::assert_snapshot!("first_html", mail.html);
+        for word in ["<img", "<script", "<link", "href", "src=", "url(", "@import", "http://", "https://"] {
+            assert!(!mail.html.contains(word), "{word} in the mail");
+        }
+    }
+
+    #[test]
+    fn both_alternatives_hold_the_same_facts() {
+        let mail = compose(&facts(), &addressing(Language::En), at(NOW));
+        for fact in ["CAN-0002", "622202••••••1234", "H01", "forum[.]example", "500 USD", "2026-11-20 14:03 UTC"]
+        {
+            assert!(mail.text.contains(fact) && mail.html.contains(fact), "{fact}");
+        }
+        assert!(mail.text.contains("dyepack case show C-7F3K9Q2M"));
+    }
+
+    #[test]
+    fn the_subject_says_whether_the_records_are_offered() {
+        let mut facts = facts();
+        let subject = |facts: &CaseFacts| compose(facts, &addressing(Language::En), at(NOW)).subject;
+        assert_eq!(
+            subject(&facts),
+            "[dyepack][TLP:AMBER+STRICT] Example Bank: 3 planted records offered for sale on forum.example (C-7F3K9Q2M)"
+        );
+        facts.offer = None;
+        facts.entries.truncate(1);
+        assert_eq!(
+            subject(&facts),
+            "[dyepack][TLP:AMBER+STRICT] Example Bank: 1 planted record found on forum.example (C-7F3K9Q2M)"
+        );
+    }
+
+    #[test]
+    fn a_follow_up_says_what_is_new_and_points_at_the_first_mail() {
+        let mut facts = facts();
+        facts.last_mail_at = Some(at("2026-11-20T15:00:00Z"));
+        facts.entries.push(EntryFact { first_seen_at: at("2026-11-21T08:00:00Z"), ..entry("CAN-0009", &[], &["H01"]) });
+        facts.sightings.push(Sighting {
+            first_seen_at: at("2026-11-21T08:00:00Z"),
+            posted_at: None,
+            place: Place::Attachment,
+            ..sighting("abcdefghij.onion", Network::Tor, "http://abcdefghij.onion/t?id=4")
+        });
+        let addressing = Addressing {
+            reason: AlertReason::NewSource,
+            thread_root: Some("first@dyepack.localhost".to_owned()),
+            ..addressing(Language::En)
+        };
+        let mail = compose(&facts, &addressing, at("2026-11-21T08:02:00Z"));
+        assert_eq!(mail.thread_root.as_deref(), Some("<first@dyepack.localhost>"));
+        insta::assert_snapshot!("follow_up_en", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+    }
+
+    #[test]
+    fn several_copies_are_named_without_choosing_one() {
+        let mut facts = facts();
+        facts.custodians.iter_mut().for_each(|custodian| custodian.entries = 2);
+        let mail = compose(&facts, &addressing(Language::En), at(NOW));
+        assert!(mail.text.contains("consistent with more than one copy"), "{}", mail.text);
+        assert!(mail.text.contains("copy delivered to H01: 2 of 3"));
+        assert!(!mail.text.contains("stole"));
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let mut facts = facts();
+        facts.entries =
+            (0..5_000).map(|n| entry(&format!("CAN-{n:04}"), &[("pan", "622202******1234")], &[])).collect();
+        facts.sightings = vec![facts.sightings[0].clone(); 40];
+        let mail = compose(&facts, &addressing(Language::En), at(NOW));
+        assert!(mail.text.contains("and 4980 more") && mail.text.contains("and 35 more"), "{}", mail.text);
+        assert!(mail.html.len() < 30_000, "{}", mail.html.len());
+    }
+
+    #[test]
+    fn hostile_fields_neither_break_headers_nor_markup() {
+        let mut facts = facts();
+        let hostile = "A\r\nBcc: all@example.org\r\n\r\n<script>alert(1)</script>\u{202e}{case}";
+        facts.case = hostile.to_owned();
+        facts.organization_name = hostile.to_owned();
+        facts.organization = OrganizationId(hostile.to_owned());
+        facts.entries[0].id = hostile.to_owned();
+        facts.entries[0].holders = vec![hostile.to_owned()];
+        facts.custodians[0].code = hostile.to_owned();
+        facts.sightings[0].site.label = hostile.to_owned();
+        facts.offer =
+            Some(Offer { price: Some(Price { amount: f64::NAN, currency: hostile.to_owned() }), sites: Vec::new() });
+        let mail = compose(
+            &facts,
+            &Addressing { message_id: hostile.to_owned(), to: hostile.to_owned(), ..addressing(Language::En) },
+            at(NOW),
+        );
+        let lines = [&mail.subject, &mail.to, &mail.message_id];
+        for line in lines.into_iter().chain(mail.headers.iter().map(|(_, value)| value)) {
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+        assert!(mail.subject.chars().count() <= 180);
+        assert!(!mail.html.contains("<script") && !mail.text.contains('\u{202e}'));
+    }
+
+    /// Full values in several spellings, legal names, hidden addresses and post text, put wherever text can enter.
+    #[test]
+    fn nothing_forbidden_gets_into_a_mail_or_the_guard_objects() {
+        let onion = "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd.onion";
+        let planted = [
+            "6222021234561234",
+            "6222 0212 3456 1234",
+            "6222-0212-3456-1234",
+            "+86 138 1234 5678",
+            "sunny.day@post.example",
+            "Hosting One Limited",
+            "fresh full dump, pm me for sample",
+            onion,
+        ];
+        for value in planted {
+            let mut facts = facts();
+            facts.entries[0].values.push(MaskedValue { field: "pan".to_owned(), masked: value.to_owned() });
+            facts.sightings.push(sighting(value, Network::Tor, &format!("http://{onion}/{value}")));
+            facts.sightings.push(sighting(
+                "forum.example",
+                Network::Open,
+                &format!("https://forum.example/t/{}/?q={value}#{value}", value.replace(' ', "-")),
+            ));
+            for language in [Language::En, Language::Zh, Language::Ru] {
+                let mail = compose(&facts, &addressing(language), at(NOW));
+                assert_eq!(Forbidden::new([value], &[]).find_in(&mail), None, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_guard_finds_a_value_that_a_mask_let_through_and_the_bare_mail_passes() {
+        let mut facts = facts();
+        facts.entries[0]
+            .values
+            .push(MaskedValue { field: "email".to_owned(), masked: "sunny.day@post.example*".to_owned() });
+        let forbidden = Forbidden::new(["Sunny.Day@post.example", "Hosting One"], &["Example Bank", "H01"]);
+        let mail = compose(&facts, &addressing(Language::En), at(NOW));
+        assert_eq!(forbidden.find_in(&mail), Some(Objection::Value));
+        let bare = compose(&facts.bare(), &addressing(Language::En), at(NOW));
+        assert_eq!(forbidden.find_in(&bare), None);
+        assert!(bare.text.contains("CAN-0001") && !bare.text.contains("622202"));
+    }
+
+    #[test]
+    fn a_test_mail_says_that_nothing_has_happened() {
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            let mail = compose_test(&addressing(language), at(NOW));
+            assert!(mail.subject.starts_with("[dyepack][TLP:CLEAR] "));
+        }
+    }
+}
