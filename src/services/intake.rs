@@ -1,1 +1,201 @@
-//! Enrols watchlists: all or nothing.
+//! Enrols watchlists: reads their folders from disk within limits, and takes each whole or not at all.
+//!
+//! Not here: what a sound file looks like (`domain::watchlist`), how it is kept (`ports::store`).
+#![expect(clippy::disallowed_methods, reason = "the room that opens an organization's files")]
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::domain::watchlist::{Files, ORGANIZATION_LIMIT_BYTES, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist};
+
+const KEY_LIMIT_BYTES: u64 = 256 * 1024;
+const FOLDERS_LIMIT: usize = 1000;
+
+/// A folder as it was read.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The watchlist, if nothing is wrong with it.
+    pub watchlist: Option<Watchlist>,
+    /// What is wrong, and what somebody should know.
+    pub problems: Problems,
+}
+
+/// Loads one watchlist's folder.
+///
+/// # Errors
+/// All problems found, to be shown to whoever wrote the files; nothing of the folder may be used.
+pub fn load(folder: &Path) -> Result<Watchlist, Problems> {
+    let Inspection { watchlist, problems } = inspect(folder);
+    watchlist.ok_or(problems)
+}
+
+/// Reads one watchlist's folder and says all there is to say about it.
+pub fn inspect(folder: &Path) -> Inspection {
+    let mut problems = Problems::default();
+    let name = match folder.canonicalize() {
+        Ok(whole) if whole.is_dir() => {
+            whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+        Ok(_) => {
+            let mend = "name the folder that holds organization.toml and canaries.csv";
+            problems.push(Problem::new(&shown_path(folder), "is not a folder", mend));
+            return Inspection { watchlist: None, problems };
+        }
+        Err(error) => {
+            problems.push(unreadable(folder, &error));
+            return Inspection { watchlist: None, problems };
+        }
+    };
+    let organization = required(&folder.join("organization.toml"), ORGANIZATION_LIMIT_BYTES, &mut problems);
+    let canaries = required(&folder.join("canaries.csv"), TABLE_LIMIT_BYTES, &mut problems);
+    let deliveries = read_bounded(&folder.join("deliveries.csv"), TABLE_LIMIT_BYTES, &mut problems);
+    note_fingerprints(folder, &mut problems);
+    let path = format!("{}/", shown_path(folder));
+    let files = Files {
+        folder: &name,
+        path: &path,
+        organization: organization.as_deref(),
+        canaries: canaries.as_deref(),
+        deliveries: deliveries.as_deref(),
+    };
+    let watchlist = Watchlist::read(&files, &mut problems);
+    if let Some(watchlist) = &watchlist {
+        check_keys(folder, watchlist, &mut problems);
+    }
+    Inspection { watchlist: watchlist.filter(|_| !problems.has_errors()), problems }
+}
+
+/// Lists the watchlists' folders that a path means: itself, if it holds a watchlist's file, else the folders in it that are
+/// not hidden, sorted.
+///
+/// # Errors
+/// A problem if the path cannot be read, or holds no folder at all.
+pub fn folders(path: &Path) -> Result<Vec<PathBuf>, Problems> {
+    if ["organization.toml", "canaries.csv"].iter().any(|name| path.join(name).symlink_metadata().is_ok()) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| Problems::from(unreadable(path, &error)))? {
+        let inner = entry.map_err(|error| Problems::from(unreadable(path, &error)))?.path();
+        let is_hidden = inner.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && inner.is_dir() {
+            folders.push(inner);
+        }
+        if folders.len() > FOLDERS_LIMIT {
+            let reason = format!("holds more than {FOLDERS_LIMIT} folders");
+            return Err(Problem::new(&shown_path(path), reason, "name the watchlist's own folder").into());
+        }
+    }
+    if folders.is_empty() {
+        let mend = "name a folder with organization.toml and canaries.csv in it, or a folder of such folders";
+        return Err(Problem::new(&shown_path(path), "holds no watchlist", mend).into());
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn required(path: &Path, limit_bytes: u64, problems: &mut Problems) -> Option<Vec<u8>> {
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        problems.push(Problem::new(
+            &shown_path(path),
+            "is missing",
+            "add it; watchlists/README.md shows what it holds",
+        ));
+        return None;
+    }
+    read_bounded(path, limit_bytes, problems)
+}
+
+/// Reads a regular file of at most `limit_bytes`; a missing one is `None` without a problem.
+fn read_bounded(path: &Path, limit_bytes: u64, problems: &mut Problems) -> Option<Vec<u8>> {
+    let kind = match path.symlink_metadata() {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            problems.push(unreadable(path, &error));
+            return None;
+        }
+    };
+    if !kind.is_file() {
+        let what = if kind.is_symlink() {
+            "is a symbolic link"
+        } else if kind.is_dir() {
+            "is a folder"
+        } else {
+            "is a device, pipe or socket"
+        };
+        problems.push(Problem::new(&shown_path(path), what, "put the file itself there"));
+        return None;
+    }
+    match read_open(path, limit_bytes) {
+        Ok(Some(bytes)) => Some(bytes),
+        Ok(None) => {
+            let reason = format!("is larger than {} MB", limit_bytes / (1024 * 1024));
+            problems.push(Problem::new(&shown_path(path), reason, "enrol fewer rows; is it the right file?"));
+            None
+        }
+        Err(error) => {
+            problems.push(unreadable(path, &error));
+            None
+        }
+    }
+}
+
+/// Returns the content, or `None` past the limit: told from the length where that is honest, else after the limit's bytes.
+fn read_open(path: &Path, limit_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > limit_bytes {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(limit_bytes + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit_bytes).then_some(bytes))
+}
+
+fn note_fingerprints(folder: &Path, problems: &mut Problems) {
+    let Ok(entries) = fs::read_dir(folder.join("fingerprints")) else { return };
+    let count = entries
+        .take(FOLDERS_LIMIT)
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "dpf"))
+        .count();
+    if count > 0 {
+        let reason = format!("holds {count} fingerprint files, which this version does not read");
+        let mend = "nothing to do: canaries and anchors are enrolled, fingerprints are not";
+        problems.push(Problem::new(&shown_path(&folder.join("fingerprints")), reason, mend).as_note());
+    }
+}
+
+/// Checks that each contact's key file is there and is a public key, never a private one.
+fn check_keys(folder: &Path, watchlist: &Watchlist, problems: &mut Problems) {
+    for key in watchlist.organization.contacts.iter().filter_map(|contact| contact.openpgp.as_ref()) {
+        let path = folder.join(key);
+        let Some(bytes) = required(&path, KEY_LIMIT_BYTES, problems) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        if text.contains("PRIVATE KEY BLOCK") {
+            let mend = "remove it at once and put the public key there";
+            problems.push(Problem::new(&shown_path(&path), "holds a private key", mend));
+        } else if !text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
+            let mend = "export it with: gpg --armor --export ADDRESS";
+            problems.push(Problem::new(&shown_path(&path), "is not an armored OpenPGP public key", mend));
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let kind = error.kind();
+    let file = shown_path(path);
+    if kind == io::ErrorKind::NotFound {
+        Problem::new(&file, "does not exist", "check the path")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Problem::new(&file, "may not be read", "give this user the right to read it")
+    } else {
+        Problem::new(&file, format!("cannot be read ({error})"), "check the disk and the path")
+    }
+}
+
+fn shown_path(path: &Path) -> String {
+    path.display().to_string().trim_end_matches('/').to_owned()
+}

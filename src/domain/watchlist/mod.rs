@@ -2,15 +2,48 @@
 //!
 //! Not here: reading files from disk (`services::intake`), the compiled form (`matcher`).
 
+mod canaries;
+mod changes;
+mod deliveries;
+mod encoding;
+mod field;
+mod organization;
+mod problem;
+mod table;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+pub use changes::Changes;
+pub use field::{IDENTIFYING, is_identifying};
+pub use problem::{LISTED_PROBLEMS, Problem, Problems, Severity};
+
+/// The code that stands for the organization itself among the holders of a canary.
+pub const OWNER: &str = "OWNER";
+
+/// Largest `canaries.csv` or `deliveries.csv`.
+pub const TABLE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+/// Largest `organization.toml`.
+pub const ORGANIZATION_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// An organization's id: `^[a-z0-9-]{3,32}$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrganizationId(pub String);
+
+impl OrganizationId {
+    /// Takes a text that is an id: 3 to 32 lower-case letters, digits and `-`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_sound = (3..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        is_sound.then(|| Self(text.to_owned()))
+    }
+}
 
 impl fmt::Display for OrganizationId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,6 +60,55 @@ pub struct Watchlist {
     pub canaries: Vec<Canary>,
     /// Which custodian received what and when.
     pub deliveries: Vec<Delivery>,
+}
+
+/// The contents of a watchlist's folder.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// Name of the folder, which must be the organization's id.
+    pub folder: &'a str,
+    /// What messages put before a file's name: the path to the folder with a `/`, or nothing.
+    pub path: &'a str,
+    /// `organization.toml`; `None` if it could not be read, which the caller has reported.
+    pub organization: Option<&'a [u8]>,
+    /// `canaries.csv`; `None` as above.
+    pub canaries: Option<&'a [u8]>,
+    /// `deliveries.csv`; empty content is refused, `None` stands for no deliveries on record.
+    pub deliveries: Option<&'a [u8]>,
+}
+
+impl fmt::Debug for Files<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = |bytes: Option<&[u8]>| bytes.map(<[u8]>::len);
+        formatter
+            .debug_struct("Files")
+            .field("folder", &self.folder)
+            .field("organization_bytes", &length(self.organization))
+            .field("canaries_bytes", &length(self.canaries))
+            .field("deliveries_bytes", &length(self.deliveries))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Watchlist {
+    /// Reads and checks a folder's files, all of them even when one is bad; reports every problem. There is a
+    /// watchlist only if no error was reported and both `organization.toml` and `canaries.csv` were given.
+    pub fn read(files: &Files<'_>, problems: &mut Problems) -> Option<Self> {
+        let before = problems.errors();
+        let named = |name: &str| format!("{}{name}", files.path);
+        let organization = files
+            .organization
+            .and_then(|bytes| organization::read(&named("organization.toml"), bytes, files.folder, problems));
+        let canaries = files
+            .canaries
+            .and_then(|bytes| canaries::read(&named("canaries.csv"), bytes, organization.as_ref(), problems));
+        let deliveries = match files.deliveries {
+            Some(bytes) => deliveries::read(&named("deliveries.csv"), bytes, organization.as_ref(), problems)?,
+            None => Vec::new(),
+        };
+        let watchlist = Self { organization: organization?, canaries: canaries?, deliveries };
+        (problems.errors() == before).then_some(watchlist)
+    }
 }
 
 /// A tenant.
@@ -167,4 +249,20 @@ pub struct Delivery {
     pub delivered_at: Date,
     /// How many rows.
     pub rows: Option<u64>,
+}
+
+/// Reads a day: `2026-03-31`, or the UTC day of an RFC 3339 time.
+fn parse_date(text: &str) -> Result<Date, &'static str> {
+    let is_day = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let date = if is_day {
+        text.parse::<Date>().map_err(|_| "is not in the calendar")?
+    } else {
+        let time: Timestamp = text.parse().map_err(|_| "is not a date")?;
+        time.to_zoned(jiff::tz::TimeZone::UTC).date()
+    };
+    if (1970..=2200).contains(&date.year()) { Ok(date) } else { Err("is not in the years 1970 to 2200") }
 }

@@ -1,0 +1,250 @@
+//! Reads `canaries.csv`: one row a planted record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::civil::Date;
+
+use super::problem::{Problem, Problems, is_shown_whole, shown};
+use super::table::{Row, Shape, Table};
+use super::{Canary, OWNER, Organization, encoding, field, parse_date};
+
+const SHAPE: Shape = Shape {
+    required: &["canary", "dataset", "holders", "planted_at", "retired_at"],
+    example: "canary,dataset,holders,planted_at,retired_at,name,phone,email,pan",
+};
+const ID_LIMIT_CHARACTERS: usize = 64;
+
+/// Reads the file; without an organization (its own file was refused) custodians and datasets are taken as they are.
+/// The canaries come back sorted by id.
+pub(super) fn read(
+    file: &str,
+    bytes: &[u8],
+    organization: Option<&Organization>,
+    problems: &mut Problems,
+) -> Option<Vec<Canary>> {
+    let before = problems.errors();
+    let text = encoding::decode(file, bytes, problems)?;
+    let table = Table::open(file, text, SHAPE, problems)?;
+    let mut reader = Reader::new(file, &table, organization);
+    if reader.fields.iter().all(|(_, name)| !field::is_identifying(name)) {
+        let mend = format!("add at least one of: {}", field::IDENTIFYING.join(", "));
+        problems.push(Problem::new(file, "has no column that can identify a record", mend).at(1, 1));
+        return None;
+    }
+    let rows = table.each_row(problems, |row, problems| reader.read_row(row, problems));
+    if rows == 0 {
+        problems.push(Problem::new(file, "holds a header and no canary", "add a row for each planted record").at(1, 1));
+    }
+    if problems.errors() > before {
+        return None;
+    }
+    reader.note_unheld(problems);
+    let mut canaries = reader.canaries;
+    canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Some(canaries)
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    table: &'a Table<'a>,
+    organization: Option<&'a Organization>,
+    canary: usize,
+    dataset: usize,
+    holders: usize,
+    planted_at: usize,
+    retired_at: usize,
+    fields: Vec<(usize, String)>,
+    line_of_id: HashMap<String, u64>,
+    holder_of_value: HashMap<String, (u64, usize)>,
+    canaries: Vec<Canary>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, table: &'a Table<'a>, organization: Option<&'a Organization>) -> Self {
+        // `Table::open` has checked that the required columns are there.
+        let index = |name: &str| table.index_of(name).unwrap_or(usize::MAX);
+        let fields = table.names().iter().cloned().enumerate();
+        Self {
+            file,
+            table,
+            organization,
+            canary: index("canary"),
+            dataset: index("dataset"),
+            holders: index("holders"),
+            planted_at: index("planted_at"),
+            retired_at: index("retired_at"),
+            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&name.as_str())).collect(),
+            line_of_id: HashMap::new(),
+            holder_of_value: HashMap::new(),
+            canaries: Vec::new(),
+        }
+    }
+
+    fn read_row(&mut self, row: &Row<'_>, problems: &mut Problems) {
+        let before = problems.errors();
+        let id = self.id(row, problems);
+        let dataset = self.dataset(row, problems);
+        let holders = self.holders(row, problems);
+        let (planted_at, retired_at) = self.dates(row, problems);
+        let fields = self.values(row, problems);
+        if problems.errors() == before
+            && let Some(id) = id
+        {
+            self.canaries.push(Canary { id, dataset, holders, planted_at, retired_at, fields });
+        }
+    }
+
+    fn id(&mut self, row: &Row<'_>, problems: &mut Problems) -> Option<String> {
+        let id = row.text(self.canary);
+        if id.is_empty() {
+            let mend = "give each row an id of its own, or delete the row";
+            problems.push(self.table.problem(row, self.canary, "the row has no id", mend));
+            return None;
+        }
+        if !is_id(id) {
+            let reason = format!("{} is not an id", shown(id));
+            let mend = format!(
+                "use 1 to {ID_LIMIT_CHARACTERS} letters, digits and . _ - / :, beginning with a letter or digit"
+            );
+            problems.push(self.table.problem(row, self.canary, reason, mend));
+            return None;
+        }
+        if let Some(line) = self.line_of_id.get(id) {
+            let reason = format!("the id {} is there twice, first on line {line}", shown(id));
+            problems.push(self.table.problem(row, self.canary, reason, "give one of them another id, or delete it"));
+            return None;
+        }
+        self.line_of_id.insert(id.to_owned(), row.line);
+        Some(id.to_owned())
+    }
+
+    fn dataset(&self, row: &Row<'_>, problems: &mut Problems) -> String {
+        let id = row.text(self.dataset);
+        if let Some(organization) = self.organization
+            && !id.is_empty()
+            && !organization.datasets.iter().any(|dataset| dataset.id == id)
+        {
+            let known = organization.datasets.iter().map(|dataset| dataset.id.as_str());
+            let reason = format!("the dataset {} is not in organization.toml", shown(id));
+            let mend = mend_unknown("[[dataset]] with id", id, known);
+            problems.push(self.table.problem(row, self.dataset, reason, mend));
+        }
+        id.to_owned()
+    }
+
+    fn holders(&self, row: &Row<'_>, problems: &mut Problems) -> Vec<String> {
+        let text = row.text(self.holders);
+        let mut holders = BTreeSet::new();
+        for code in text.split('|').map(str::trim) {
+            if text.is_empty() {
+                break;
+            }
+            if code.is_empty() {
+                let mend = "write the codes with one | between them, as H01|H02";
+                problems.push(self.table.problem(row, self.holders, "names an empty custodian", mend));
+            } else if !self.organization.is_none_or(|organization| is_known_custodian(organization, code)) {
+                let known =
+                    self.organization.map(|organization| organization.custodians.as_slice()).unwrap_or_default();
+                let reason = format!("the custodian {} is not in organization.toml", shown(code));
+                let known = known.iter().map(|custodian| custodian.code.as_str()).chain([OWNER]);
+                let mend = mend_unknown("[[custodian]] with code", code, known);
+                problems.push(self.table.problem(row, self.holders, reason, mend));
+            } else {
+                holders.insert(code.to_owned());
+            }
+        }
+        holders.into_iter().collect()
+    }
+
+    fn dates(&self, row: &Row<'_>, problems: &mut Problems) -> (Option<Date>, Option<Date>) {
+        let mut date = |index: usize| {
+            let text = row.text(index);
+            if text.is_empty() {
+                return None;
+            }
+            parse_date(text)
+                .map_err(|reason| {
+                    let mend = "write a day of the calendar as 2026-03-31";
+                    problems.push(self.table.problem(row, index, format!("{} {reason}", shown(text)), mend));
+                })
+                .ok()
+        };
+        let planted_at = date(self.planted_at);
+        let retired_at = date(self.retired_at);
+        if let (Some(planted), Some(retired)) = (planted_at, retired_at)
+            && retired < planted
+        {
+            let reason = format!("retired on {retired}, before it was planted on {planted}");
+            problems.push(self.table.problem(row, self.retired_at, reason, "mend one of the two dates"));
+        }
+        (planted_at, retired_at)
+    }
+
+    fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+        let mut fields = BTreeMap::new();
+        let mut has_identifying = false;
+        for (index, name) in &self.fields {
+            let value = row.text(*index);
+            if value.is_empty() {
+                continue;
+            }
+            if let Some((reason, mend)) = field::weakness(name, value) {
+                problems.push(self.table.problem(row, *index, reason, mend));
+            }
+            if field::is_identifying(name) {
+                has_identifying = true;
+                let comparable = field::comparable(name, value);
+                if let Some((line, other)) = self.holder_of_value.get(&comparable).filter(|(line, _)| *line != row.line)
+                {
+                    let other = self.table.names().get(*other).map_or("", String::as_str);
+                    let reason = format!(
+                        "the value is also that of {other} on line {line}; a find could not tell the two apart"
+                    );
+                    let mend = "give every canary values of its own";
+                    problems.push(self.table.problem(row, *index, reason, mend));
+                } else {
+                    self.holder_of_value.insert(comparable, (row.line, *index));
+                }
+            }
+            fields.insert(name.clone(), value.to_owned());
+        }
+        if !has_identifying {
+            let mend = format!("fill at least one of: {}", field::IDENTIFYING.join(", "));
+            let reason = "the row holds nothing that can identify it (a name alone does not)";
+            problems.push(self.table.problem(row, self.canary, reason, mend));
+        }
+        fields
+    }
+
+    fn note_unheld(&self, problems: &mut Problems) {
+        let unheld = self.canaries.iter().filter(|canary| canary.holders.is_empty()).count();
+        if unheld > 0 {
+            let reason = format!("{unheld} canaries name no holder, so an alert cannot say whose copy they came from");
+            let mend = "fill their holders (OWNER is the organization itself)";
+            problems.push(Problem::new(self.file, reason, mend).named("holders").as_note());
+        }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.chars().count() <= ID_LIMIT_CHARACTERS
+        && text.starts_with(char::is_alphanumeric)
+        && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '.' | '_' | '-' | '/' | ':'))
+}
+
+/// Tells whether a code is that of a custodian, or `OWNER`.
+pub(super) fn is_known_custodian(organization: &Organization, code: &str) -> bool {
+    code == OWNER || organization.custodians.iter().any(|custodian| custodian.code == code)
+}
+
+/// Says how to mend an unknown name: the known one that differs by case only, else how to add it.
+pub(super) fn mend_unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.collect();
+    if let Some(near) = known.iter().find(|code| code.eq_ignore_ascii_case(name)) {
+        return format!("write {near}");
+    }
+    let listed = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+    let more = if known.len() > 8 { ", …" } else { "" };
+    let add = if is_shown_whole(name) { format!("add a {what} = \"{name}\"") } else { format!("add a {what}") };
+    if known.is_empty() { add } else { format!("write one of {listed}{more}, or {add}") }
+}

@@ -1,0 +1,161 @@
+//! Enrolling from disk: what a folder may hold, how a bad one is refused, and that the examples are sound.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dyepack::domain::watchlist::Watchlist;
+use dyepack::services::intake;
+
+const ORGANIZATION: &str =
+    "id = \"example-bank\"\nname = \"Example Bank\"\n[[contact]]\naddress = \"soc@example-bank.example\"\n";
+const CANARIES: &str = "canary,dataset,holders,planted_at,retired_at,email\nc1,,OWNER,2026-01-31,,jo@post.example\n";
+
+struct Folder {
+    _root: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("example-bank");
+        fs::create_dir(&path).unwrap();
+        let folder = Self { _root: root, path };
+        folder.write("organization.toml", ORGANIZATION);
+        folder.write("canaries.csv", CANARIES);
+        folder
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn refusal(&self) -> String {
+        intake::load(&self.path).unwrap_err().to_string()
+    }
+}
+
+fn example(name: &str) -> Watchlist {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists").join(name);
+    let inspection = intake::inspect(&folder);
+    assert!(inspection.problems.is_empty(), "{}", inspection.problems);
+    inspection.watchlist.unwrap()
+}
+
+#[test]
+fn the_example_watchlists_are_sound() {
+    let bank = example("example-bank");
+    assert_eq!((bank.canaries.len(), bank.organization.custodians.len(), bank.organization.datasets.len()), (40, 4, 2));
+    assert_eq!(bank.deliveries.len(), 8);
+    let insurer = example("example-insurer");
+    assert_eq!((insurer.canaries.len(), insurer.deliveries.len()), (25, 5));
+    for watchlist in [&bank, &insurer] {
+        assert!(watchlist.canaries.iter().any(|canary| canary.holders.len() == 1));
+        assert!(watchlist.canaries.iter().any(|canary| canary.holders.len() > 1));
+        for canary in &watchlist.canaries {
+            let ends_in_example = |value: &String| value.ends_with(".example");
+            assert!(canary.fields.get("email").is_none_or(ends_in_example), "{} may reach somebody", canary.id);
+            let is_unissued = |value: &String| ["9999", "9990", "0000"].iter().any(|range| value.starts_with(range));
+            assert!(canary.fields.get("pan").is_none_or(is_unissued), "{} may be somebody's card", canary.id);
+        }
+    }
+}
+
+#[test]
+fn every_canary_of_the_example_bank_was_delivered_to_its_holders_by_some_delivery() {
+    let bank = example("example-bank");
+    for canary in &bank.canaries {
+        for holder in canary.holders.iter().filter(|holder| holder.as_str() != "OWNER") {
+            let was_delivered = bank
+                .deliveries
+                .iter()
+                .any(|delivery| delivery.dataset == canary.dataset && delivery.custodian == *holder);
+            assert!(was_delivered, "{} is held by {holder}, who never got {}", canary.id, canary.dataset);
+        }
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = Folder::new();
+    fs::remove_file(folder.path.join("canaries.csv")).unwrap();
+    assert!(folder.refusal().contains("canaries.csv: is missing"), "{}", folder.refusal());
+    fs::remove_file(folder.path.join("organization.toml")).unwrap();
+    assert!(folder.refusal().contains("organization.toml: is missing"), "{}", folder.refusal());
+    assert!(intake::load(&folder.path.join("nowhere")).unwrap_err().to_string().contains("does not exist"));
+    assert!(intake::load(&folder.path.join("canaries.csv")).is_err());
+}
+
+#[test]
+fn a_folder_of_another_name_than_the_id_is_refused() {
+    let folder = Folder::new();
+    let other = folder.path.with_file_name("other-bank");
+    fs::rename(&folder.path, &other).unwrap();
+    let refusal = intake::load(&other).unwrap_err().to_string();
+    assert!(
+        refusal.contains("organization.toml:1:6: id: is \"example-bank\" in a folder called \"other-bank\""),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_without_being_read() {
+    let folder = Folder::new();
+    let table = fs::OpenOptions::new().write(true).open(folder.path.join("canaries.csv")).unwrap();
+    table.set_len(200 * 1024 * 1024).unwrap();
+    let started = std::time::Instant::now();
+    assert!(folder.refusal().contains("canaries.csv: is larger than 64 MB"), "{}", folder.refusal());
+    assert!(started.elapsed().as_millis() < 1000, "200 MB took {:?}", started.elapsed());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_opened() {
+    let folder = Folder::new();
+    let table = folder.path.join("canaries.csv");
+    fs::rename(&table, folder.path.join("elsewhere.csv")).unwrap();
+    std::os::unix::fs::symlink(folder.path.join("elsewhere.csv"), &table).unwrap();
+    assert!(folder.refusal().contains("canaries.csv: is a symbolic link"), "{}", folder.refusal());
+    fs::remove_file(&table).unwrap();
+    fs::create_dir(&table).unwrap();
+    assert!(folder.refusal().contains("canaries.csv: is a folder"), "{}", folder.refusal());
+    fs::remove_dir(&table).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(&table).unwrap();
+    assert!(folder.refusal().contains("canaries.csv: is a device, pipe or socket"), "{}", folder.refusal());
+}
+
+#[test]
+fn a_private_key_in_the_place_of_a_public_one_is_refused() {
+    let folder = Folder::new();
+    folder.write("organization.toml", format!("{ORGANIZATION}openpgp = \"keys/soc.asc\"\n"));
+    assert!(folder.refusal().contains("keys/soc.asc: is missing"), "{}", folder.refusal());
+    folder.write("keys/soc.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----");
+    assert!(folder.refusal().contains("holds a private key"), "{}", folder.refusal());
+    folder.write("keys/soc.asc", "ssh-rsa");
+    assert!(folder.refusal().contains("is not an armored OpenPGP public key"), "{}", folder.refusal());
+    folder.write("keys/soc.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----");
+    assert!(intake::load(&folder.path).is_ok());
+}
+
+#[test]
+fn fingerprint_files_are_noted_as_not_read() {
+    let folder = Folder::new();
+    folder.write("fingerprints/pan.dpf", "x");
+    let inspection = intake::inspect(&folder.path);
+    assert!(inspection.watchlist.is_some());
+    assert!(inspection.problems.to_string().contains("note: holds 1 fingerprint files"), "{}", inspection.problems);
+}
+
+#[test]
+fn a_path_means_one_watchlist_or_a_folder_of_them() {
+    let folder = Folder::new();
+    assert_eq!(intake::folders(&folder.path).unwrap(), std::slice::from_ref(&folder.path));
+    let root = folder.path.parent().unwrap();
+    fs::create_dir(root.join(".git")).unwrap();
+    fs::write(root.join("README.md"), "").unwrap();
+    assert_eq!(intake::folders(root).unwrap(), std::slice::from_ref(&folder.path));
+    assert!(intake::folders(&root.join(".git")).unwrap_err().to_string().contains("holds no watchlist"));
+    assert!(intake::folders(&root.join("nowhere")).unwrap_err().to_string().contains("does not exist"));
+}
