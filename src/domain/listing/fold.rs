@@ -1,0 +1,361 @@
+//! One spelling for many: widths, cases, accents, ornamental letters, look-alikes, spaced-out and leet words, with a map back.
+//!
+//! Only for reading words. Identifiers are matched on the views of `text`, whose steps can be replayed; these cannot.
+
+use std::sync::LazyLock;
+
+use crate::domain::span::ByteSpan;
+
+/// A text folded for reading, and where each of its bytes came from.
+#[derive(Debug, Clone)]
+pub(super) struct Folded<'a> {
+    source: &'a str,
+    pub(super) text: String,
+    /// For each byte of `text`, the first byte of the source character it came from.
+    origin: Vec<u32>,
+}
+
+impl<'a> Folded<'a> {
+    /// Folds at most `limit` bytes of a text.
+    pub(super) fn new(source: &'a str, limit: usize) -> Self {
+        let source = source.get(..floor_boundary(source, limit)).unwrap_or_default();
+        let mut folded =
+            Self { source, text: String::with_capacity(source.len()), origin: Vec::with_capacity(source.len()) };
+        for (at, character) in source.char_indices() {
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            if character.is_ascii() {
+                folded.push(character.to_ascii_lowercase(), at);
+            } else {
+                fold_wide(character, |character| folded.push(character, at));
+            }
+        }
+        folded
+    }
+
+    fn push(&mut self, character: char, at: u32) {
+        self.text.push(character);
+        self.origin.resize(self.text.len(), at);
+    }
+
+    /// Maps a range of the folded text to the bytes of the source it came from.
+    pub(super) fn span(&self, start: usize, end: usize) -> ByteSpan {
+        let first = self.origin.get(start).map_or(self.source.len(), |at| *at as usize);
+        let last = end.checked_sub(1).and_then(|last| self.origin.get(last)).map_or(first, |at| *at as usize);
+        let width = self.source.get(last..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        ByteSpan::new(first as u64, (last + width) as u64)
+    }
+
+    /// Returns the source text behind a range of the folded text.
+    pub(super) fn source(&self, start: usize, end: usize) -> &'a str {
+        let span = self.span(start, end);
+        let bounds = usize::try_from(span.start).unwrap_or(0)..usize::try_from(span.end).unwrap_or(0);
+        self.source.get(bounds).unwrap_or_default()
+    }
+
+    /// Undoes what hides words from readers that look for them: Latin and Cyrillic letters mixed in one word, digits for
+    /// letters, letters set apart. Handles, addresses and amounts are left alone: a word is only touched if most of it is letters.
+    pub(super) fn unmasked(&self) -> Self {
+        let mut plain = Self {
+            source: self.source,
+            text: String::with_capacity(self.text.len()),
+            origin: Vec::with_capacity(self.origin.len()),
+        };
+        let mut rest = 0;
+        while let Some(word) = next_word(&self.text, rest) {
+            plain.copy(self, rest, word.start);
+            rest = word.end;
+            if let Some(run) = spaced_out(&self.text, &word) {
+                for (at, character) in self.text.get(word.start..run).unwrap_or_default().char_indices() {
+                    if character.is_alphabetic() {
+                        plain.push(character, self.origin.get(word.start + at).copied().unwrap_or_default());
+                    }
+                }
+                rest = run;
+            } else if word.is_mixed() {
+                let is_cyrillic = word.pure_cyrillic > 0;
+                for (at, character) in self.text.get(word.start..word.end).unwrap_or_default().char_indices() {
+                    let at = self.origin.get(word.start + at).copied().unwrap_or_default();
+                    plain.push(if is_cyrillic { to_cyrillic(character) } else { to_latin(character) }, at);
+                }
+            } else {
+                plain.copy(self, word.start, word.end);
+            }
+        }
+        plain.copy(self, rest, self.text.len());
+        plain
+    }
+
+    fn copy(&mut self, from: &Self, start: usize, end: usize) {
+        self.text.push_str(from.text.get(start..end).unwrap_or_default());
+        self.origin.extend_from_slice(from.origin.get(start..end).unwrap_or_default());
+    }
+}
+
+/// Returns the last character boundary at or before `limit`.
+pub(super) fn floor_boundary(text: &str, limit: usize) -> usize {
+    let mut limit = limit.min(text.len());
+    while !text.is_char_boundary(limit) {
+        limit -= 1;
+    }
+    limit
+}
+
+/// Folds a phrase as texts are folded.
+pub(super) fn fold_phrase(phrase: &str) -> String {
+    Folded::new(phrase, phrase.len()).text
+}
+
+struct Word {
+    start: usize,
+    end: usize,
+    latin: usize,
+    cyrillic: usize,
+    /// Letters that no Latin letter looks like.
+    pure_cyrillic: usize,
+    signs: usize,
+}
+
+impl Word {
+    /// Letters of two scripts, or digits and signs between Latin letters.
+    const fn is_mixed(&self) -> bool {
+        let letters = self.latin + self.cyrillic;
+        (self.latin > 0 && self.cyrillic > 0) || (self.signs > 0 && letters >= 3 && self.signs * 2 <= letters)
+    }
+}
+
+/// Finds the next run of letters, with leet signs only between letters.
+fn next_word(text: &str, from: usize) -> Option<Word> {
+    let mut word: Option<Word> = None;
+    let mut pending = 0;
+    for (at, character) in text.get(from..)?.char_indices() {
+        let at = from + at;
+        let (latin, cyrillic) = (character.is_ascii_alphabetic(), matches!(character, '\u{400}'..='\u{4ff}'));
+        if latin || cyrillic {
+            let word =
+                word.get_or_insert(Word { start: at, end: at, latin: 0, cyrillic: 0, pure_cyrillic: 0, signs: 0 });
+            word.end = at + character.len_utf8();
+            word.latin += usize::from(latin);
+            word.cyrillic += usize::from(cyrillic);
+            word.pure_cyrillic += usize::from(cyrillic && to_latin(character) == character);
+            word.signs += pending;
+            pending = 0;
+        } else if word.is_some() && matches!(character, '0' | '1' | '3' | '4' | '5' | '7' | '@' | '$') && pending == 0 {
+            pending = 1;
+        } else if word.is_some() {
+            break;
+        }
+    }
+    word
+}
+
+/// Returns the end of a run like `s e l l i n g` or `п-р-о-д-а-м` that starts with this one-letter word.
+fn spaced_out(text: &str, word: &Word) -> Option<usize> {
+    if word.latin + word.cyrillic != 1 {
+        return None;
+    }
+    let mut rest = text.get(word.end..)?.chars();
+    let separator = rest.next().filter(|sign| matches!(sign, ' ' | '.' | '-' | '_' | '*' | '|'))?;
+    let (mut end, mut letters) = (word.end, 1);
+    while let Some(letter) = rest.next().filter(|letter| letter.is_alphabetic() && !is_han(*letter)) {
+        let after = rest.next();
+        if after.is_some_and(char::is_alphanumeric) {
+            break;
+        }
+        letters += 1;
+        end += separator.len_utf8() + letter.len_utf8();
+        if after != Some(separator) {
+            break;
+        }
+    }
+    (letters >= 4).then_some(end)
+}
+
+/// Tells whether a character is a Han ideograph.
+pub(super) const fn is_han(character: char) -> bool {
+    matches!(character, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{2ffff}')
+}
+
+const fn to_cyrillic(character: char) -> char {
+    match character {
+        'a' | '@' | '4' => 'а',
+        'b' => 'в',
+        'c' => 'с',
+        'e' => 'е',
+        'h' => 'н',
+        'k' => 'к',
+        'm' => 'м',
+        'o' | '0' => 'о',
+        'p' => 'р',
+        't' => 'т',
+        'u' | 'y' => 'у',
+        'x' => 'х',
+        'n' => 'п',
+        'r' => 'г',
+        '3' => 'з',
+        other => other,
+    }
+}
+
+const fn to_latin(character: char) -> char {
+    match character {
+        'а' | '@' | '4' => 'a',
+        'в' => 'b',
+        'с' => 'c',
+        'е' | '3' => 'e',
+        'н' => 'h',
+        'к' => 'k',
+        'м' => 'm',
+        'о' | '0' => 'o',
+        'р' => 'p',
+        'т' | '7' => 't',
+        'у' => 'y',
+        'х' => 'x',
+        'і' | '1' => 'i',
+        'ѕ' | '5' | '$' => 's',
+        other => other,
+    }
+}
+
+/// Base letters of U+00C0.., U+01A0.., U+01CD.. and U+1E00..; `.` where there is none.
+const BASES: [(u32, &str); 4] = [
+    (
+        0xc0,
+        "aaaaaa.ceeeeiiiidnooooo.ouuuuy.saaaaaaaceeeeiiiidnooooo.ouuuuytyaaaaaaccccccccddddeeeeeeeeeegggggggghh.hiiiiiiiiii..jjkkkllllll..llnnnnnn..noooooo.orrrrrrsssssssstttt.tuuuuuuuuuuuuwwyyyzzzzzz.",
+    ),
+    (0x1a0, "oo.............uu"),
+    (0x1cd, "aaiioouuuuuuuuuu.aaaa....ggkkoooo..j...gg..nnaa....aaaaeeeeiiiioooorrrruuuusstt..hh......aaeeooooooooyy"),
+    (
+        0x1e00,
+        "aabbbbbbccddddddddddeeeeeeeeeeffgghhhhhhhhhhiiiikkkkkkllllllllmmmmmmnnnnnnnnoooooooopppprrrrrrrrssssssssssttttttttuuuuuuuuuuvvvvwwwwwwwwwwxxxxyyzzzzzzhtwy......aaaaaaaaaaaaaaaaaaaaaaaaeeeeeeeeeeeeeeeeiiiioooooooooooooooooooooooouuuuuuuuuuuuuuyyyyyyyy......",
+    ),
+];
+
+/// Traditional characters of the trade's vocabulary, each followed by its simplified form.
+const TRADITIONAL: &str = "數数據据庫库資资訊讯戶户賣卖買买購购價价錢钱銀银證证號号碼码電电話话聯联繫系係系飛飞機机擔担開开資资產产業业務务險险貸贷網网絡络車车學学員员個个條条萬万億亿實实時时間间獨独貨货單单發发護护照照駕驾駛驶執执圖图庫库國国內内灣湾東东馬马貓猫愛爱會会員员賬账帳账碼码軟软體体腳脚本本遠远權权限限後后臺台務务報报導导記记詐诈騙骗諮咨詢询請请問问為为麼么嗎吗誰谁聽听說说覺觉個个點点這这樣样們们來来還还讓让給给對对應应該该長长張张門门題题論论壇坛貼贴規规則则禁禁廣广經经過过進进運运遊游戲戏視视頻频頁页鏈链結结鏡镜導导航航換换匯汇幣币儲储納纳稅税醫医療疗師师婦妇嬰婴兒儿閱阅讀读寫写檔档處处理理優优惠惠誠诚質质驗验測测試试無无複复雜杂餘余額额歲岁齡龄職职業业聘聘訂订購购淨净減减標标識识別别歷历屆届畢毕羅罗雲云鑰钥匙匙隱隐藝艺術术團团隊队認认證证賭赌棋棋牌牌賬账單单積积極极歡欢迎迎傳传輸输轉转讓让贈赠盤盘離离線线動动態态級级類类極极選选舉举黨党衛卫軍军龍龙劃划劵券債债償偿貴贵賤贱費费賠赔賺赚趙赵錄录錯错鋪铺關关閉闭陳陈陽阳隨随難难電电靜静韓韩頭头預预領领頻频顧顾飯饭館馆驚惊鬆松麗丽麵面黃黄齊齐";
+
+fn fold_wide(character: char, mut push: impl FnMut(char)) {
+    if is_han(character) {
+        return push(simplified(character));
+    }
+    let code = u32::from(character);
+    match character {
+        '\u{ff01}'..='\u{ff5e}' => push(ascii(code - 0xfee0)),
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}' // unseen
+        | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{640}' | '\u{fe00}'..='\u{fe0f}' => {} // marks on letters
+        '\u{a0}' | '\u{3000}' | '\u{2000}'..='\u{200a}' | '\u{202f}' => push(' '),
+        'ё' | 'Ё' => push('е'),
+        'ي' | 'ى' => push('ی'),
+        'ك' => push('ک'),
+        'أ' | 'إ' | 'آ' => push('ا'),
+        'ة' => push('ه'),
+        '\u{660}'..='\u{669}' => push(ascii(code - 0x660 + 0x30)),
+        '\u{6f0}'..='\u{6f9}' => push(ascii(code - 0x6f0 + 0x30)),
+        '\u{1d400}'..='\u{1d6a3}' => push(letter((code - 0x1d400) % 52 % 26)),
+        '\u{1d7ce}'..='\u{1d7ff}' => push(ascii((code - 0x1d7ce) % 10 + 0x30)),
+        '\u{24b6}'..='\u{24e9}' => push(letter((code - 0x24b6) % 26)),
+        '\u{1f130}'..='\u{1f149}' => push(letter(code - 0x1f130)),
+        '\u{1f150}'..='\u{1f169}' => push(letter(code - 0x1f150)),
+        '\u{1f170}'..='\u{1f189}' => push(letter(code - 0x1f170)),
+        '\u{1f1e6}'..='\u{1f1ff}' => push(letter(code - 0x1f1e6)),
+        '’' | '‘' => push('\''),
+        '“' | '”' => push('"'),
+        '–' | '—' | '‑' => push('-'),
+        '【' => push('['),
+        '】' => push(']'),
+        other => match base_letter(code).or_else(|| small_capital(other)) {
+            Some(base) => push(base),
+            None => other.to_lowercase().for_each(push),
+        },
+    }
+}
+
+fn ascii(code: u32) -> char {
+    char::from_u32(code).unwrap_or(' ').to_ascii_lowercase()
+}
+
+fn letter(index: u32) -> char {
+    char::from_u32(u32::from(b'a') + index).unwrap_or(' ')
+}
+
+fn base_letter(code: u32) -> Option<char> {
+    let (start, letters) = BASES.iter().rev().find(|(start, _)| *start <= code)?;
+    let base = letters.as_bytes().get(usize::try_from(code - start).ok()?)?;
+    (*base != b'.').then_some(char::from(*base))
+}
+
+fn small_capital(character: char) -> Option<char> {
+    const SMALL: &str = "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz";
+    let mut characters = SMALL.chars();
+    while let (Some(small), Some(plain)) = (characters.next(), characters.next()) {
+        if small == character {
+            return Some(plain);
+        }
+    }
+    None
+}
+
+/// Simplified form of every character of the common Han block, by offset from U+4E00.
+static SIMPLIFIED: LazyLock<Vec<char>> = LazyLock::new(|| {
+    let mut table: Vec<char> = ('\u{4e00}'..='\u{9fff}').collect();
+    let characters: Vec<char> = TRADITIONAL.chars().collect();
+    for [from, to] in characters.as_chunks::<2>().0 {
+        if let Some(slot) = table.get_mut((u32::from(*from) as usize).wrapping_sub(0x4e00)) {
+            *slot = *to;
+        }
+    }
+    table
+});
+
+fn simplified(character: char) -> char {
+    SIMPLIFIED.get((u32::from(character) as usize).wrapping_sub(0x4e00)).copied().unwrap_or(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        Folded::new(text, 1 << 20).unmasked().text
+    }
+
+    #[test]
+    fn disguised_words_are_read() {
+        for (written, read) in [
+            ("ＳＥＬＬＩＮＧ", "selling"),
+            ("𝐒𝐄𝐋𝐋𝐈𝐍𝐆 𝟗𝟎𝟎$", "selling 900$"),
+            ("S E L L I N G now", "selling now"),
+            ("s.e.l.l.i.n.g", "selling"),
+            ("s3lling d4tabase", "selling database"),
+            ("Пpoдaм бaзy", "продам базу"),
+            ("Sеlling", "selling"),
+            ("出\u{200b}售數據庫", "出售数据库"),
+            ("Bán dữ liệu", "ban du lieu"),
+            ("Продаё", "продае"),
+            ("ѕᴇʟʟɪɴɢ", "selling"),
+        ] {
+            assert_eq!(plain(written), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn amounts_and_handles_keep_their_digits() {
+        for text in ["100k lines", "900usdt", "a b c", "i am 5", "4.2m rows"] {
+            assert_eq!(plain(text), text);
+        }
+    }
+
+    #[test]
+    fn spans_lead_back_to_the_written_form() {
+        let written = "now: Ｓell 數據";
+        let folded = Folded::new(written, 1 << 20).unmasked();
+        let start = folded.text.find("sell").unwrap();
+        assert_eq!(folded.source(start, start + 4), "Ｓell");
+        let start = folded.text.find("数据").unwrap();
+        assert_eq!(folded.source(start, start + 6), "數據");
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(Folded::new("数据", 4).text, "数");
+    }
+}

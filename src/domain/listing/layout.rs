@@ -1,0 +1,129 @@
+//! What kind of line each line is: prose, a sample record, a quotation, code.
+//!
+//! Words of others do not count: a quotation is not the writer's offer, a sample row is not the writer's prose.
+
+use std::ops::Range;
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineKind {
+    /// The writer's own words.
+    Prose,
+    /// A record of the goods: a line of a table, a JSON object, an `INSERT` tuple, `name:password`.
+    Row,
+    /// Somebody else's words.
+    Quote,
+}
+
+/// One line of a folded text.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) range: Range<usize>,
+    pub(super) kind: LineKind,
+}
+
+/// Splits a folded text into lines and tells what each is.
+pub(super) fn lines(text: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let (mut start, mut depth) = (0, 0_usize);
+    for piece in text.split_inclusive('\n') {
+        let range = start..start + piece.len();
+        start = range.end;
+        let line = piece.trim();
+        let (opens, closes) = (line.matches("[quote").count(), line.matches("[/quote]").count());
+        let kind = if depth > 0 || opens > 0 || is_quote(line) {
+            LineKind::Quote
+        } else if is_row(line) {
+            LineKind::Row
+        } else {
+            LineKind::Prose
+        };
+        depth = (depth + opens).saturating_sub(closes);
+        lines.push(Line { range, kind });
+    }
+    lines
+}
+
+/// Returns the kind of the line that holds a byte.
+pub(super) fn kind_at(lines: &[Line], at: usize) -> LineKind {
+    let index = lines.partition_point(|line| line.range.end <= at);
+    lines.get(index).map_or(LineKind::Prose, |line| line.kind)
+}
+
+fn is_quote(line: &str) -> bool {
+    let arrows = line.starts_with("> ") || line.starts_with(">>") && !line.contains('@') || line == ">";
+    let attribution = line.len() < 120
+        && (line.ends_with("wrote:")
+            || line.ends_with("said:")
+            || line.ends_with("написал:")
+            || line.ends_with("писал(а):"))
+        || line.starts_with("quote from");
+    arrows || attribution
+}
+
+/// Tells whether a line is a record rather than a sentence: many cells, most of them values.
+fn is_row(line: &str) -> bool {
+    if line.len() < 12 {
+        return false;
+    }
+    if line.starts_with("insert into ") || line.starts_with("('") || (line.starts_with('{') && line.contains("\":")) {
+        return true;
+    }
+    if is_login(line) {
+        return true;
+    }
+    [',', ';', '|', '\t', ':'].into_iter().any(|separator| {
+        let cells: Vec<&str> = line.split(separator).take(40).map(str::trim).collect();
+        let values = cells.iter().filter(|cell| is_value(cell)).count();
+        let wordy = cells.iter().filter(|cell| cell.split(' ').count() > 5 || cell.chars().count() > 48).count();
+        cells.len() >= 4 && values >= 2 && values * 3 >= cells.len() && wordy * 4 <= cells.len()
+    })
+}
+
+/// `name@host:password` and `https://host:name:password`, one to a line.
+fn is_login(line: &str) -> bool {
+    if line.contains(' ') {
+        return false;
+    }
+    let rest = line.split_once("://").map_or(line, |(_, rest)| rest);
+    let cells = rest.split([':', ';', '|']).filter(|cell| !cell.is_empty()).count();
+    cells >= 2 && line.contains('@') && line.contains('.') && !line.starts_with('@')
+}
+
+/// A number, an address, a masked or mixed token: what cells of a record hold.
+fn is_value(cell: &str) -> bool {
+    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+    let length = cell.chars().count();
+    (digits >= 4 && digits * 2 >= length)
+        || (cell.contains('@') && cell.contains('.') && !cell.contains(' '))
+        || cell.contains("***")
+        || cell.contains("****")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_quotations_and_prose_are_told_apart() {
+        for (line, kind) in [
+            ("selling a database of 120,000 lines, price 900$", LineKind::Prose),
+            ("姓名、身份证、手机号、卡号、余额", LineKind::Prose),
+            ("ada lovelace,ada@mail.example,+1 555 0100,9990123412341234,07/27", LineKind::Row),
+            ("ada@mail.example:hunter2", LineKind::Row),
+            ("('ada','ada@mail.example','1200001')", LineKind::Row),
+            ("{\"name\": \"ada\", \"pan\": \"9990\"}", LineKind::Row),
+            ("> selling a database", LineKind::Quote),
+            ("contact: @seller on telegram", LineKind::Prose),
+        ] {
+            assert_eq!(lines(line).first().map(|line| line.kind), Some(kind), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_quotation_ends_where_its_tag_ends() {
+        let kinds: Vec<LineKind> =
+            lines("[quote=bob]\nselling base\n[/quote]\nstill there?").iter().map(|line| line.kind).collect();
+        assert_eq!(kinds, [LineKind::Quote, LineKind::Quote, LineKind::Quote, LineKind::Prose]);
+    }
+}
