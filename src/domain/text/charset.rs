@@ -10,7 +10,7 @@ use std::ops::Range;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, GB18030, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::map::OffsetMap;
+use super::map::{OffsetMap, Trace};
 use crate::domain::span::ByteSpan;
 
 /// Raw bytes between two places where the decoder is known to be at rest; what a lookup has to decode again.
@@ -346,6 +346,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn every_character_maps_to_the_bytes_that_spell_it(
             text in "[ -~а-яА-Я一-龥\n]{0,300}",

@@ -11,6 +11,29 @@ pub struct OffsetMap {
     segments: Vec<Segment>,
 }
 
+/// Takes note of where a view's bytes come from while it is made: an [`OffsetMap`], or [`NoTrace`] when nobody will ask.
+pub(super) trait Trace {
+    /// Notes a copy; see [`OffsetMap::copy`].
+    fn copy(&mut self, view: usize, source: usize, length: usize);
+    /// Notes bytes made as one; see [`OffsetMap::atom`].
+    fn atom(&mut self, view: usize, view_length: usize, source: Range<usize>);
+    /// Notes that what stands at `view` was made again, from its old source up to `source_end`.
+    fn remake(&mut self, view: usize, view_length: usize, source_end: usize);
+    /// Appends the trace of a view that was appended at `view`.
+    fn append(&mut self, other: &Self, view: usize);
+}
+
+/// Takes no notes.
+#[derive(Debug, Default)]
+pub(super) struct NoTrace;
+
+impl Trace for NoTrace {
+    fn copy(&mut self, _view: usize, _source: usize, _length: usize) {}
+    fn atom(&mut self, _view: usize, _view_length: usize, _source: Range<usize>) {}
+    fn remake(&mut self, _view: usize, _view_length: usize, _source_end: usize) {}
+    fn append(&mut self, _other: &Self, _view: usize) {}
+}
+
 /// From `view` on, up to the next segment, every `view_step` bytes were made from `source_step` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
@@ -20,19 +43,17 @@ struct Segment {
     source_step: usize,
 }
 
-impl OffsetMap {
+impl Trace for OffsetMap {
     /// Notes that `length` bytes of the view are a copy of the source, or at least of equal width character by character.
-    pub fn copy(&mut self, view: usize, source: usize, length: usize) {
+    fn copy(&mut self, view: usize, source: usize, length: usize) {
         if length > 0 {
             self.push(Segment { view, source, view_step: 1, source_step: 1 });
         }
     }
 
     /// Notes that `view_length` bytes were made, as one, from `source`; nothing if the view got no byte.
-    pub fn atom(&mut self, view: usize, view_length: usize, source: Range<usize>) {
-        if view_length == source.len() {
-            self.copy(view, source.start, view_length);
-        } else if view_length > 0 {
+    fn atom(&mut self, view: usize, view_length: usize, source: Range<usize>) {
+        if view_length > 0 {
             self.push(Segment {
                 view,
                 source: source.start,
@@ -42,6 +63,19 @@ impl OffsetMap {
         }
     }
 
+    fn remake(&mut self, view: usize, view_length: usize, source_end: usize) {
+        let start = self.atom_at(view).start;
+        self.atom(view, view_length, start..source_end.max(start));
+    }
+
+    fn append(&mut self, other: &Self, view: usize) {
+        for segment in &other.segments {
+            self.push(Segment { view: segment.view + view, ..*segment });
+        }
+    }
+}
+
+impl OffsetMap {
     fn push(&mut self, segment: Segment) {
         if let Some(last) = self.segments.last() {
             let grown = segment.view.saturating_sub(last.view);
@@ -53,13 +87,6 @@ impl OffsetMap {
             }
         }
         self.segments.push(segment);
-    }
-
-    /// Appends a map whose view was appended to this one's at `view`.
-    pub fn append(&mut self, other: &Self, view: usize) {
-        for segment in &other.segments {
-            self.push(Segment { view: segment.view + view, ..*segment });
-        }
     }
 
     /// Returns the source range that a non-empty range of the view was made from.

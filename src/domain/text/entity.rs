@@ -1,0 +1,98 @@
+//! Character references of HTML: `&amp;`, `&#52;`, `&#x34;`, with or without their semicolon where browsers allow it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The longest name is `CounterClockwiseContourIntegral`.
+const NAME_BYTES: usize = 31;
+
+/// What a reference stands for: no reference of HTML is longer than two characters.
+pub(super) type Meaning = (char, Option<char>);
+
+/// Reads the reference that `text` opens with; gives what it stands for and how many bytes it took.
+pub(super) fn entity(text: &str) -> Option<(Meaning, usize)> {
+    let body = text.strip_prefix('&')?;
+    match body.strip_prefix('#') {
+        Some(number) => numeric(number).map(|(character, length)| ((character, None), length + 2)),
+        None => named(body).map(|(meaning, length)| (meaning, length + 1)),
+    }
+}
+
+fn numeric(text: &str) -> Option<(char, usize)> {
+    let (radix, digits) = match text.strip_prefix(['x', 'X']) {
+        Some(digits) => (16, digits),
+        None => (10, text),
+    };
+    let length = digits.bytes().take_while(|byte| char::from(*byte).is_digit(radix)).count();
+    // Leading zeros are allowed without end; a number that does not fit is no character anyway.
+    let code = u32::from_str_radix(digits.get(..length.min(64))?.trim_start_matches('0'), radix).ok()?;
+    let semicolon = usize::from(digits.as_bytes().get(length) == Some(&b';'));
+    let character = match code {
+        0x80..=0x9f => WINDOWS_1252.get(code as usize - 0x80).copied().unwrap_or('\u{fffd}'),
+        _ => char::from_u32(code).unwrap_or('\u{fffd}'),
+    };
+    Some((character, text.len() - digits.len() + length + semicolon))
+}
+
+fn named(text: &str) -> Option<(Meaning, usize)> {
+    let length = text.bytes().take(NAME_BYTES).take_while(u8::is_ascii_alphanumeric).count();
+    let name = text.get(..length)?;
+    let has_semicolon = text.as_bytes().get(length) == Some(&b';');
+    if let Some((meaning, _)) = NAMES.get(name).filter(|_| has_semicolon) {
+        return Some((*meaning, length + 1));
+    }
+    // `&nbsp4111` is read by browsers as a space before the number.
+    let shortest = (2..=length.min(6)).rev();
+    shortest.filter_map(|cut| Some((name.get(..cut)?, cut))).find_map(|(prefix, cut)| match NAMES.get(prefix) {
+        Some((meaning, true)) => Some((*meaning, cut)),
+        Some((_, false)) | None => None,
+    })
+}
+
+/// Name to characters, and whether it may stand without a semicolon.
+static NAMES: LazyLock<HashMap<&'static str, (Meaning, bool)>> = LazyLock::new(|| {
+    let line = |line: &'static str| {
+        let mut words = line.split(' ');
+        let name = words.next()?;
+        let mut characters = words.filter_map(|code| char::from_u32(u32::from_str_radix(code, 16).ok()?));
+        let meaning = (characters.next()?, characters.next());
+        Some((name.trim_end_matches('*'), (meaning, name.ends_with('*'))))
+    };
+    // The table of the HTML Standard, section 13.5: name, `*` if it needs no semicolon, code points.
+    include_str!("entities.txt").lines().filter_map(line).collect()
+});
+
+/// What `&#128;` to `&#159;` mean in practice (HTML Standard, numeric character reference end state).
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_as_browsers_do() {
+        for (written, meaning, length) in [
+            ("&amp;x", "&", 5),
+            ("&nbsp;4", "\u{a0}", 6),
+            ("&nbsp4111", "\u{a0}", 5),
+            ("&#52;1", "4", 5),
+            ("&#0000052;", "4", 10),
+            ("&#x34;", "4", 6),
+            ("&#X3441", "\u{3441}", 7),
+            ("&#150;", "–", 6),
+            ("&commat;", "@", 8),
+            ("&NotEqualTilde;", "\u{2242}\u{338}", 15),
+            ("&#xd800;", "\u{fffd}", 8),
+        ] {
+            let mut meaning = meaning.chars();
+            let expected = ((meaning.next().unwrap(), meaning.next()), length);
+            assert_eq!(entity(written), Some(expected), "{written}");
+        }
+        for text in ["&", "&;", "&x;", "&#;", "&#x;", "&period4", "& amp;", "&#xffffffffff;"] {
+            assert_eq!(entity(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One spelling for what reads the same: compatibility forms, digits of any script, case, invisible characters.
+//!
+//! Runs character by character with a fast path for ASCII, Han and Hangul, so a slice of a text folds to the slice of
+//! its fold. Not here: look-alikes of different scripts and Chinese numerals, which need their surroundings.
+
+use std::sync::LazyLock;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::properties::CanonicalCompositionBorrowed;
+
+use super::map::{NoTrace, OffsetMap, Trace};
+
+/// Folds a text: NFKC, decimal digits of any script to ASCII, lower case, one kind of space, dash, apostrophe and middle
+/// dot; invisible characters and marks that compose with nothing are dropped.
+pub fn fold(source: &str) -> String {
+    let mut folded = String::with_capacity(source.len());
+    fold_traced(source, &mut folded, &mut NoTrace);
+    folded
+}
+
+/// Folds into a buffer that is emptied first; several times faster than a new string for each page.
+pub(super) fn fold_into(source: &str, folded: &mut String) {
+    folded.clear();
+    folded.reserve(source.len());
+    fold_traced(source, folded, &mut NoTrace);
+}
+
+/// Folds and tells where each byte came from.
+pub(super) fn fold_mapped(source: &str) -> (String, OffsetMap) {
+    let (mut folded, mut map) = (String::with_capacity(source.len()), OffsetMap::default());
+    fold_traced(source, &mut folded, &mut map);
+    (folded, map)
+}
+
+fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let ascii = ascii_run(bytes, at);
+        if ascii > at {
+            let view = folded.len();
+            folded.push_str(source.get(at..ascii).unwrap_or_default());
+            if let Some(tail) = folded.get_mut(view..) {
+                tail.make_ascii_lowercase();
+            }
+            trace.copy(view, at, ascii - at);
+            at = ascii;
+        }
+        let inert = inert_run(bytes, at);
+        if inert > at {
+            trace.copy(folded.len(), at, inert - at);
+            folded.push_str(source.get(at..inert).unwrap_or_default());
+            at = inert;
+        }
+        if bytes.get(at).is_none_or(|byte| *byte < 0x80) {
+            continue;
+        }
+        let Some(character) = source.get(at..).and_then(|rest| rest.chars().next()) else { break };
+        let end = at + character.len_utf8();
+        fold_character(character, at..end, folded, trace);
+        at = end;
+    }
+}
+
+fn ascii_run(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let mut end = 0;
+    for chunk in rest.chunks_exact(16) {
+        if chunk.iter().fold(0, |seen, byte| seen | byte) >= 0x80 {
+            break;
+        }
+        end += 16;
+    }
+    let tail = rest.get(end..).unwrap_or_default();
+    from + end + tail.iter().position(|byte| *byte >= 0x80).unwrap_or(tail.len())
+}
+
+/// Han from U+4000 on is three bytes a character, never changes and composes with nothing that follows.
+fn inert_run(bytes: &[u8], from: usize) -> usize {
+    let mut end = from;
+    while bytes.get(end).is_some_and(|lead| (0xe4..=0xe9).contains(lead)) {
+        end += 3;
+    }
+    end.min(bytes.len())
+}
+
+fn fold_character<T: Trace>(character: char, source: std::ops::Range<usize>, folded: &mut String, trace: &mut T) {
+    if is_ignorable(character) {
+        return;
+    }
+    if joins_previous(character) {
+        let mark = match character {
+            '\u{ff9e}' => '\u{3099}',
+            '\u{ff9f}' => '\u{309a}',
+            _ => character,
+        };
+        if let Some(composed) = compose_with_last(mark, folded) {
+            trace.remake(folded.len(), composed.len_utf8(), source.end);
+            folded.push(composed);
+            return;
+        }
+        if is_mark(character) {
+            return;
+        }
+    }
+    let view = folded.len();
+    match simple(character) {
+        Some(simple) => folded.push(simple),
+        None => {
+            for normal in NFKC.normalize_iter(std::iter::once(character)) {
+                for lower in normal.to_lowercase() {
+                    if !is_mark(lower) && !is_ignorable(lower) {
+                        folded.push(unify(lower));
+                    }
+                }
+            }
+        }
+    }
+    let length = folded.len() - view;
+    if length == source.len() && folded.get(view..).is_some_and(|made| made.chars().count() == 1) {
+        trace.copy(view, source.start, length);
+    } else {
+        trace.atom(view, length, source);
+    }
+}
+
+/// The characters that make up nearly all text beyond ASCII and Han, without the normalizer.
+fn simple(character: char) -> Option<char> {
+    match character {
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(character) - 0xfee0).map(|ascii| ascii.to_ascii_lowercase())
+        }
+        'а'..='я' | 'ё' => Some(character),
+        'А'..='Я' => char::from_u32(u32::from(character) + 0x20),
+        'Ё' => Some('ё'),
+        '\u{3001}' | '\u{3002}' | '\u{3008}'..='\u{3011}' | '\u{3041}'..='\u{3096}' | '\u{ac00}'..='\u{d7a3}' => {
+            Some(character)
+        }
+        '\u{a0}' | '\u{3000}' => Some(' '),
+        _ => digit(character),
+    }
+}
+
+/// One character for each family of spaces, dashes, apostrophes, middle dots and digits.
+fn unify(character: char) -> char {
+    match character {
+        '\u{1680}' | '\u{2028}' | '\u{2029}' => ' ',
+        '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{2e3a}' | '\u{2e3b}' | '\u{301c}' | '\u{1806}' => '-',
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' | '\u{2b9}' | '\u{2032}' => '\'',
+        '\u{2022}' | '\u{2027}' | '\u{2219}' | '\u{22c5}' | '\u{30fb}' => '\u{b7}',
+        'ς' => 'σ',
+        _ if character.is_ascii() => character,
+        _ => digit(character).unwrap_or(character),
+    }
+}
+
+/// Returns the ASCII digit of a decimal digit (Nd) of any other script.
+fn digit(character: char) -> Option<char> {
+    let code = u32::from(character);
+    let index = DIGIT_ZEROS.partition_point(|zero| *zero <= code).checked_sub(1)?;
+    let value = code - DIGIT_ZEROS.get(index)?;
+    if value < 10 { char::from_digit(value, 10) } else { None }
+}
+
+fn compose_with_last(character: char, folded: &mut String) -> Option<char> {
+    let last = folded.chars().next_back()?;
+    let composed = COMPOSITION.compose(last, character)?;
+    folded.pop();
+    Some(composed)
+}
+
+const fn joins_previous(character: char) -> bool {
+    is_mark(character)
+        || matches!(character, '\u{1161}'..='\u{1175}' | '\u{11a8}'..='\u{11c2}' | '\u{ff9e}' | '\u{ff9f}')
+}
+
+/// Marks of the scripts that our readers write; those of Indic and other scripts carry meaning and stay.
+const fn is_mark(character: char) -> bool {
+    matches!(character,
+        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{3099}' | '\u{309a}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+/// Format characters, joiners, variation selectors and fillers: they take no place and can hide in any value.
+const fn is_ignorable(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+static NFKC: LazyLock<ComposingNormalizerBorrowed<'static>> = LazyLock::new(ComposingNormalizerBorrowed::new_nfkc);
+static COMPOSITION: LazyLock<CanonicalCompositionBorrowed<'static>> = LazyLock::new(CanonicalCompositionBorrowed::new);
+
+/// The zero of each run of ten decimal digits (general category Nd), Unicode 16.
+const DIGIT_ZEROS: [u32; 72] = [
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
+    0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136,
+    0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11bf0, 0x11c50, 0x11d50,
+    0x11da0, 0x11f50, 0x16a60, 0x16ac0, 0x16b50, 0x1ccf0, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140,
+    0x1e2f0, 0x1e4f0, 0x1e5f1, 0x1e950, 0x1fbf0,
+];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_reads_the_same_folds_the_same() {
+        for (written, folded) in [
+            ("９９９０ ４８３８", "9990 4838"),
+            ("٤١١١ ४१११ 𝟒𝟏𝟏𝟏 ④①①①", "4111 4111 4111 4111"),
+            ("41\u{200b}11\u{ad}22\u{feff}33\u{fe0f}", "41112233"),
+            ("4\u{336}1\u{20e3}1", "411"),
+            ("SU@Post.EXAMPLE ＳＵ＠ｐｏｓｔ", "su@post.example su@post"),
+            ("Елисей ТИХОЗЕРОВ, Ёлка", "елисей тихозеров, ёлка"),
+            ("и\u{306} e\u{301} É", "й é é"),
+            ("O’Brien–Smith\u{a0}x\u{2003}y", "o'brien-smith x y"),
+            ("ｶﾞ か\u{3099} \u{1112}\u{1161}\u{11ab}", "ガ が 한"),
+            ("欧阳采薇：卡号，有效。", "欧阳采薇:卡号,有效。"),
+            ("İstanbul ΣΊΣΥΦΟΣ ﬁ", "istanbul σίσυφοσ fi"),
+        ] {
+            assert_eq!(fold(written), folded, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_full_width_number_maps_to_its_own_bytes() {
+        let (folded, map) = fold_mapped("卡号９９９０\u{200b}４８３８有效");
+        let at = folded.find("9990").unwrap();
+        assert_eq!(map.to_source(&(at..at + 8)), 6..33);
+    }
+
+    #[test]
+    fn a_composed_letter_maps_to_base_and_mark() {
+        let (folded, map) = fold_mapped("abe\u{301}c");
+        let at = folded.find('é').unwrap();
+        assert_eq!((map.to_source(&(at..at + 2)), map.to_source(&(at + 2..at + 3))), (2..5, 5..6));
+        assert_eq!(map.to_source(&(0..2)), 0..2);
+    }
+
+    proptest! {
+        #[test]
+        fn folding_the_source_of_a_range_gives_the_range(text in "(\\PC|[ -~]|[０-９]|\u{301}|\u{200b}|[а-яА-Я]|[一-龥]){0,60}") {
+            let (folded, map) = fold_mapped(&text);
+            prop_assert_eq!(&folded, &fold(&text));
+            let starts: Vec<usize> = folded.char_indices().map(|(at, _)| at).chain([folded.len()]).collect();
+            for pair in starts.windows(2) {
+                let source = map.to_source(&(pair[0]..pair[1]));
+                let whole = fold(text.get(source).unwrap());
+                prop_assert!(whole.contains(folded.get(pair[0]..pair[1]).unwrap()));
+            }
+            for (from, to) in starts.iter().zip(starts.iter().skip(5)) {
+                let view = folded.get(*from..*to).unwrap();
+                if view.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                    let source = map.to_source(&(*from..*to));
+                    let again = fold(text.get(source).unwrap());
+                    prop_assert!(again.contains(view));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Markup to lines of text: what a reader sees first, everything else after it.
+//!
+//! A tolerant tokenizer of our own: linear on any input, never fails, keeps offsets. Rows and blocks become lines, cells
+//! are parted by tabs, inline tags vanish so that a value split by them is whole again. Hidden elements, attribute
+//! values, scripts and comments follow as lines of their own: nothing is missed, and hidden junk cannot break a visible
+//! value. Not here: which part is a post (`forum`).
+
+use std::ops::Range;
+
+use super::entity::entity;
+use super::html_sink::{Region, Sink};
+use super::html_tag::{Effect, Tag, read_tag};
+use super::map::{NoTrace, OffsetMap, Trace};
+
+/// The text of a page, in regions that need different steps to be read out of the raw bytes.
+#[derive(Debug, Default)]
+pub(super) struct Markup<T> {
+    /// Lines, what is visible first.
+    pub(super) text: String,
+    /// Where each region starts in the text, ascending.
+    pub(super) regions: Vec<(usize, Region)>,
+    /// Where the text came from.
+    pub(super) trace: T,
+}
+
+impl<T> Markup<T> {
+    /// Returns the region that holds an offset of the text.
+    pub(super) fn region(&self, at: usize) -> Region {
+        let after = self.regions.partition_point(|(start, _)| *start <= at);
+        after.checked_sub(1).and_then(|index| self.regions.get(index)).map_or(Region::Flow, |(_, region)| *region)
+    }
+}
+
+/// Reads markup into text.
+pub(super) fn unwrap_html(source: &str) -> Markup<NoTrace> {
+    Reader::<NoTrace>::new(source).read()
+}
+
+/// Reads markup into text and tells where each byte came from.
+pub(super) fn unwrap_html_mapped(source: &str) -> Markup<OffsetMap> {
+    Reader::<OffsetMap>::new(source).read()
+}
+
+/// Reads an attribute's value: character references, and `%xx` if the region says so.
+pub(super) fn unwrap_attribute(source: &str, region: Region) -> String {
+    let mut sink = Sink::<NoTrace>::default();
+    sink.attribute(source, 0..source.len(), region);
+    sink.text
+}
+
+struct Reader<'a, T> {
+    source: &'a str,
+    at: usize,
+    flow: Sink<T>,
+    hidden: Sink<T>,
+    extra: Sink<T>,
+    /// The element that hides what follows, and how many of its name are open.
+    hider: Option<(&'a str, usize)>,
+    preformatted: usize,
+    /// The endings known to be missing, as bits.
+    lacking: u8,
+}
+
+/// An ending that is known not to come any more; else every `<` of a hostile page would search to the end again.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Greater = 1,
+    Comment = 2,
+    Script = 4,
+    Style = 8,
+    /// A tag ran to the end of the page inside a quoted value: from there on quotes do not count.
+    Quote = 16,
+}
+
+impl<'a, T: Trace + Default> Reader<'a, T> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            at: 0,
+            flow: Sink::with_capacity(source.len() / 2),
+            hidden: Sink::default(),
+            extra: Sink::default(),
+            hider: None,
+            preformatted: 0,
+            lacking: 0,
+        }
+    }
+
+    fn read(mut self) -> Markup<T> {
+        let bytes = self.source.as_bytes();
+        while self.at < bytes.len() {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let next = memchr::memchr2(b'<', b'&', rest).map_or(bytes.len(), |found| self.at + found);
+            self.text(self.at..next);
+            self.at = next;
+            match bytes.get(next) {
+                Some(b'&') => self.reference(),
+                Some(_) => self.angle(),
+                None => {}
+            }
+        }
+        self.finish()
+    }
+
+    fn finish(self) -> Markup<T> {
+        let mut markup = Markup { text: self.flow.text, regions: vec![(0, Region::Flow)], trace: self.flow.trace };
+        for sink in [self.hidden, self.extra] {
+            if sink.text.is_empty() {
+                continue;
+            }
+            markup.text.push('\n');
+            let start = markup.text.len();
+            markup.text.push_str(&sink.text);
+            markup.trace.append(&sink.trace, start);
+            if sink.regions.is_empty() {
+                markup.regions.push((start, Region::Flow));
+            }
+            markup.regions.extend(sink.regions.iter().map(|(at, region)| (start + at, *region)));
+        }
+        markup
+    }
+
+    fn sink(&mut self) -> &mut Sink<T> {
+        if self.hider.is_some() { &mut self.hidden } else { &mut self.flow }
+    }
+
+    fn text(&mut self, range: Range<usize>) {
+        let source = self.source;
+        if self.preformatted > 0 {
+            self.sink().preformatted(source, range);
+        } else {
+            self.sink().words(source, range);
+        }
+    }
+
+    fn reference(&mut self) {
+        let at = self.at;
+        match entity(self.source.get(at..).unwrap_or_default()) {
+            Some((meaning, length)) => {
+                self.sink().characters(meaning, at..at + length);
+                self.at += length;
+            }
+            None => self.literal(1),
+        }
+    }
+
+    fn literal(&mut self, length: usize) {
+        self.text(self.at..self.at + length);
+        self.at += length;
+    }
+
+    fn angle(&mut self) {
+        let rest = self.source.as_bytes().get(self.at + 1..).unwrap_or_default();
+        match rest.first() {
+            Some(byte) if byte.is_ascii_alphabetic() => self.open_tag(),
+            Some(b'/') if rest.get(1).is_some_and(u8::is_ascii_alphabetic) => self.close_tag(),
+            Some(b'!') if rest.starts_with(b"!--") => self.comment(),
+            Some(b'!') if rest.starts_with(b"![CDATA[") => self.cdata(),
+            Some(b'!' | b'?' | b'/') => match self.find(1, b">", Ending::Greater) {
+                Some(end) => self.at = end + 1,
+                None => self.literal(1),
+            },
+            Some(_) | None => self.literal(1),
+        }
+    }
+
+    /// Finds `needle` from `skip` bytes ahead on; remembers when there is none.
+    fn find(&mut self, skip: usize, needle: &[u8], ending: Ending) -> Option<usize> {
+        if self.lacks(ending) {
+            return None;
+        }
+        let from = self.at + skip;
+        let found = memchr::memmem::find(self.source.as_bytes().get(from..).unwrap_or_default(), needle);
+        if found.is_none() {
+            self.lacking |= ending as u8;
+        }
+        found.map(|offset| from + offset)
+    }
+
+    const fn lacks(&self, ending: Ending) -> bool {
+        self.lacking & ending as u8 != 0
+    }
+
+    fn comment(&mut self) {
+        // `<!-->` and `<!--->` are whole comments; an unclosed one hides nothing from us.
+        match self.find(2, b"-->", Ending::Comment) {
+            Some(end) => {
+                self.extra.raw(self.source, (self.at + 4).min(end)..end);
+                self.at = end + 3;
+            }
+            None => self.at += 4,
+        }
+    }
+
+    /// A CDATA section is an element's plain text to XML, and an HTML fragment to the forums that answer with one.
+    fn cdata(&mut self) {
+        self.at += 9;
+    }
+
+    fn close_tag(&mut self) {
+        let Some(end) = self.find(2, b">", Ending::Greater) else { return self.literal(1) };
+        let inner = self.source.get(self.at + 2..end).unwrap_or_default();
+        let name = inner.split(|byte: char| byte.is_ascii_whitespace() || byte == '/').next().unwrap_or_default();
+        let at = self.at;
+        self.at = end + 1;
+        match Effect::of(name) {
+            Effect::Preformatted => {
+                self.preformatted = self.preformatted.saturating_sub(1);
+                self.sink().block();
+            }
+            Effect::Block => self.sink().block(),
+            Effect::Row => self.sink().row(),
+            Effect::Line => self.sink().line(at),
+            Effect::Inline | Effect::Void | Effect::Cell | Effect::Script | Effect::Style => {}
+        }
+        if let Some((hider, depth)) = self.hider.filter(|(hider, _)| hider.eq_ignore_ascii_case(name)) {
+            self.hider = if depth > 1 { Some((hider, depth - 1)) } else { None };
+        }
+    }
+
+    fn open_tag(&mut self) {
+        let at = self.at;
+        let Some(tag) = self.tag() else { return self.literal(1) };
+        self.at = tag.end;
+        let effect = Effect::of(tag.name);
+        match self.hider {
+            Some((hider, depth)) if !effect.is_void() && hider.eq_ignore_ascii_case(tag.name) => {
+                self.hider = Some((hider, depth + 1));
+            }
+            None if tag.is_hidden && !effect.is_void() => {
+                self.hider = Some((tag.name, 1));
+                self.hidden.row();
+            }
+            Some(_) | None => {}
+        }
+        for value in &tag.values {
+            self.extra.attribute_line(self.source, value.clone());
+        }
+        match effect {
+            Effect::Preformatted => {
+                self.preformatted += 1;
+                self.sink().block();
+            }
+            Effect::Block => self.sink().block(),
+            Effect::Row => self.sink().row(),
+            Effect::Cell => self.sink().cell(at),
+            Effect::Line => self.sink().line(at),
+            Effect::Script => self.raw_text(tag.name, Ending::Script),
+            Effect::Style => self.raw_text(tag.name, Ending::Style),
+            Effect::Inline | Effect::Void => {}
+        }
+    }
+
+    fn tag(&mut self) -> Option<Tag<'a>> {
+        if !self.lacks(Ending::Quote) {
+            if let Some(tag) = read_tag(self.source, self.at) {
+                return Some(tag);
+            }
+            self.lacking |= Ending::Quote as u8;
+        }
+        let end = self.find(1, b">", Ending::Greater)?;
+        Some(Tag::without_attributes(self.source, self.at, end + 1))
+    }
+
+    /// The content of `script` and `style` ends at their own closing tag, whatever stands inside.
+    fn raw_text(&mut self, name: &str, ending: Ending) {
+        if self.lacks(ending) {
+            return;
+        }
+        let bytes = self.source.as_bytes();
+        let content = bytes.get(self.at..).unwrap_or_default();
+        let closes = |found: &usize| {
+            let after = content.get(found + 2..).unwrap_or_default();
+            after.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let found = memchr::memmem::find_iter(content, b"</").find(closes);
+        match found {
+            Some(length) => {
+                self.extra.raw(self.source, self.at..self.at + length);
+                self.at += length;
+            }
+            None => self.lacking |= ending as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(source: &str) -> String {
+        unwrap_html(source).text
+    }
+
+    #[test]
+    fn a_page_reads_as_a_reader_sees_it() {
+        for (source, lines) in [
+            ("9990<b>4838</b>3464<i></i>5856", "9990483834645856"),
+            ("a<br>b<br/>c<p>d</p>e", "a\nb\nc\nd\ne"),
+            ("<ul><li>one<li>two</ul>three", "one\ntwo\nthree"),
+            (
+                "<table><tr><th>name</th><th>pan</th></tr><tr><td>A</td><td></td><td>B</td></tr></table>",
+                "name\tpan\nA\t\tB",
+            ),
+            ("<table><tr><td>A<td>B<tr><td>C<td>D</table>", "A\tB\nC\tD"),
+            ("<tr><td><p>A</p></td>\n <td><div>B</div><div>C</div></td></tr>", "A\tB\nC"),
+            ("one\n   two <b> three</b>", "one two three"),
+            ("<pre>one\n  two</pre>three", "one\n  two\nthree"),
+            ("4111&nbsp;1111&#49;&#x31; &lt;b&gt; AT&T", "4111\u{a0}111111 <b> AT&T"),
+            ("a<!-- 99901 --><b>b</b><!---->c", "abc\n 99901 "),
+            ("a < b <3 </ > <> &", "a < b <3 <> &"),
+            ("<![CDATA[<p>x</p>]]>", "x\n]]>"),
+            ("<script>var pan = '99901';</script><style>p { width: 10 }</style>z", "z\nvar pan = '99901';"),
+        ] {
+            assert_eq!(text(source), lines, "{source}");
+        }
+    }
+
+    #[test]
+    fn hidden_junk_does_not_break_a_visible_value() {
+        for junk in [
+            r#"<font class="jammer">x9_</font>"#,
+            r#"<span style="display: NONE">7 <span>8</span></span>"#,
+            "<i hidden>7</i>",
+            r"<span style='visibility:hidden'>7</span>",
+        ] {
+            let text = text(&format!("9990{junk}4838"));
+            assert!(text.starts_with("99904838\n"), "{junk}: {text:?}");
+            assert!(text.len() > 9, "{junk} is lost");
+        }
+    }
+
+    #[test]
+    fn attribute_values_follow_as_lines() {
+        let text = text(
+            r#"<a href="mailto:su%40post.example?x=1" class=quiet title='Карта &quot;9990&quot;'><input value=99904838>x</a>"#,
+        );
+        assert_eq!(text, "x\nmailto:su@post.example?x=1\nКарта \"9990\"\n99904838");
+    }
+
+    #[test]
+    fn broken_markup_loses_nothing() {
+        for source in [
+            "<a href=\"99904838",
+            "<a b='1' c=\"99904838</a>",
+            "<!-- 99904838",
+            "<script>99904838",
+            "<div 99904838",
+            "<p>a<table><tr><td>99904838",
+            "<![CDATA[99904838",
+            "<pre><pre></pre>99904838",
+            "<b/99904838",
+        ] {
+            assert!(text(source).contains("99904838"), "{source}: {:?}", text(source));
+        }
+    }
+
+    #[test]
+    fn hostile_pages_take_linear_time() {
+        for piece in [
+            "<",
+            "<a ",
+            "<a \"",
+            "<a b='",
+            "<!--",
+            "<script>",
+            "<style",
+            "</",
+            "<![CDATA[",
+            "&#",
+            "&amp",
+            "<td>",
+            "<a b=\"'>",
+        ] {
+            let page = piece.repeat(400_000 / piece.len());
+            let _ = text(&page);
+        }
+    }
+
+    fn scraps() -> impl Strategy<Value = String> {
+        let piece = proptest::sample::select(vec![
+            "<b>",
+            "</b>",
+            "<td>",
+            "<tr>",
+            "<p>",
+            "<br>",
+            "<pre>",
+            "</pre>",
+            "<span hidden>",
+            "</span>",
+            "<a href='x@y%40z&amp;12345'>",
+            "<!--",
+            "-->",
+            "<script>",
+            "</script>",
+            "&nbsp;",
+            "&#52;",
+            "&",
+            "<",
+            ">",
+            "'",
+            "\"",
+            " ",
+            "\n",
+            "4111",
+            "张三",
+            "é",
+            "<i title=\"",
+        ]);
+        proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_of_the_view_is_told_where_it_stands(source in scraps()) {
+            let plain = unwrap_html(&source);
+            let mapped = unwrap_html_mapped(&source);
+            prop_assert_eq!(&plain.text, &mapped.text);
+            for word in ["4111", "张三", "é", "x@y"] {
+                for (at, _) in mapped.text.match_indices(word) {
+                    let range = mapped.trace.to_source(&(at..at + word.len()));
+                    let cut = source.get(range).unwrap();
+                    let again = match mapped.region(at) {
+                        Region::Flow => unwrap_html(cut).text,
+                        Region::Raw => cut.to_owned(),
+                        region @ (Region::Attribute | Region::Link) => unwrap_attribute(cut, region),
+                    };
+                    prop_assert_eq!(again.as_str(), word);
+                }
+            }
+        }
+    }
+}
