@@ -75,6 +75,10 @@ pub fn folders(path: &Path) -> Result<Vec<PathBuf>, Problems> {
     if ["organization.toml", "canaries.csv"].iter().any(|name| path.join(name).symlink_metadata().is_ok()) {
         return Ok(vec![path.to_owned()]);
     }
+    if path.is_file() {
+        let mend = "name the folder that holds organization.toml and canaries.csv";
+        return Err(Problem::new(&shown_path(path), "is not a folder", mend).into());
+    }
     let mut folders = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| Problems::from(unreadable(path, &error)))? {
         let inner = entry.map_err(|error| Problems::from(unreadable(path, &error)))?.path();

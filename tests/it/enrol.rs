@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use dyepack::domain::watchlist::Watchlist;
 use dyepack::services::intake;
@@ -158,4 +159,75 @@ fn a_path_means_one_watchlist_or_a_folder_of_them() {
     assert_eq!(intake::folders(root).unwrap(), std::slice::from_ref(&folder.path));
     assert!(intake::folders(&root.join(".git")).unwrap_err().to_string().contains("holds no watchlist"));
     assert!(intake::folders(&root.join("nowhere")).unwrap_err().to_string().contains("does not exist"));
+}
+
+#[test]
+fn the_worked_example_of_the_readme_is_sound() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/README.md")).unwrap();
+    let block = |start: &str| {
+        let from = readme.split_once(start).unwrap_or_else(|| panic!("no block {start:?}")).1;
+        format!("{}{}", start.split_once('\n').unwrap().1, from.split_once("```").unwrap().0)
+    };
+    let folder = Folder::new();
+    folder.write("organization.toml", block("```toml\nid = "));
+    folder.write("canaries.csv", block("```csv\ncanary,"));
+    folder.write("deliveries.csv", block("```csv\ndelivery,"));
+    let path = folder.path.with_file_name("acme-bank");
+    fs::rename(&folder.path, &path).unwrap();
+    let inspection = intake::inspect(&path);
+    assert!(inspection.problems.is_empty(), "{}", inspection.problems);
+    assert_eq!(inspection.watchlist.unwrap().canaries.len(), 3);
+}
+
+/// What a run of the program left: exit code, standard output, standard error.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn dyepack(data: &Path, args: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_dyepack"))
+        .arg("--data")
+        .arg(data)
+        .args(args)
+        .env_remove("DYEPACK_CONFIG")
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn validate_prints_one_line_a_watchlist_and_its_exit_code_tells() {
+    let data = tempfile::tempdir().unwrap();
+    let examples = format!("{}/watchlists", env!("CARGO_MANIFEST_DIR"));
+    let run = dyepack(data.path(), &["watchlist", "validate", &examples]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(
+        run.out,
+        "{\"organization\":\"example-bank\",\"canaries\":40,\"fingerprints\":0,\"anchors\":6}\n\
+         {\"organization\":\"example-insurer\",\"canaries\":25,\"fingerprints\":0,\"anchors\":4}\n"
+    );
+    let run = dyepack(data.path(), &["watchlist", "validate", "--format", "table", &examples]);
+    assert!(run.out.contains("示例人寿保险"), "{}", run.out);
+
+    let folder = Folder::new();
+    folder.write("canaries.csv", format!("{CANARIES}c1,,OWNER,2026-02-30,,jo2@post.example\n"));
+    let path = folder.path.to_str().unwrap();
+    let run = dyepack(data.path(), &["watchlist", "validate", path]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    let rows: Vec<serde_json::Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows[0]["line"].as_u64(), rows[0]["name"].as_str()), (Some(3), Some("canary")));
+    assert_eq!((rows[1]["line"].as_u64(), rows[1]["column"].as_u64()), (Some(3), Some(11)));
+    assert!(run.err.contains("canaries.csv:3:11: planted_at: \"2026-02-30\" is not in the calendar"), "{}", run.err);
+    let run = dyepack(data.path(), &["watchlist", "validate", "--format", "table", path]);
+    assert!(run.out.contains("canaries.csv:3:11: planted_at"), "{}", run.out);
+
+    for wrong in [vec!["watchlist"], vec!["watchlist", "validate"], vec!["watchlist", "validate", "/nowhere/at/all"]] {
+        assert_eq!(dyepack(data.path(), &wrong).code, 2, "{wrong:?}");
+    }
 }

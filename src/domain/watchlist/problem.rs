@@ -42,13 +42,13 @@ impl Problem {
     /// Makes an error that concerns a whole file.
     pub fn new(file: &str, reason: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
-            file: file.to_owned(),
+            file: printable(file),
             line: None,
             column: None,
             name: None,
             severity: Severity::Error,
-            reason: reason.into(),
-            mend: mend.into(),
+            reason: printable(&reason.into()),
+            mend: printable(&mend.into()),
         }
     }
 
@@ -63,7 +63,7 @@ impl Problem {
     /// Names the column or key it concerns.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
+        self.name = Some(printable(name));
         self
     }
 
@@ -176,6 +176,12 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Keeps what a file or its name holds from driving the terminal or filling it.
+fn printable(text: &str) -> String {
+    const LIMIT_CHARACTERS: usize = 400;
+    text.chars().filter(|character| !character.is_control()).take(LIMIT_CHARACTERS).collect()
+}
 
 /// Quotes a cell for a message: words, codes and dates as they are, anything that may identify somebody only by its
 /// beginning and length.

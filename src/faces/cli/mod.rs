@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod init;
 mod output;
+mod watchlist;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -58,6 +59,7 @@ struct Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Watchlist(watchlist::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -96,6 +98,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.shared)?;
     match cli.command {
         Command::Init(args) => init::run(&args, &context).await,
+        Command::Watchlist(args) => watchlist::run(&args, &context).await,
     }
 }
 
