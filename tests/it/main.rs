@@ -5,4 +5,5 @@
 mod architecture;
 mod enrol;
 mod fetch;
+mod mail;
 mod site;

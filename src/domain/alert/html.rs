@@ -9,8 +9,7 @@ use super::letter::{Block, Card, Letter, Section};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;supported-color-schemes:light dark}\
-@media (max-width:480px){.sheet{padding:20px 16px!important}.fact td{display:block;width:auto!important;padding:0!important}\
-.fact .k{padding-top:10px!important}}\
+@media (max-width:480px){.sheet{padding:20px 16px!important}}\
 @media (prefers-color-scheme:dark){body,.page{background:#14171a!important;color:#e6e8ea!important}\
 .sheet{background:#1d2126!important;border-color:#343a41!important}.quiet,.k{color:#a4acb5!important}\
 .card{background:#262b31!important;border-color:#3a414a!important}h1,h2,.strong{color:#ffffff!important}\
@@ -161,7 +160,7 @@ fn with_commands(line: &str) -> String {
     for (number, part) in line.split('`').enumerate() {
         if number % 2 == 1 {
             html.add(format_args!(
-                "<code style=\"padding:1px 5px;border-radius:4px;background:#eef0f2;\
+                "<code style=\"white-space:nowrap;padding:1px 5px;border-radius:4px;background:#eef0f2;\
                  font-family:ui-monospace,Menlo,Consolas,monospace;font-size:14px\">{}</code>",
                 escape(part)
             ));
