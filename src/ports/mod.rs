@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod fetch;
 pub mod mail;
+pub mod seal;
 pub mod store;
 pub mod tls;

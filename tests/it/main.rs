@@ -7,3 +7,4 @@ mod enrol;
 mod fetch;
 mod mail;
 mod site;
+mod store;

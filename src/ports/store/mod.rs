@@ -1,5 +1,118 @@
 //! Everything remembered, and every SQL statement: organizations, sources, frontier, threads, posts, hits, cases, outbox.
 //!
-//! SQLite by default, PostgreSQL by URL; one text per query, one `migrations/`.
+//! SQLite by default, PostgreSQL by URL; one text per query, one `migrations/`. One visit is one transaction.
+//!
+//! Durability on SQLite: WAL. Recording visits commits with `synchronous = NORMAL`: `kill -9` loses nothing; a power
+//! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
+//! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
+mod cases;
+mod claims;
+mod error;
+mod findings;
+mod ids;
 pub mod model;
+mod open;
+mod outbox;
+mod rows;
+mod sql;
+mod triage;
+mod visits;
+mod watchlists;
+
+use std::sync::Arc;
+
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::secret::Secret;
+use crate::ports::seal::Seal;
+
+pub use claims::START_KEY;
+pub use error::StoreError;
+pub use triage::AuditVerdict;
+
+/// The database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    reader: AnyPool,
+    writer: AnyPool,
+    ledger: AnyPool,
+    /// Writers of this process take turns here, first come, first served; SQLite's own lock is not fair.
+    turns: Arc<Semaphore>,
+    dialect: Dialect,
+    seal: Seal,
+}
+
+/// The two databases, where they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    const fn lock_suffix(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+}
+
+/// What a commit must outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// The process.
+    Process,
+    /// A power failure.
+    Power,
+}
+
+/// A write transaction; rolled back when dropped.
+struct Write {
+    transaction: Transaction<'static, Any>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Write {
+    fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Store {
+    async fn begin(&self, durability: Durability) -> Result<Write, StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let pool = match durability {
+            Durability::Process => &self.writer,
+            Durability::Power => &self.ledger,
+        };
+        let transaction = match self.dialect {
+            Dialect::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => pool.begin().await?,
+        };
+        Ok(Write { transaction, _turn: turn })
+    }
+
+    /// Closes all connections; what was committed stays.
+    pub async fn close(&self) {
+        self.turns.close();
+        self.reader.close().await;
+        self.writer.close().await;
+        self.ledger.close().await;
+    }
+
+    fn seal_text(&self, plain: &str, context: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(self.seal.seal(plain.as_bytes(), context)?)
+    }
+
+    fn open_text(&self, sealed: &[u8], context: &str) -> Result<Secret<String>, StoreError> {
+        let plain = self.seal.open(sealed, context)?;
+        Ok(Secret::new(String::from_utf8(plain).map_err(|_| StoreError::damaged("sealed text", context))?))
+    }
+}

@@ -1,4 +1,4 @@
-//! What goes into the store and what comes out, in the words of the domain.
+//! What goes into the store, in the words of the domain; what comes out is in `rows`.
 
 use std::time::Duration;
 
@@ -6,13 +6,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use crate::domain::case::State;
 use crate::domain::forum::{Engine, Link, LinkKind, PageKind};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::Hit;
 use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::SourceId;
+
+pub use super::rows::{
+    AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
+    HitFilter, HitRow, PostRow, Sighting, SourceRow, WatchlistChange,
+};
 
 /// A URL leased to one worker.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub struct Claim {
     pub source: SourceId,
     /// The frontier's key of it.
     pub link: Link,
+    /// For an attachment: the thread of the post that carries it.
+    pub thread: Option<String>,
     /// Who holds the lease; a visit recorded under another lease is refused.
     pub lease: String,
     /// Failed tries before this one.
@@ -163,6 +169,20 @@ pub struct Recorded {
     pub alerts: u64,
 }
 
+impl Recorded {
+    /// Tells whether the visit brought links or posts not seen before.
+    pub const fn is_news(&self) -> bool {
+        self.links > 0 || self.posts > 0
+    }
+}
+
+/// Rules that recording follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordPolicy {
+    /// How long an alert waits for more hits of its case before it is rendered.
+    pub settle: Duration,
+}
+
 /// How many claims, for whom, how long.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
@@ -176,102 +196,7 @@ pub struct ClaimRequest {
     pub lease: Duration,
 }
 
-/// A source and how it fares.
-#[derive(Debug, Clone)]
-pub struct SourceRow {
-    /// The site.
-    pub source: Source,
-    /// The engine seen last.
-    pub engine: Option<String>,
-    /// When it was added.
-    pub added_at: Timestamp,
-    /// Last page read.
-    pub last_success_at: Option<Timestamp>,
-    /// Last failure, in plain words.
-    pub last_failure: Option<String>,
-    /// When that was.
-    pub last_failure_at: Option<Timestamp>,
-    /// URLs known.
-    pub urls: u64,
-    /// URLs due now.
-    pub due: u64,
-    /// Posts on record.
-    pub posts: u64,
-}
-
-/// A row of `hit list`.
-#[derive(Debug, Clone, Serialize)]
-pub struct HitRow {
-    /// Id.
-    pub id: String,
-    /// Owner.
-    pub organization: String,
-    /// Entry id.
-    pub entry: String,
-    /// `canary`, `fingerprint`, `anchor`.
-    pub kind: String,
-    /// Field.
-    pub field: String,
-    /// Case id.
-    pub case: String,
-    /// Source id.
-    pub source: String,
-    /// Address of the page or post.
-    pub url: String,
-    /// Thread key.
-    pub thread: Option<String>,
-    /// Post key.
-    pub post: Option<String>,
-    /// Author of the post.
-    pub author: Option<String>,
-    /// When the post was made.
-    pub posted_at: Option<Timestamp>,
-    /// Attachment.
-    pub attachment: Option<String>,
-    /// Member of the attachment.
-    pub member: String,
-    /// First raw byte.
-    pub start: u64,
-    /// One past the last raw byte.
-    pub end: u64,
-    /// Masked value.
-    pub masked: String,
-    /// Steps from raw bytes to value.
-    pub steps: Vec<String>,
-    /// When it was first seen.
-    pub seen_at: Timestamp,
-}
-
-/// A row of `case list`.
-#[derive(Debug, Clone, Serialize)]
-pub struct CaseRow {
-    /// Id, as `C-7F3K9Q2M`.
-    pub id: String,
-    /// Owner.
-    pub organization: String,
-    /// State.
-    pub state: State,
-    /// Whether a post offers the records.
-    pub offer: bool,
-    /// Entries that leaked.
-    pub entries: u64,
-    /// Hits on record.
-    pub hits: u64,
-    /// Places it was seen: sources.
-    pub sources: Vec<String>,
-    /// Custodian codes whose copies hold the entries, with how many of the entries each holds.
-    pub holders: Vec<(String, u64)>,
-    /// Earliest post time.
-    pub first_posted_at: Option<Timestamp>,
-    /// First match.
-    pub first_matched_at: Timestamp,
-    /// First mail.
-    pub first_mailed_at: Option<Timestamp>,
-    /// First confirmation.
-    pub first_confirmed_at: Option<Timestamp>,
-}
-
-/// Kept so that `LinkKind` has one spelling in the store.
+/// Returns the store's word for a kind of link.
 pub const fn link_kind_word(kind: LinkKind) -> &'static str {
     match kind {
         LinkKind::Index => "index",
@@ -281,3 +206,12 @@ pub const fn link_kind_word(kind: LinkKind) -> &'static str {
         LinkKind::Other => "other",
     }
 }
+
+/// Reads the word of [`link_kind_word`].
+pub fn parse_link_kind(word: &str) -> Option<LinkKind> {
+    LINK_KINDS.into_iter().find(|kind| link_kind_word(*kind) == word)
+}
+
+/// Every kind of link, in the order in which they are fetched.
+pub const LINK_KINDS: [LinkKind; 5] =
+    [LinkKind::Index, LinkKind::Board, LinkKind::Thread, LinkKind::Attachment, LinkKind::Other];

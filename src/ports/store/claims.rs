@@ -1,0 +1,381 @@
+//! Sources and the frontier: which URL goes to which worker, for how long.
+//!
+//! A claim looks only at sources that can have something (`source.ready_at` is a lower bound), serves those first that
+//! waited longest (`source.turn`), and holds each to its concurrency (live leases) and pace (`source.next_allowed_at`).
+//! Not here: what a visit leaves behind (`visits`), when a URL is due again (`domain::frontier`).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use url::Url;
+
+use super::model::{Claim, ClaimRequest, LINK_KINDS, SourceRow, link_kind_word, parse_link_kind};
+use super::sql::{self, Columns, values};
+use super::{Dialect, Durability, Store, StoreError, Write};
+use crate::domain::forum::{Link, LinkKind};
+use crate::domain::source::{Source, SourceId};
+use crate::ports::seal::{SealError, hex};
+
+/// Frontier key of a source's start page.
+pub const START_KEY: &str = "start";
+
+impl Store {
+    /// Adds a source and puts its start page into the frontier, due now; returns whether it is new. A known source takes
+    /// the label, start URL, pace and concurrency given now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_source(&self, source: &Source, now: Timestamp) -> Result<bool, StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let connection = write.connection();
+        let (pace, start_url) = (milliseconds(source.pace), source.start_url.as_str());
+        let statement = "INSERT INTO source (id, label, start_url, pace_ms, concurrency, added_at, next_allowed_at, \
+                         ready_at, turn) VALUES ($1, $2, $3, $4, $5, $6, 0, $6, 0) ON CONFLICT (id) DO NOTHING";
+        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, now];
+        let is_new = sql::execute(connection, statement, values).await? > 0;
+        if !is_new {
+            let statement =
+                "UPDATE source SET label = $1, start_url = $2, pace_ms = $3, concurrency = $4 WHERE id = $5";
+            let values = values![&source.label, start_url, pace, source.concurrency, &source.id.0];
+            sql::execute(connection, statement, values).await?;
+        }
+        let statement = "INSERT INTO frontier (source, link_key, url, kind, kind_rank, found_at, due_at, attempts) \
+                         VALUES ($1, $2, $3, $4, 0, $5, $5, 0) \
+                         ON CONFLICT (source, link_key) DO UPDATE SET url = excluded.url";
+        let values = values![&source.id.0, START_KEY, start_url, link_kind_word(LinkKind::Index), now];
+        sql::execute(connection, statement, values).await?;
+        write.commit().await?;
+        Ok(is_new)
+    }
+
+    /// Returns a source.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn source(&self, id: &SourceId) -> Result<Option<Source>, StoreError> {
+        let statement = "SELECT id, label, start_url, pace_ms, concurrency FROM source WHERE id = $1";
+        let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values![&id.0]).await?;
+        row.map(|row| source(&row)).transpose()
+    }
+
+    /// Returns every source and how it fares, sorted by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sources(&self, now: Timestamp) -> Result<Vec<SourceRow>, StoreError> {
+        let statement = "SELECT s.id, s.label, s.start_url, s.pace_ms, s.concurrency, s.engine, s.added_at, \
+                         s.last_success_at, s.last_failure, s.last_failure_at, \
+                         (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id), \
+                         (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.due_at <= $1), \
+                         (SELECT COUNT(*) FROM post p WHERE p.source = s.id) FROM source s ORDER BY s.id";
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![now]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SourceRow {
+                    source: source(row)?,
+                    engine: row.maybe_text(5)?,
+                    added_at: row.time(6)?,
+                    last_success_at: row.maybe_time(7)?,
+                    last_failure: row.maybe_text(8)?,
+                    last_failure_at: row.maybe_time(9)?,
+                    urls: row.count(10)?,
+                    due: row.count(11)?,
+                    posts: row.count(12)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Leases due URLs: index pages first, then boards, threads, attachments, others; the longest due first within each;
+    /// sources take turns. May return fewer than there are when other workers hold a source at this moment.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is leased then.
+    pub async fn claim(&self, request: &ClaimRequest, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        let mut connection = self.reader.acquire().await?;
+        // A look without a lock first: idle workers do not queue up writers.
+        if ready_sources(&mut connection, Dialect::Sqlite, request, now).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        drop(connection);
+        let mut write = self.begin(Durability::Process).await?;
+        let mut claims: Vec<Claim> = Vec::new();
+        let sources = ready_sources(write.connection(), self.dialect, request, now).await?;
+        let mut left = sources.len();
+        let turn = next_turn(write.connection()).await?;
+        for ready in sources {
+            let taken = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+            let missing = request.limit.saturating_sub(taken);
+            if missing == 0 {
+                break;
+            }
+            let share = missing.div_ceil(u32::try_from(left).unwrap_or(u32::MAX).max(1));
+            left -= 1;
+            let grant = Grant { share, turn, now };
+            claims.extend(self.claim_from(&mut write, &ready, request, grant).await?);
+        }
+        write.commit().await?;
+        Ok(claims)
+    }
+
+    /// Takes up to `grant.share` URLs of one source whose row this transaction holds.
+    async fn claim_from(
+        &self,
+        write: &mut Write,
+        ready: &ReadySource,
+        request: &ClaimRequest,
+        grant: Grant,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let connection = write.connection();
+        let now = grant.now;
+        let statement = "SELECT COUNT(*) FROM frontier WHERE source = $1 AND lease IS NOT NULL AND lease_until > $2";
+        let row = sql::fetch_one(connection, statement, values![&ready.id, now]).await?;
+        let in_flight = row.map(|row| row.count(0)).transpose()?.unwrap_or(0);
+        let free = u64::from(ready.concurrency).saturating_sub(in_flight);
+        let paced = if ready.pace_ms > 0 { 1 } else { u64::MAX };
+        let allowed = free.min(paced).min(u64::from(grant.share));
+        let until = now.checked_add(request.lease).unwrap_or(Timestamp::MAX);
+        let mut claims = Vec::new();
+        for kind in LINK_KINDS {
+            let missing = allowed.saturating_sub(claims.len() as u64);
+            if missing == 0 {
+                break;
+            }
+            for row in due_rows(connection, self.dialect, (&ready.id, kind), (now, missing)).await? {
+                let mut claim = claim_row(&row, &ready.id)?;
+                claim.lease = lease_name(&request.worker)?;
+                let statement = "UPDATE frontier SET lease = $1, lease_until = $2 WHERE source = $3 AND link_key = $4";
+                sql::execute(connection, statement, values![&claim.lease, until, &ready.id, &claim.link.key]).await?;
+                claims.push(claim);
+            }
+        }
+        let is_exhausted = (claims.len() as u64) < allowed;
+        let ready_at = if is_exhausted { earliest(connection, &ready.id).await? } else { Some(ready.ready_at) };
+        let next_allowed_at =
+            if claims.is_empty() { ready.next_allowed_at } else { now.as_millisecond().saturating_add(ready.pace_ms) };
+        let statement = "UPDATE source SET ready_at = $1, next_allowed_at = $2, turn = $3 WHERE id = $4";
+        sql::execute(connection, statement, values![ready_at, next_allowed_at, grant.turn, &ready.id]).await?;
+        Ok(claims)
+    }
+
+    /// Holds leases longer; returns how many of them were still held.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew(&self, claims: &[Claim], lease: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let mut write = self.begin(Durability::Process).await?;
+        let mut held = 0;
+        for claim in claims {
+            let statement = "UPDATE frontier SET lease_until = $1 WHERE source = $2 AND link_key = $3 AND lease = $4";
+            let values = values![until, &claim.source.0, &claim.link.key, &claim.lease];
+            held += sql::execute(write.connection(), statement, values).await?;
+        }
+        write.commit().await?;
+        Ok(held)
+    }
+
+    /// Gives leases back unused: the URLs are due as before.
+    ///
+    /// # Errors
+    /// When the database fails; the leases run out by themselves then.
+    pub async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let mut write = self.begin(Durability::Process).await?;
+        for claim in claims {
+            let statement = "UPDATE frontier SET lease = NULL, lease_until = NULL \
+                             WHERE source = $1 AND link_key = $2 AND lease = $3";
+            let values = values![&claim.source.0, &claim.link.key, &claim.lease];
+            sql::execute(write.connection(), statement, values).await?;
+        }
+        let mut sources: Vec<&String> = claims.iter().map(|claim| &claim.source.0).collect();
+        sources.sort();
+        sources.dedup();
+        for source in sources {
+            sql::execute(write.connection(), "UPDATE source SET ready_at = 0 WHERE id = $1", values![source]).await?;
+        }
+        write.commit().await
+    }
+
+    /// Gives back every lease that a worker of this name holds, URLs and alerts: for a worker that starts again after a
+    /// crash, and only if no other process uses its name. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the database fails; the leases run out by themselves then.
+    pub async fn release_worker(&self, worker: &str) -> Result<u64, StoreError> {
+        let mut write = self.begin(Durability::Process).await?;
+        let connection = write.connection();
+        let prefix = lease_prefix(worker);
+        // Not LIKE: a worker's name may hold its wildcards.
+        let statement = "UPDATE frontier SET lease = NULL, lease_until = NULL \
+                         WHERE lease IS NOT NULL AND SUBSTR(lease, 1, LENGTH($1)) = $1";
+        let released = sql::execute(connection, statement, values![&prefix]).await?;
+        let statement = "UPDATE alert SET lease = NULL, lease_until = NULL \
+                         WHERE lease IS NOT NULL AND SUBSTR(lease, 1, LENGTH($1)) = $1";
+        let alerts = sql::execute(connection, statement, values![&prefix]).await?;
+        if released > 0 {
+            sql::execute(connection, "UPDATE source SET ready_at = 0", values![]).await?;
+        }
+        write.commit().await?;
+        Ok(released + alerts)
+    }
+
+    /// Returns when the next URL can be claimed: the earliest due time or lease expiry, not before its source's pace allows;
+    /// `None` when nothing can become due. A time that has passed means: there is work, but its source's slots are taken
+    /// (or another worker is at it); look again after a moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_due(&self, source: Option<&SourceId>) -> Result<Option<Timestamp>, StoreError> {
+        let only = source.map_or("", |source| source.0.as_str());
+        let statement = "SELECT s.next_allowed_at, \
+                         (SELECT MIN(f.due_at) FROM frontier f \
+                          WHERE f.source = s.id AND f.due_at IS NOT NULL AND f.lease IS NULL), \
+                         (SELECT MIN(f.lease_until) FROM frontier f WHERE f.source = s.id AND f.lease IS NOT NULL) \
+                         FROM source s WHERE s.ready_at IS NOT NULL AND ($1 = '' OR s.id = $1)";
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![only]).await?;
+        let mut next: Option<Timestamp> = None;
+        for row in rows {
+            let earliest = [row.maybe_time(1)?, row.maybe_time(2)?].into_iter().flatten().min();
+            if let Some(earliest) = earliest {
+                let possible = earliest.max(row.time(0)?);
+                next = Some(next.map_or(possible, |next| next.min(possible)));
+            }
+        }
+        Ok(next)
+    }
+}
+
+/// What one source may give to one request.
+#[derive(Clone, Copy)]
+struct Grant {
+    share: u32,
+    turn: i64,
+    now: Timestamp,
+}
+
+/// A source that may have something due.
+struct ReadySource {
+    id: String,
+    pace_ms: i64,
+    concurrency: u32,
+    ready_at: i64,
+    next_allowed_at: i64,
+}
+
+async fn ready_sources(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Vec<ReadySource>, StoreError> {
+    let only = request.source.as_ref().map_or("", |source| source.0.as_str());
+    let statement = "SELECT id, pace_ms, concurrency, ready_at, next_allowed_at FROM source \
+                     WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND ($2 = '' OR id = $2) \
+                     ORDER BY turn, id LIMIT $3";
+    // Twice the limit: those whose slots are taken go to the end of the row and do not keep others from their turn.
+    let examined = request.limit.saturating_mul(2).clamp(8, 256);
+    let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values![now, only, examined]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ReadySource {
+                id: row.text(0)?,
+                pace_ms: row.int(1)?,
+                concurrency: u32::try_from(row.int(2)?).unwrap_or(1),
+                ready_at: row.int(3)?,
+                next_allowed_at: row.int(4)?,
+            })
+        })
+        .collect()
+}
+
+async fn next_turn(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let row = sql::fetch_one(connection, "SELECT MAX(turn) FROM source", values![]).await?;
+    Ok(row.map(|row| row.maybe_int(0)).transpose()?.flatten().unwrap_or(0).saturating_add(1))
+}
+
+async fn due_rows(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    (source, kind): (&str, LinkKind),
+    (now, limit): (Timestamp, u64),
+) -> Result<Vec<AnyRow>, StoreError> {
+    let statement = "SELECT link_key, url, kind, post, mark, name, thread, attempts, etag, last_modified, body_digest, \
+                     due_at, last_visited_at FROM frontier \
+                     WHERE source = $1 AND kind_rank = $2 AND due_at IS NOT NULL AND due_at <= $3 \
+                     AND (lease IS NULL OR lease_until <= $3) ORDER BY due_at, found_at, link_key LIMIT $4";
+    let values = values![source, kind_rank(kind), now, limit];
+    sql::fetch_locking(connection, statement, dialect.lock_suffix(), values).await
+}
+
+fn claim_row(row: &AnyRow, source: &str) -> Result<Claim, StoreError> {
+    let key = row.text(0)?;
+    let damaged = || StoreError::damaged("frontier", &key);
+    let link = Link {
+        url: Url::parse(&row.text(1)?).map_err(|_| damaged())?,
+        kind: parse_link_kind(&row.text(2)?).ok_or_else(damaged)?,
+        post: row.maybe_text(3)?,
+        mark: row.maybe_text(4)?,
+        name: row.maybe_text(5)?,
+        key: key.clone(),
+    };
+    let interval = row.maybe_int(12)?.map(|visited| row.int(11).map(|due| due.saturating_sub(visited))).transpose()?;
+    Ok(Claim {
+        source: SourceId(source.to_owned()),
+        link,
+        thread: row.maybe_text(6)?,
+        lease: String::new(),
+        attempts: u32::try_from(row.int(7)?).unwrap_or(u32::MAX),
+        interval: interval.map(|interval| Duration::from_millis(u64::try_from(interval).unwrap_or(0))),
+        etag: row.maybe_text(8)?,
+        last_modified: row.maybe_text(9)?,
+        body_digest: row.maybe_text(10)?,
+    })
+}
+
+/// The earliest time at which anything of a source can be claimed, its pace aside.
+async fn earliest(connection: &mut AnyConnection, source: &str) -> Result<Option<i64>, StoreError> {
+    let statement = "SELECT (SELECT MIN(due_at) FROM frontier \
+                     WHERE source = $1 AND due_at IS NOT NULL AND lease IS NULL), \
+                     (SELECT MIN(lease_until) FROM frontier WHERE source = $1 AND lease IS NOT NULL)";
+    let row = sql::fetch_one(connection, statement, values![source]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok([row.maybe_int(0)?, row.maybe_int(1)?].into_iter().flatten().min())
+}
+
+fn source(row: &AnyRow) -> Result<Source, StoreError> {
+    let id = row.text(0)?;
+    Ok(Source {
+        label: row.text(1)?,
+        start_url: Url::parse(&row.text(2)?).map_err(|_| StoreError::damaged("source", &id))?,
+        pace: Duration::from_millis(row.count(3)?),
+        concurrency: u32::try_from(row.int(4)?).unwrap_or(1),
+        id: SourceId(id),
+    })
+}
+
+pub(super) const fn kind_rank(kind: LinkKind) -> i64 {
+    match kind {
+        LinkKind::Index => 0,
+        LinkKind::Board => 1,
+        LinkKind::Thread => 2,
+        LinkKind::Attachment => 3,
+        LinkKind::Other => 4,
+    }
+}
+
+pub(super) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn lease_prefix(worker: &str) -> String {
+    format!("{worker}/")
+}
+
+/// Names a lease: the worker and a number that no earlier life of it has used.
+pub(super) fn lease_name(worker: &str) -> Result<String, StoreError> {
+    let mut chance = [0_u8; 12];
+    getrandom::fill(&mut chance).map_err(|_| SealError::Chance)?;
+    Ok(format!("{}{}", lease_prefix(worker), hex(&chance)))
+}

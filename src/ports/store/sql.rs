@@ -1,0 +1,238 @@
+//! Statements and rows: how values are bound, many rows written at once, and columns read.
+//!
+//! Not here: any particular statement.
+
+use jiff::Timestamp;
+use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
+
+use super::StoreError;
+
+/// Rows or keys in one statement: few sizes, so that prepared statements are used again.
+const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+
+/// A value to bind.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Text(String),
+    MaybeText(Option<String>),
+    Int(i64),
+    MaybeInt(Option<i64>),
+    Float(f64),
+    Bytes(Vec<u8>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$name:ident| $value:expr),+ $(,)?) => {
+        $(impl From<$from> for Value { fn from($name: $from) -> Self { $value } })+
+    };
+}
+
+value_from! {
+    String => |text| Self::Text(text),
+    &String => |text| Self::Text(text.clone()),
+    &str => |text| Self::Text(text.to_owned()),
+    Option<String> => |text| Self::MaybeText(text),
+    &Option<String> => |text| Self::MaybeText(text.clone()),
+    Option<&str> => |text| Self::MaybeText(text.map(str::to_owned)),
+    i64 => |number| Self::Int(number),
+    u64 => |number| Self::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+    u32 => |number| Self::Int(i64::from(number)),
+    Option<i64> => |number| Self::MaybeInt(number),
+    f64 => |number| Self::Float(number),
+    Vec<u8> => |bytes| Self::Bytes(bytes),
+    Timestamp => |at| Self::Int(at.as_millisecond()),
+    Option<Timestamp> => |at| Self::MaybeInt(at.map(Timestamp::as_millisecond)),
+}
+
+/// Makes the list of values that a statement binds, in order.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::ports::store::sql::Value::from($value)),*] };
+}
+pub(super) use values;
+
+fn bind(mut query: Query<'static, Any, AnyArguments>, values: Vec<Value>) -> Query<'static, Any, AnyArguments> {
+    for value in values {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::MaybeText(text) => query.bind(text),
+            Value::Int(number) => query.bind(number),
+            Value::MaybeInt(number) => query.bind(number),
+            Value::Float(number) => query.bind(number),
+            Value::Bytes(bytes) => query.bind(bytes),
+        };
+    }
+    query
+}
+
+/// Runs a statement; returns how many rows it changed.
+pub(super) async fn execute(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    values: Vec<Value>,
+) -> Result<u64, StoreError> {
+    let result: AnyQueryResult = bind(sqlx::query(statement), values).execute(connection).await?;
+    Ok(result.rows_affected())
+}
+
+/// Runs a query; returns all its rows.
+pub(super) async fn fetch(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    values: Vec<Value>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    Ok(bind(sqlx::query(statement), values).fetch_all(connection).await?)
+}
+
+/// Runs a query; returns its first row.
+pub(super) async fn fetch_one(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    values: Vec<Value>,
+) -> Result<Option<AnyRow>, StoreError> {
+    Ok(bind(sqlx::query(statement), values).fetch_optional(connection).await?)
+}
+
+/// Runs a query that ends with a row lock where the database has them: `suffix` is empty or ` FOR UPDATE SKIP LOCKED`.
+pub(super) async fn fetch_locking(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    suffix: &'static str,
+    values: Vec<Value>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    let text = AssertSqlSafe(format!("{statement}{suffix}"));
+    Ok(bind(sqlx::query(text), values).fetch_all(connection).await?)
+}
+
+/// Inserts many rows with few statements: `head` ends with `VALUES`, `tail` may hold `ON CONFLICT …`.
+/// Returns how many rows were written.
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    (head, tail): (&'static str, &'static str),
+    rows: Vec<Vec<Value>>,
+) -> Result<u64, StoreError> {
+    let mut written = 0;
+    let mut rows = rows.into_iter();
+    while let Some(columns) = rows.as_slice().first().map(Vec::len) {
+        let size = chunk_size(rows.len());
+        let tuples: Vec<String> = (0..size).map(|row| tuple(row * columns + 1, columns)).collect();
+        let text = AssertSqlSafe(format!("{head} {} {tail}", tuples.join(",")));
+        let values = rows.by_ref().take(size).flatten().collect();
+        written += bind(sqlx::query(text), values).execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(written)
+}
+
+/// Runs a query for many keys with few statements: `head` ends with `IN`, `fixed` is bound first.
+pub(super) async fn fetch_in(
+    connection: &mut AnyConnection,
+    head: &'static str,
+    fixed: &[Value],
+    keys: &[String],
+) -> Result<Vec<AnyRow>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in keys.chunks(CHUNKS[0]) {
+        let size = CHUNKS.into_iter().rev().find(|size| *size >= chunk.len()).unwrap_or(CHUNKS[0]);
+        let text = AssertSqlSafe(format!("{head} {}", tuple(fixed.len() + 1, size)));
+        // The last key fills up the statement's places: naming it twice finds nothing twice.
+        let padded = chunk.iter().chain(std::iter::repeat(chunk.last().unwrap_or(&keys[0]))).take(size);
+        let values = fixed.iter().cloned().chain(padded.map(Value::from)).collect();
+        found.extend(bind(sqlx::query(text), values).fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+fn chunk_size(rows: usize) -> usize {
+    CHUNKS.into_iter().find(|size| *size <= rows).unwrap_or(1)
+}
+
+/// `($4,$5,$6)`: `count` places from `first`.
+fn tuple(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
+    format!("({})", places.join(","))
+}
+
+/// Reads columns by position.
+pub(super) trait Columns {
+    fn text(&self, index: usize) -> Result<String, StoreError>;
+    fn maybe_text(&self, index: usize) -> Result<Option<String>, StoreError>;
+    fn int(&self, index: usize) -> Result<i64, StoreError>;
+    fn maybe_int(&self, index: usize) -> Result<Option<i64>, StoreError>;
+    fn count(&self, index: usize) -> Result<u64, StoreError>;
+    fn float(&self, index: usize) -> Result<f64, StoreError>;
+    fn bytes(&self, index: usize) -> Result<Vec<u8>, StoreError>;
+    fn maybe_bytes(&self, index: usize) -> Result<Option<Vec<u8>>, StoreError>;
+    fn time(&self, index: usize) -> Result<Timestamp, StoreError>;
+    fn maybe_time(&self, index: usize) -> Result<Option<Timestamp>, StoreError>;
+}
+
+impl Columns for AnyRow {
+    fn text(&self, index: usize) -> Result<String, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn maybe_text(&self, index: usize) -> Result<Option<String>, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn int(&self, index: usize) -> Result<i64, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn maybe_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn count(&self, index: usize) -> Result<u64, StoreError> {
+        Ok(self.maybe_int(index)?.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+
+    fn float(&self, index: usize) -> Result<f64, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn bytes(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn maybe_bytes(&self, index: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.try_get(index)?)
+    }
+
+    fn time(&self, index: usize) -> Result<Timestamp, StoreError> {
+        Ok(time(self.int(index)?))
+    }
+
+    fn maybe_time(&self, index: usize) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.maybe_int(index)?.map(time))
+    }
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    let bounded = milliseconds.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+    Timestamp::from_millisecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_rows_is_cut_into_few_sizes() {
+        let mut left = 87;
+        let mut sizes = Vec::new();
+        while left > 0 {
+            let size = chunk_size(left);
+            sizes.push(size);
+            left -= size;
+        }
+        assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
+    }
+
+    #[test]
+    fn places_are_numbered_from_one() {
+        assert_eq!(tuple(1, 3), "($1,$2,$3)");
+        assert_eq!(tuple(4, 1), "($4)");
+    }
+}

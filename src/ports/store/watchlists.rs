@@ -1,0 +1,297 @@
+//! Watchlists and contacts: taken whole or not at all; one organization's list never touches another's.
+//!
+//! Canary values and custodians' names are sealed at rest.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::AnyConnection;
+
+use super::model::{Changes, WatchlistChange};
+use super::sql::{self, Columns, Value, values};
+use super::{Durability, Store, StoreError};
+use crate::domain::watchlist::{Canary, Contact, Delivery, Organization, OrganizationId, Watchlist};
+
+impl Store {
+    /// Puts a watchlist in the place of the organization's last one, in one transaction.
+    ///
+    /// # Errors
+    /// When the database fails; nothing has changed then.
+    pub async fn replace_watchlist(
+        &self,
+        watchlist: &Watchlist,
+        now: Timestamp,
+    ) -> Result<WatchlistChange, StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let connection = write.connection();
+        let mut change = self.replace_organization(connection, &watchlist.organization, now).await?;
+        change.canaries = self.replace_canaries(connection, watchlist, now).await?;
+        change.deliveries = replace_deliveries(connection, watchlist).await?;
+        change.contacts = replace_contacts(connection, watchlist).await?;
+        if !change.contacts.removed.is_empty() {
+            super::outbox::withdraw(connection, &watchlist.organization.id, &change.contacts.removed).await?;
+        }
+        if !change.is_empty() {
+            let statement = "UPDATE meta SET content = CAST(CAST(content AS BIGINT) + 1 AS TEXT) \
+                             WHERE name = 'watchlist_revision'";
+            sql::execute(connection, statement, values![]).await?;
+        }
+        change.revision = revision(connection).await?;
+        write.commit().await?;
+        Ok(change)
+    }
+
+    /// Returns an organization's watchlist as it was imported last.
+    ///
+    /// # Errors
+    /// When the database fails or a row does not open.
+    pub async fn watchlist(&self, organization: &OrganizationId) -> Result<Option<Watchlist>, StoreError> {
+        Ok(self.load(Some(organization)).await?.pop())
+    }
+
+    /// Returns all watchlists, sorted by organization.
+    ///
+    /// # Errors
+    /// When the database fails or a row does not open.
+    pub async fn watchlists(&self) -> Result<Vec<Watchlist>, StoreError> {
+        self.load(None).await
+    }
+
+    /// Returns a number that grows with every change to any watchlist.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn watchlist_revision(&self) -> Result<i64, StoreError> {
+        revision(&mut *self.reader.acquire().await?).await
+    }
+
+    /// Marks a contact as one that may be mailed; alerts that waited for a contact become sendable. Confirming twice keeps
+    /// the first time.
+    ///
+    /// # Errors
+    /// `NoSuchContact` if the watchlist does not name it.
+    pub async fn confirm_contact(
+        &self,
+        organization: &OrganizationId,
+        address: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let connection = write.connection();
+        // A visit that opens a case at this moment sees this contact, or its alert is seen here.
+        super::findings::lock_organization(connection, &organization.0).await?;
+        let statement = "UPDATE contact SET confirmed_at = COALESCE(confirmed_at, $1), \
+                         confirmed_by = COALESCE(confirmed_by, $2) WHERE organization = $3 AND address = $4";
+        let changed = sql::execute(connection, statement, values![now, by, &organization.0, address]).await?;
+        if changed == 0 {
+            return Err(StoreError::NoSuchContact {
+                organization: organization.0.clone(),
+                address: address.to_owned(),
+            });
+        }
+        super::outbox::assign_waiting(connection, organization).await?;
+        write.commit().await
+    }
+
+    /// Returns the contacts that may be mailed, sorted by address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn confirmed_contacts(&self, organization: &OrganizationId) -> Result<Vec<Contact>, StoreError> {
+        let statement = "SELECT document, address FROM contact \
+                         WHERE organization = $1 AND confirmed_at IS NOT NULL ORDER BY address";
+        let mut connection = self.reader.acquire().await?;
+        let rows = sql::fetch(&mut connection, statement, values![&organization.0]).await?;
+        rows.iter().map(|row| parse("contact", &row.text(1)?, &row.text(0)?)).collect()
+    }
+
+    async fn replace_organization(
+        &self,
+        connection: &mut AnyConnection,
+        organization: &Organization,
+        now: Timestamp,
+    ) -> Result<WatchlistChange, StoreError> {
+        let (id, document) = (&organization.id.0, json(organization)?);
+        let digest = self.seal.digest(document.as_bytes());
+        let sealed = self.seal_text(&document, &organization_context(id))?;
+        // The upsert comes first: it locks the row, so that two imports of one organization follow each other.
+        let statement = "INSERT INTO organization (id, name, sealed_document, document_digest, imported_at, groupings) \
+                         VALUES ($1, $2, $3, '', $4, 0) ON CONFLICT (id) DO UPDATE SET groupings = organization.groupings";
+        sql::execute(connection, statement, values![id, &organization.name, sealed.clone(), now]).await?;
+        let statement = "SELECT document_digest FROM organization WHERE id = $1";
+        let before = sql::fetch_one(connection, statement, values![id]).await?.map(|row| row.text(0)).transpose()?;
+        let before = before.unwrap_or_default();
+        let mut change = WatchlistChange { is_new: before.is_empty(), ..WatchlistChange::default() };
+        if before != digest {
+            change.is_organization_changed = !change.is_new;
+            let statement = "UPDATE organization SET name = $1, sealed_document = $2, document_digest = $3, \
+                             imported_at = $4 WHERE id = $5";
+            sql::execute(connection, statement, values![&organization.name, sealed, digest, now, id]).await?;
+        }
+        Ok(change)
+    }
+
+    async fn replace_canaries(
+        &self,
+        connection: &mut AnyConnection,
+        watchlist: &Watchlist,
+        now: Timestamp,
+    ) -> Result<Changes, StoreError> {
+        let organization = &watchlist.organization.id.0;
+        let statement = "SELECT id, document_digest, removed_at FROM canary WHERE organization = $1";
+        let mut before = BTreeMap::new();
+        for row in sql::fetch(connection, statement, values![organization]).await? {
+            before.insert(row.text(0)?, (row.text(1)?, row.maybe_int(2)?.is_some()));
+        }
+        let mut changes = Changes::default();
+        let mut rows = Vec::new();
+        for canary in &watchlist.canaries {
+            let document = json(canary)?;
+            let digest = self.seal.digest(document.as_bytes());
+            match before.remove(&canary.id) {
+                Some((old, false)) if old == digest => continue,
+                Some((_, false)) => changes.changed.push(canary.id.clone()),
+                Some((_, true)) | None => changes.added.push(canary.id.clone()),
+            }
+            let sealed = self.seal_text(&document, &canary_context(organization, &canary.id))?;
+            let holders = json(&canary.holders)?;
+            rows.push(values![organization, &canary.id, &canary.dataset, holders, sealed, digest]);
+        }
+        let head = "INSERT INTO canary (organization, id, dataset, holders, sealed_document, document_digest) VALUES";
+        let tail = "ON CONFLICT (organization, id) DO UPDATE SET dataset = excluded.dataset, \
+                    holders = excluded.holders, sealed_document = excluded.sealed_document, \
+                    document_digest = excluded.document_digest, removed_at = NULL";
+        sql::insert(connection, (head, tail), rows).await?;
+        for (id, (_, is_removed)) in before {
+            if !is_removed {
+                let statement = "UPDATE canary SET removed_at = $1 WHERE organization = $2 AND id = $3";
+                sql::execute(connection, statement, values![now, organization, &id]).await?;
+                changes.removed.push(id);
+            }
+        }
+        changes.added.sort();
+        changes.changed.sort();
+        Ok(changes)
+    }
+
+    async fn load(&self, only: Option<&OrganizationId>) -> Result<Vec<Watchlist>, StoreError> {
+        let only = only.map_or("", |organization| organization.0.as_str());
+        let mut connection = self.reader.acquire().await?;
+        let statement = "SELECT id, sealed_document FROM organization WHERE $1 = '' OR id = $1 ORDER BY id";
+        let mut watchlists = Vec::new();
+        for row in sql::fetch(&mut connection, statement, values![only]).await? {
+            let id = row.text(0)?;
+            let document = self.open_text(&row.bytes(1)?, &organization_context(&id))?;
+            let organization: Organization = parse("organization", &id, document.reveal())?;
+            watchlists.push(Watchlist { organization, canaries: Vec::new(), deliveries: Vec::new() });
+        }
+        for watchlist in &mut watchlists {
+            let organization = watchlist.organization.id.0.clone();
+            let statement = "SELECT id, sealed_document FROM canary \
+                             WHERE organization = $1 AND removed_at IS NULL";
+            for row in sql::fetch(&mut connection, statement, values![&organization]).await? {
+                let id = row.text(0)?;
+                let document = self.open_text(&row.bytes(1)?, &canary_context(&organization, &id))?;
+                watchlist.canaries.push(parse::<Canary>("canary", &id, document.reveal())?);
+            }
+            watchlist.canaries.sort_by(|one, other| one.id.cmp(&other.id));
+            let statement = "SELECT id, document FROM delivery WHERE organization = $1";
+            for row in sql::fetch(&mut connection, statement, values![&organization]).await? {
+                watchlist.deliveries.push(parse::<Delivery>("delivery", &row.text(0)?, &row.text(1)?)?);
+            }
+            watchlist.deliveries.sort_by(|one, other| one.id.cmp(&other.id));
+        }
+        Ok(watchlists)
+    }
+}
+
+async fn revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let statement = "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'watchlist_revision'";
+    let row = sql::fetch_one(connection, statement, values![]).await?;
+    row.ok_or_else(|| StoreError::damaged("meta", "watchlist_revision"))?.int(0)
+}
+
+async fn replace_deliveries(connection: &mut AnyConnection, watchlist: &Watchlist) -> Result<Changes, StoreError> {
+    let mut documents = BTreeMap::new();
+    for delivery in &watchlist.deliveries {
+        documents.insert(delivery.id.clone(), json(delivery)?);
+    }
+    let texts = DocumentTable {
+        select: "SELECT id, document FROM delivery WHERE organization = $1",
+        insert: "INSERT INTO delivery (organization, id, document) VALUES",
+        conflict: "ON CONFLICT (organization, id) DO UPDATE SET document = excluded.document",
+        delete: "DELETE FROM delivery WHERE organization = $1 AND id = $2",
+    };
+    texts.replace(connection, &watchlist.organization.id.0, documents).await
+}
+
+async fn replace_contacts(connection: &mut AnyConnection, watchlist: &Watchlist) -> Result<Changes, StoreError> {
+    let mut documents = BTreeMap::new();
+    for contact in &watchlist.organization.contacts {
+        documents.insert(contact.address.clone(), json(contact)?);
+    }
+    let texts = DocumentTable {
+        select: "SELECT address, document FROM contact WHERE organization = $1",
+        insert: "INSERT INTO contact (organization, address, document) VALUES",
+        conflict: "ON CONFLICT (organization, address) DO UPDATE SET document = excluded.document",
+        delete: "DELETE FROM contact WHERE organization = $1 AND address = $2",
+    };
+    texts.replace(connection, &watchlist.organization.id.0, documents).await
+}
+
+/// A table of documents by organization and name.
+struct DocumentTable {
+    select: &'static str,
+    insert: &'static str,
+    conflict: &'static str,
+    delete: &'static str,
+}
+
+impl DocumentTable {
+    async fn replace(
+        &self,
+        connection: &mut AnyConnection,
+        organization: &str,
+        documents: BTreeMap<String, String>,
+    ) -> Result<Changes, StoreError> {
+        let mut before = BTreeMap::new();
+        for row in sql::fetch(connection, self.select, values![organization]).await? {
+            before.insert(row.text(0)?, row.text(1)?);
+        }
+        let mut changes = Changes::default();
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        for (name, document) in documents {
+            match before.remove(&name) {
+                Some(old) if old == document => continue,
+                Some(_) => changes.changed.push(name.clone()),
+                None => changes.added.push(name.clone()),
+            }
+            rows.push(values![organization, name, document]);
+        }
+        sql::insert(connection, (self.insert, self.conflict), rows).await?;
+        for name in before.into_keys() {
+            sql::execute(connection, self.delete, values![organization, &name]).await?;
+            changes.removed.push(name);
+        }
+        Ok(changes)
+    }
+}
+
+pub(super) fn organization_context(id: &str) -> String {
+    format!("organization/{id}")
+}
+
+fn canary_context(organization: &str, id: &str) -> String {
+    format!("canary/{organization}/{id}")
+}
+
+pub(super) fn json(document: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(document).map_err(|_| StoreError::damaged("document", ""))
+}
+
+pub(super) fn parse<T: DeserializeOwned>(what: &'static str, id: &str, document: &str) -> Result<T, StoreError> {
+    serde_json::from_str(document).map_err(|_| StoreError::damaged(what, id))
+}

@@ -1,0 +1,511 @@
+//! The promises themselves, one function each; they know nothing of the database below.
+
+use super::*;
+
+pub(super) async fn a_watchlist_comes_back_as_it_was_imported(subject: Subject) {
+    let store = &subject.store;
+    assert_eq!(store.watchlist(&bank()).await.unwrap(), None);
+    let watchlist = enrol(store).await;
+    assert_eq!(store.watchlist(&bank()).await.unwrap(), Some(watchlist.clone()));
+    assert_eq!(store.watchlists().await.unwrap(), std::slice::from_ref(&watchlist));
+    assert_eq!(subject.another().await.watchlists().await.unwrap(), [watchlist]);
+    let confirmed = store.confirmed_contacts(&bank()).await.unwrap();
+    assert_eq!(confirmed, [contact("soc@example-bank.example")]);
+    let error = store.confirm_contact(&bank(), "nobody@else.example", "x", at(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::NoSuchContact { .. }), "{error}");
+}
+
+pub(super) async fn importing_twice_changes_nothing_and_an_edit_is_told(subject: Subject) {
+    let store = &subject.store;
+    let mut watchlist = enrol(store).await;
+    let revision = store.watchlist_revision().await.unwrap();
+    let again = store.replace_watchlist(&watchlist, at(1)).await.unwrap();
+    assert!(again.is_empty(), "{again:?}");
+    assert_eq!((again.revision, store.watchlist_revision().await.unwrap()), (revision, revision));
+
+    watchlist.canaries.remove(0);
+    watchlist.canaries[0].fields.insert("phone".to_owned(), "+100".to_owned());
+    watchlist.canaries.push(Canary { id: "d1".to_owned(), ..watchlist.canaries[1].clone() });
+    watchlist.organization.contacts.push(contact("dpo@example-bank.example"));
+    watchlist.deliveries.push(Delivery {
+        id: "2026-1".to_owned(),
+        dataset: "customers".to_owned(),
+        custodian: "H01".to_owned(),
+        delivered_at: "2026-01-02".parse().unwrap(),
+        rows: Some(9),
+    });
+    let edit = store.replace_watchlist(&watchlist, at(2)).await.unwrap();
+    assert!(!edit.is_new && edit.is_organization_changed);
+    assert_eq!((edit.canaries.added, edit.canaries.changed), (vec!["d1".to_owned()], vec!["c2".to_owned()]));
+    assert_eq!((edit.canaries.removed, edit.deliveries.added), (vec!["c1".to_owned()], vec!["2026-1".to_owned()]));
+    assert_eq!(edit.contacts.added, ["dpo@example-bank.example"]);
+    assert!(edit.revision > revision);
+    assert_eq!(store.watchlist(&bank()).await.unwrap(), Some(watchlist));
+    assert_eq!(store.confirmed_contacts(&bank()).await.unwrap().len(), 1, "a new contact is not confirmed by itself");
+}
+
+pub(super) async fn one_organizations_list_never_touches_anothers(subject: Subject) {
+    let store = &subject.store;
+    let bank = enrol(store).await;
+    let insurer = watchlist("example-insurer", &[("c1", &["X9"])]);
+    store.replace_watchlist(&insurer, at(1)).await.unwrap();
+    assert_eq!(store.watchlists().await.unwrap(), [bank.clone(), insurer.clone()]);
+    store.replace_watchlist(&watchlist("example-insurer", &[]), at(2)).await.unwrap();
+    assert_eq!(store.watchlist(&bank.organization.id).await.unwrap(), Some(bank));
+
+    let forum = forum(store, "forum.example").await;
+    store.replace_watchlist(&insurer, at(3)).await.unwrap();
+    let mut page = thread_page("t1", "p1", &["c1"]);
+    let mut other = seen("c1", "t1", "p1");
+    other.hit.organization = insurer.organization.id.clone();
+    page.hits.push(other);
+    let recorded = crawl(store, &forum, ("t1", 10), page).await;
+    assert_eq!((recorded.hits, recorded.cases, recorded.alerts), (2, 2, 2), "one place, two tenants, two cases");
+    let only = |id: &OrganizationId| CaseFilter { organization: Some(id.clone()), state: None };
+    let own = store.cases(&only(&insurer.organization.id)).await.unwrap();
+    assert_eq!(own.len(), 1);
+    assert_eq!(own[0].holders, [("X9".to_owned(), 1)]);
+    let filter = HitFilter { organization: Some(insurer.organization.id.clone()), ..HitFilter::default() };
+    let hits = store.hits(&filter).await.unwrap();
+    assert!(hits.len() == 1 && hits[0].organization == "example-insurer");
+    let detail = store.case(&own[0].id).await.unwrap().unwrap();
+    assert_eq!((detail.organization_name.as_str(), detail.sightings[0].entries), ("The example-insurer", 1));
+    let filter = AlertFilter { organization: Some(insurer.organization.id) };
+    assert_eq!(store.alerts(&filter).await.unwrap().len(), 1);
+}
+
+pub(super) async fn two_workers_never_claim_the_same_url(subject: Subject) {
+    let store = &subject.store;
+    let source = forum(store, "forum.example").await;
+    let start = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
+    let links = (0..200).map(|number| link(&format!("t{number:03}"), LinkKind::Thread)).collect();
+    let recorded = store.record(&visit(start, at(1), ReadPage { links, ..page() }), &SETTLE).await.unwrap();
+    assert_eq!(recorded.links, 200);
+    let mut workers = tokio::task::JoinSet::new();
+    for number in 0..4 {
+        let (store, source) = (subject.another().await, source.clone());
+        workers.spawn(async move {
+            let mut keys = Vec::new();
+            while keys.len() < 200 {
+                let own = ClaimRequest { source: Some(source.clone()), ..request(&format!("w{number}"), 7) };
+                let claims = store.claim(&own, at(2)).await.unwrap();
+                if claims.is_empty() && store.next_due(None).await.unwrap().is_none_or(|next| next > at(2)) {
+                    break;
+                }
+                for claim in claims {
+                    keys.push(claim.link.key.clone());
+                    store.record(&visit(claim, at(2), page()), &SETTLE).await.unwrap();
+                }
+            }
+            keys
+        });
+    }
+    let mut keys: Vec<String> = workers.join_all().await.into_iter().flatten().collect();
+    let claimed = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!((claimed, keys.len()), (200, 200), "each once, and none forgotten");
+}
+
+pub(super) async fn a_lease_that_ran_out_is_claimed_again_and_its_visit_refused(subject: Subject) {
+    let store = &subject.store;
+    forum(store, "forum.example").await;
+    let first = store.claim(&request("w1", 5), at(1)).await.unwrap().remove(0);
+    assert!(store.claim(&request("w2", 5), at(2)).await.unwrap().is_empty());
+    assert_eq!(store.renew(std::slice::from_ref(&first), LEASE, at(50)).await.unwrap(), 1);
+    assert!(store.claim(&request("w2", 5), at(130)).await.unwrap().is_empty(), "the lease was renewed");
+    let second = store.claim(&request("w2", 5), at(171)).await.unwrap().remove(0);
+    assert_eq!(second.link.key, first.link.key);
+    assert_eq!(store.renew(std::slice::from_ref(&first), LEASE, at(172)).await.unwrap(), 0);
+    let late = store.record(&visit(first, at(172), thread_page("t", "p", &[])), &SETTLE).await;
+    assert!(matches!(late, Err(StoreError::LostLease)), "{late:?}");
+    assert!(store.posts(&SourceId("forum.example".to_owned())).await.unwrap().is_empty());
+    store.record(&visit(second, at(173), page()), &SETTLE).await.unwrap();
+}
+
+pub(super) async fn a_visit_recorded_twice_changes_nothing(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let claim = claim_key(store, &source, ("t1", 5)).await;
+    let visit = visit(claim, at(5), thread_page("t1", "p1", &["c1"]));
+    let recorded = store.record(&visit, &SETTLE).await.unwrap();
+    assert_eq!((recorded.posts, recorded.hits, recorded.cases, recorded.alerts), (1, 1, 1, 1));
+    assert!(matches!(store.record(&visit, &SETTLE).await, Err(StoreError::LostLease)));
+    assert_eq!(store.hits(&HitFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(alert_states(store).await.len(), 1);
+}
+
+pub(super) async fn sources_take_turns_and_keep_their_pace_and_slots(subject: Subject) {
+    let store = &subject.store;
+    for (host, pace, concurrency) in [("a.example", 0, 3), ("b.example", 0, 3), ("slow.example", 10, 3)] {
+        let mut source = Source::from_url(&format!("https://{host}/")).unwrap();
+        source.pace = Duration::from_secs(pace);
+        source.concurrency = concurrency;
+        store.add_source(&source, at(0)).await.unwrap();
+    }
+    for start in store.claim(&request("w", 10), at(1)).await.unwrap() {
+        let links = (0..20).map(|number| link(&format!("t{number:02}"), LinkKind::Thread));
+        let links = links.chain([link("b", LinkKind::Board)]).collect();
+        store.record(&visit(start, at(1), ReadPage { links, ..page() }), &SETTLE).await.unwrap();
+    }
+    let by_source = |claims: &[Claim], host: &str| claims.iter().filter(|claim| claim.source.0 == host).count();
+    let claims = store.claim(&request("w", 4), at(2)).await.unwrap();
+    assert_eq!((by_source(&claims, "a.example"), by_source(&claims, "b.example")), (2, 2), "a fair share each");
+    assert_eq!(by_source(&claims, "slow.example"), 0, "its pace allows the next request ten seconds after the first");
+    assert_eq!(claims.iter().filter(|claim| claim.link.kind == LinkKind::Board).count(), 2, "boards go first");
+    let more = store.claim(&request("w", 10), at(3)).await.unwrap();
+    assert_eq!((by_source(&more, "a.example"), by_source(&more, "b.example")), (1, 1), "three slots each");
+    assert!(store.claim(&request("w", 10), at(4)).await.unwrap().is_empty());
+    let slow = store.claim(&request("w", 10), at(11)).await.unwrap();
+    assert_eq!((slow.len(), by_source(&slow, "slow.example")), (1, 1));
+    store.release(&claims[..1]).await.unwrap();
+    assert_eq!(store.claim(&request("w", 10), at(12)).await.unwrap().len(), 1, "a released slot is free at once");
+}
+
+pub(super) async fn a_changed_mark_and_a_moved_attachment_are_noticed(subject: Subject) {
+    let store = &subject.store;
+    let source = forum(store, "forum.example").await;
+    let marked = |mark: &str| Link { mark: Some(mark.to_owned()), ..link("t1", LinkKind::Thread) };
+    let signed = |sign: &str| Link {
+        url: url(&format!("a?sign={sign}")),
+        post: Some("p1".to_owned()),
+        name: Some("dump.zip".to_owned()),
+        ..link("attachment/1", LinkKind::Attachment)
+    };
+    let start = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
+    let first = ReadPage { links: vec![marked("3|x"), signed("one")], posts: vec![post("t1", "p1", 0.0)], ..page() };
+    let again = Visit { due_again: Some(at(5)), due_again_if_new: Some(at(2)), ..visit(start, at(1), first) };
+    store.record(&again, &SETTLE).await.unwrap();
+
+    let claims = store.claim(&request("w", 9), at(2)).await.unwrap();
+    assert_eq!(claims.len(), 3, "what is new is due, and the start page sooner for it");
+    let attachment = claims.iter().find(|claim| claim.link.kind == LinkKind::Attachment).unwrap();
+    assert_eq!(attachment.link.name.as_deref(), Some("dump.zip"));
+    assert_eq!((attachment.link.post.as_deref(), attachment.thread.as_deref()), (Some("p1"), Some("t1")));
+    for claim in &claims {
+        let links = if claim.link.kind == LinkKind::Index { vec![marked("3|x"), signed("two")] } else { Vec::new() };
+        let again = visit(claim.clone(), at(2), ReadPage { links, ..page() });
+        let due_again = (claim.link.kind == LinkKind::Index).then(|| at(10));
+        store.record(&Visit { due_again, ..again }, &SETTLE).await.unwrap();
+    }
+    let claims = store.claim(&request("w", 9), at(10)).await.unwrap();
+    assert_eq!(claims.len(), 1, "nothing changed but an address: only the start page is due");
+    assert_eq!(claims[0].interval, Some(Duration::from_secs(8)));
+    let changed = visit(claims[0].clone(), at(10), ReadPage { links: vec![marked("4|y")], ..page() });
+    store.record(&changed, &SETTLE).await.unwrap();
+    let claims = store.claim(&request("w", 9), at(10)).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| claim.link.key.as_str()).collect::<Vec<_>>(), ["t1"]);
+    assert_eq!(claims[0].link.mark.as_deref(), Some("4|y"));
+    assert_eq!(store.sources(at(10)).await.unwrap()[0].urls, 3);
+    assert_eq!(source, claims[0].source);
+}
+
+pub(super) async fn failures_count_and_a_success_forgets_them(subject: Subject) {
+    let store = &subject.store;
+    forum(store, "forum.example").await;
+    for expected in 0..3 {
+        let claim = store.claim(&request("w", 1), at(expected)).await.unwrap().remove(0);
+        assert_eq!(i64::from(claim.attempts), expected);
+        let outcome = Outcome::Failed { class: "http-503".to_owned(), detail: "busy".to_owned() };
+        let again =
+            Visit { claim, at: at(expected), outcome, due_again: Some(at(expected + 1)), due_again_if_new: None };
+        store.record(&again, &SETTLE).await.unwrap();
+    }
+    let row = store.sources(at(3)).await.unwrap().remove(0);
+    assert_eq!((row.last_failure.as_deref(), row.last_failure_at), (Some("http-503: busy"), Some(at(2))));
+    let claim = store.claim(&request("w", 1), at(3)).await.unwrap().remove(0);
+    let read = ReadPage { etag: Some("\"e\"".to_owned()), ..page() };
+    let again = Visit { due_again: Some(at(4)), ..visit(claim, at(3), read) };
+    store.record(&again, &SETTLE).await.unwrap();
+    let claim = store.claim(&request("w", 1), at(4)).await.unwrap().remove(0);
+    assert_eq!((claim.attempts, claim.etag.as_deref(), claim.body_digest.as_deref()), (0, Some("\"e\""), Some("d1")));
+    let again = Visit { outcome: Outcome::Unchanged, due_again: Some(at(9)), ..visit(claim, at(4), page()) };
+    store.record(&again, &SETTLE).await.unwrap();
+    let claim = store.claim(&request("w", 1), at(9)).await.unwrap().remove(0);
+    assert_eq!(claim.etag.as_deref(), Some("\"e\""), "an unchanged page keeps its validators");
+    assert_eq!(store.sources(at(9)).await.unwrap()[0].engine.as_deref(), Some("mybb"));
+}
+
+pub(super) async fn next_due_tells_when_to_look_again(subject: Subject) {
+    let store = &subject.store;
+    assert_eq!(store.next_due(None).await.unwrap(), None);
+    let mut source = Source::from_url("https://forum.example/").unwrap();
+    source.pace = Duration::from_secs(30);
+    store.add_source(&source, at(0)).await.unwrap();
+    let source = source.id;
+    assert_eq!(store.next_due(None).await.unwrap(), Some(at(0)));
+    let claim = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
+    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(121)), "when the lease runs out");
+    let links = vec![link("t1", LinkKind::Thread)];
+    let again = Visit { due_again_if_new: Some(at(500)), ..visit(claim, at(2), ReadPage { links, ..page() }) };
+    store.record(&again, &SETTLE).await.unwrap();
+    assert_eq!(store.next_due(None).await.unwrap(), Some(at(31)), "when the pace allows the new thread");
+    assert!(store.claim(&request("w", 9), at(30)).await.unwrap().is_empty());
+    let claim = store.claim(&request("w", 9), at(31)).await.unwrap().remove(0);
+    store.record(&visit(claim, at(31), page()), &SETTLE).await.unwrap();
+    assert!(store.claim(&request("w", 9), at(100)).await.unwrap().is_empty());
+    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(500)));
+    let claim = store.claim(&request("w", 9), at(500)).await.unwrap().remove(0);
+    store.record(&visit(claim, at(500), page()), &SETTLE).await.unwrap();
+    assert!(store.claim(&request("w", 9), at(9999)).await.unwrap().is_empty());
+    assert_eq!(store.next_due(None).await.unwrap(), None, "nothing is ever due again");
+}
+
+pub(super) async fn posts_and_hits_come_back_and_a_re_crawl_adds_nothing(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let read = ReadPage { posts: vec![post("t1", "p1", 0.9)], ..thread_page("t1", "p1", &["c1", "c2"]) };
+    let recorded = crawl(store, &source, ("t1", 5), read.clone()).await;
+    assert_eq!((recorded.posts, recorded.hits, recorded.cases, recorded.alerts), (1, 2, 1, 1));
+    let posts = store.posts(&source).await.unwrap();
+    assert_eq!((posts.len(), posts[0].text.reveal().as_str()), (1, "text of p1"));
+    assert_eq!((posts[0].thread_title.as_deref(), posts[0].posted_at), (Some("thread t1"), Some(at(-1000))));
+    let hits = store.hits(&HitFilter::default()).await.unwrap();
+    assert_eq!((hits.len(), hits[0].author.as_deref(), hits[0].start, hits[0].end), (2, Some("mallory"), 10, 20));
+    assert_eq!((hits[0].steps.as_slice(), hits[0].seen_at), (["html".to_owned()].as_slice(), at(5)));
+    let case = store.case(&hits[0].case).await.unwrap().unwrap();
+    assert_eq!((case.row.entries, case.row.hits, case.row.offer, case.row.state), (2, 2, true, State::New));
+    assert_eq!((case.row.first_posted_at, case.row.first_matched_at), (Some(at(-1000)), at(5)));
+    assert_eq!((case.row.holders.as_slice(), case.language), ([("H01".to_owned(), 2)].as_slice(), Language::Zh));
+    assert_eq!((case.sightings.len(), case.sightings[0].entries, case.sightings[0].offer), (1, 2, true));
+    assert_eq!(case.leaked[0].fields, [("email".to_owned(), "c***@mail.example".to_owned())]);
+    assert_eq!((case.moves.len(), case.alerts.len()), (1, 1));
+
+    let mut moved = read;
+    for seen in &mut moved.hits {
+        seen.hit.span = ByteSpan::new(110, 120);
+    }
+    moved.posts[0].text = Secret::new("edited".to_owned());
+    let recorded = crawl(store, &source, ("t1", 99), moved).await;
+    assert_eq!((recorded.posts, recorded.hits, recorded.cases, recorded.alerts), (0, 0, 0, 0));
+    assert_eq!(store.posts(&source).await.unwrap()[0].text.reveal(), "edited");
+    assert_eq!(store.hits(&HitFilter::default()).await.unwrap(), hits, "an edit that moves a value finds nothing new");
+}
+
+pub(super) async fn hits_of_an_attachment_belong_to_its_post(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let mut read = thread_page("t1", "p1", &[]);
+    read.posts[0].listing.sale = 0.9;
+    for key in ["attachment/1", "attachment/2"] {
+        let carried =
+            Link { post: Some("p1".to_owned()), name: Some("dump.csv".to_owned()), ..link(key, LinkKind::Attachment) };
+        read.links.push(carried);
+    }
+    crawl(store, &source, ("t1", 5), read).await;
+    for (key, seconds) in [("attachment/1", 6), ("attachment/2", 7)] {
+        let claim = claim_key(store, &source, (key, seconds)).await;
+        let found = HitSeen {
+            hit: hit("c3", "email"),
+            url: claim.link.url.clone(),
+            thread: claim.thread.clone(),
+            post: claim.link.post.clone(),
+            attachment: claim.link.name.clone(),
+        };
+        let read = ReadPage { hits: vec![found], engine: None, page: None, ..page() };
+        assert_eq!(store.record(&visit(claim, at(seconds), read), &SETTLE).await.unwrap().hits, 1);
+    }
+    let case = store.case(&cases(store).await[0]).await.unwrap().unwrap();
+    assert!(case.row.offer, "the post that carries it offers it");
+    assert_eq!(
+        (case.row.hits, case.row.entries, case.sightings.len()),
+        (2, 1, 2),
+        "two files of one name are two places"
+    );
+    assert_eq!(case.sightings[0].attachment.as_deref(), Some("dump.csv"));
+    assert_eq!((case.sightings[0].author.as_deref(), case.sightings[0].entries), (Some("mallory"), 1));
+}
+
+pub(super) async fn a_quote_joins_the_case_and_a_tie_merges_two(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    let quote = crawl(store, &source, ("t2/p2", 6), thread_page("t2", "p2", &["c1"])).await;
+    assert_eq!((quote.hits, quote.cases, quote.alerts), (1, 0, 0));
+    crawl(store, &source, ("t3/p3", 7), thread_page("t3", "p3", &["c2"])).await;
+    let apart = cases(store).await;
+    assert_eq!(apart.len(), 2);
+    let tie = crawl(store, &source, ("t3/p4", 8), thread_page("t3", "p4", &["c1"])).await;
+    assert_eq!((tie.hits, tie.cases, tie.alerts), (1, 0, 0), "the older case's waiting alert will tell");
+    let left = cases(store).await;
+    let older = &apart[1];
+    assert_eq!(&left, std::slice::from_ref(older), "the older case stays");
+    let merged = store.case(&apart[0].to_lowercase()).await.unwrap().unwrap();
+    assert_eq!((&merged.row.id, merged.merged.as_slice()), (older, &apart[..1]));
+    assert_eq!((merged.row.hits, merged.row.entries, merged.sightings.len()), (4, 2, 4));
+    assert!(merged.moves.iter().any(|step| step.to == "merged" && step.case == apart[0]));
+    assert_eq!(
+        alert_states(store).await,
+        [(AlertState::Queued, AlertReason::Opened), (AlertState::Dropped, AlertReason::Opened)]
+    );
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 3 });
+}
+
+pub(super) async fn alerts_settle_freeze_and_are_sent_once(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
+    assert!(claim_alerts(store, 64).await.is_empty(), "it settles");
+    assert_eq!((store.pending_alerts().await.unwrap(), store.next_alert_due().await.unwrap()), (1, Some(at(65))));
+    store.hurry_alerts(at(10)).await.unwrap();
+    let claim = claim_alerts(store, 10).await.remove(0);
+    assert_eq!((claim.contact.as_str(), claim.language), ("soc@example-bank.example", Language::Zh));
+    assert_eq!((claim.reason, claim.attempts, &claim.frozen), (AlertReason::Opened, 0, &None));
+    assert!(claim_alerts(&subject.another().await, 11).await.is_empty(), "it is leased");
+    store.freeze_alert(&claim, "内容".as_bytes(), at(11)).await.unwrap();
+    assert!(store.freeze_alert(&claim, b"other", at(11)).await.is_err(), "frozen once");
+
+    let claim = claim_alerts(store, 500).await.remove(0);
+    assert_eq!(claim.frozen.as_deref(), Some("内容".as_bytes()), "the lease ran out, the content stays");
+    store.alert_failed(&claim, "451 try later", Some(at(600))).await.unwrap();
+    assert!(claim_alerts(store, 599).await.is_empty());
+    store.hurry_alerts(at(599)).await.unwrap();
+    assert!(claim_alerts(store, 599).await.is_empty(), "a retry keeps its time");
+    let last = claim_alerts(store, 600).await.remove(0);
+    assert_eq!((last.attempts, &last.message_id, &last.frozen), (1, &claim.message_id, &claim.frozen));
+    store.alert_sent(&last, at(601)).await.unwrap();
+    assert!(claim_alerts(store, 9999).await.is_empty());
+    let row = store.alerts(&AlertFilter::default()).await.unwrap().remove(0);
+    assert_eq!((row.state, row.sent_at, store.pending_alerts().await.unwrap()), (AlertState::Sent, Some(at(601)), 0));
+    assert_eq!(store.case(&row.case).await.unwrap().unwrap().row.first_mailed_at, Some(at(601)));
+
+    crawl(store, &source, ("t2", 700), thread_page("t2", "p2", &["c5"])).await;
+    let claim = claim_alerts(store, 800).await.remove(0);
+    store.alert_failed(&claim, "550 no such user", None).await.unwrap();
+    assert_eq!(store.alerts(&AlertFilter::default()).await.unwrap()[0].state, AlertState::Dead);
+}
+
+pub(super) async fn a_mail_rendered_before_news_is_not_frozen(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    let claim = claim_alerts(store, 100).await.remove(0);
+    let news = crawl(store, &source, ("t1/p2", 101), thread_page("t1", "p2", &["c2"])).await;
+    assert_eq!(news.alerts, 0, "the alert at hand is not rendered yet, and will tell");
+    let stale = store.freeze_alert(&claim, b"without c2", at(102)).await;
+    assert!(matches!(stale, Err(StoreError::LostLease)), "{stale:?}");
+    let claim = claim_alerts(store, 102).await.remove(0);
+    store.freeze_alert(&claim, b"with c2", at(102)).await.unwrap();
+    let news = crawl(store, &source, ("t1/p3", 103), thread_page("t1", "p3", &["c3"])).await;
+    assert_eq!(news.alerts, 1, "it is rendered now: a second mail will tell");
+    store.alert_sent(&claim, at(104)).await.unwrap();
+    let next = claim_alerts(store, 200).await.remove(0);
+    assert_eq!((next.reason, next.thread_root.as_ref()), (AlertReason::NewEntries, Some(&claim.message_id)));
+    assert_ne!(next.message_id, claim.message_id);
+}
+
+pub(super) async fn follow_ups_are_made_for_news_only(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let mirror = forum(store, "mirror.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    assert_eq!(send_all(store, 100).await, 1);
+    let quote = crawl(store, &source, ("t1/p2", 101), thread_page("t1", "p2", &["c1"])).await;
+    assert_eq!((quote.hits, quote.alerts), (1, 0), "a quote is no news");
+    let mut offer = thread_page("t1", "p2", &["c1"]);
+    offer.posts[0].listing.sale = 0.8;
+    let offered = crawl(store, &source, ("t1/p2", 102), offer).await;
+    assert_eq!((offered.hits, offered.alerts), (0, 1), "the post was edited into an offer");
+    assert_eq!(send_all(store, 300).await, 1);
+    let mirrored = crawl(store, &mirror, ("t1/p1", 301), thread_page("t9", "p1", &["c1"])).await;
+    assert_eq!((mirrored.hits, mirrored.cases, mirrored.alerts), (1, 0, 1));
+    let more = crawl(store, &mirror, ("t1/p2", 302), thread_page("t9", "p2", &["c2"])).await;
+    assert_eq!((more.hits, more.alerts), (1, 0), "one waits already and will tell of both");
+    assert_eq!(send_all(store, 500).await, 1);
+    let reasons: Vec<AlertReason> = alert_states(store).await.into_iter().map(|(_, reason)| reason).collect();
+    assert_eq!(reasons, [AlertReason::Opened, AlertReason::FirstOffer, AlertReason::NewSource]);
+}
+
+pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {
+    let store = &subject.store;
+    let mut watchlist = watchlist("example-bank", &[("c1", &[])]);
+    store.replace_watchlist(&watchlist, at(0)).await.unwrap();
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
+    assert_eq!(alert_states(store).await, [(AlertState::WaitingForContact, AlertReason::Opened)]);
+    assert_eq!((store.pending_alerts().await.unwrap(), claim_alerts(store, 999).await.len()), (0, 0));
+    store.confirm_contact(&bank(), "soc@example-bank.example", "operator", at(1000)).await.unwrap();
+    let claim = claim_alerts(store, 1000).await.remove(0);
+    assert_eq!(claim.contact, "soc@example-bank.example");
+    store.release_alerts(&[claim]).await.unwrap();
+
+    watchlist.organization.contacts = vec![contact("new@example-bank.example")];
+    store.replace_watchlist(&watchlist, at(1001)).await.unwrap();
+    assert!(claim_alerts(store, 1002).await.is_empty(), "the old contact is gone, the new one not confirmed");
+    store.confirm_contact(&bank(), "new@example-bank.example", "operator", at(1003)).await.unwrap();
+    assert_eq!(claim_alerts(store, 1003).await[0].contact, "new@example-bank.example");
+}
+
+pub(super) async fn a_case_moves_only_where_it_may_and_the_log_shows_tampering(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
+    let case = cases(store).await.remove(0);
+    store.move_case(&case, State::Acknowledged, ("ann", "looking"), at(6)).await.unwrap();
+    let error = store.move_case(&case, State::Closed, ("ann", "bored"), at(7)).await.unwrap_err();
+    assert!(error.to_string().contains("it may go to confirmed, false_positive"), "{error}");
+    store.move_case(&case, State::Confirmed, ("bob", "our records"), at(8)).await.unwrap();
+    assert!(matches!(
+        store.move_case("C-00000000", State::Confirmed, ("bob", "x"), at(9)).await,
+        Err(StoreError::NoSuchCase { .. })
+    ));
+    let detail = store.case(&case).await.unwrap().unwrap();
+    assert_eq!((detail.row.state, detail.row.first_confirmed_at), (State::Confirmed, Some(at(8))));
+    assert_eq!(detail.moves.iter().map(|step| step.who.as_str()).collect::<Vec<_>>(), ["dyepack", "ann", "bob"]);
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 3 });
+
+    let tamper = async |statement: &'static str| {
+        let pool = sqlx::AnyPool::connect(&subject.url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&pool).await.unwrap();
+        pool.close().await;
+    };
+    tamper("UPDATE case_move SET who = 'eve' WHERE number = 2").await;
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Broken { number: 2 });
+    tamper("UPDATE case_move SET who = 'ann' WHERE number = 2").await;
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 3 });
+    tamper("DELETE FROM case_move WHERE number = 3").await;
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Broken { number: 3 });
+}
+
+pub(super) async fn a_settled_case_speaks_up_only_for_new_entries_or_sources(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    send_all(store, 100).await;
+    let case = cases(store).await.remove(0);
+    store.move_case(&case, State::FalsePositive, ("ann", "a test"), at(101)).await.unwrap();
+    let mut offer = thread_page("t1", "p2", &["c1"]);
+    offer.posts[0].listing.sale = 0.9;
+    assert_eq!(crawl(store, &source, ("t1/p2", 102), offer).await.alerts, 0);
+    assert_eq!(crawl(store, &source, ("t1/p3", 103), thread_page("t1", "p3", &["c2"])).await.alerts, 1);
+    assert_eq!(store.case(&case).await.unwrap().unwrap().row.state, State::FalsePositive, "only people move cases");
+
+    crawl(store, &source, ("t5/p5", 104), thread_page("t5", "p5", &["c5"])).await;
+    crawl(store, &source, ("t5/p6", 105), thread_page("t5", "p6", &["c1"])).await;
+    let merged = store.case(&case).await.unwrap().unwrap();
+    assert_eq!(merged.row.state, State::New, "a settled case does not swallow one that nobody has looked at");
+}
+
+pub(super) async fn a_worker_that_starts_again_gets_its_leases_back(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
+    store.hurry_alerts(at(6)).await.unwrap();
+    assert_eq!(claim_alerts(store, 6).await.len(), 1);
+    assert_eq!(store.claim(&request("w%", 9), at(6)).await.unwrap().len(), 1);
+    assert_eq!(store.release_worker("w").await.unwrap(), 0, "names are whole");
+    assert_eq!(store.release_worker("w%").await.unwrap(), 1);
+    assert_eq!(store.claim(&request("w", 9), at(6)).await.unwrap().len(), 1);
+    assert_eq!(store.release_worker("mailer").await.unwrap(), 1);
+    assert_eq!(claim_alerts(store, 6).await.len(), 1);
+}
