@@ -7,7 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::domain::watchlist::{Files, ORGANIZATION_LIMIT_BYTES, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist};
+use jiff::Timestamp;
+
+use crate::domain::watchlist::{
+    Changes, Files, ORGANIZATION_LIMIT_BYTES, OrganizationId, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist,
+};
+use crate::ports::store::{Store, StoreError};
 
 const KEY_LIMIT_BYTES: u64 = 256 * 1024;
 const FOLDERS_LIMIT: usize = 1000;
@@ -97,6 +102,67 @@ pub fn folders(path: &Path) -> Result<Vec<PathBuf>, Problems> {
     }
     folders.sort();
     Ok(folders)
+}
+
+/// Who says that a contact's address is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Whoever imports: the contacts may be mailed at once.
+    Operator,
+    /// Somebody else, later: new contacts are not mailed until then.
+    Awaited,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Whose watchlist it was.
+    pub organization: OrganizationId,
+    /// Whether the organization was enrolled for the first time.
+    pub is_new: bool,
+    /// What differs from the version on record before.
+    pub changes: Changes,
+    /// Contacts that became confirmed by this import.
+    pub confirmed: Vec<String>,
+    /// Contacts that are not mailed until somebody confirms them.
+    pub awaited: Vec<String>,
+}
+
+impl ImportReport {
+    /// Tells whether the import left everything as it was.
+    pub const fn is_empty(&self) -> bool {
+        !self.is_new && self.changes.is_empty() && self.confirmed.is_empty()
+    }
+}
+
+/// Puts a watchlist in the place of the organization's last one, in one transaction; no other organization is touched.
+/// Then confirms its contacts, if the operator does; a second import mends a stop between the two.
+///
+/// # Errors
+/// When the store fails.
+pub async fn import(
+    store: &Store,
+    watchlist: &Watchlist,
+    confirmation: Confirmation,
+    now: Timestamp,
+) -> Result<ImportReport, StoreError> {
+    let organization = &watchlist.organization.id;
+    let before = store.watchlist(organization).await?;
+    let changes = Changes::between(before.as_ref(), watchlist);
+    store.replace_watchlist(watchlist, now).await?;
+    let known = store.confirmed_contacts(organization).await?;
+    let is_known = |address: &str| known.iter().any(|contact| contact.address == address);
+    let (mut confirmed, mut awaited) = (Vec::new(), Vec::new());
+    for contact in watchlist.organization.contacts.iter().filter(|contact| !is_known(&contact.address)) {
+        match confirmation {
+            Confirmation::Operator => {
+                store.confirm_contact(organization, &contact.address, "operator", now).await?;
+                confirmed.push(contact.address.clone());
+            }
+            Confirmation::Awaited => awaited.push(contact.address.clone()),
+        }
+    }
+    Ok(ImportReport { organization: organization.clone(), is_new: before.is_none(), changes, confirmed, awaited })
 }
 
 fn required(path: &Path, limit_bytes: u64, problems: &mut Problems) -> Option<Vec<u8>> {

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dyepack::domain::watchlist::Watchlist;
-use dyepack::services::intake;
+use dyepack::ports::seal::Seal;
+use dyepack::ports::store::Store;
+use dyepack::services::intake::{self, Confirmation};
+use jiff::Timestamp;
 
 const ORGANIZATION: &str =
     "id = \"example-bank\"\nname = \"Example Bank\"\n[[contact]]\naddress = \"soc@example-bank.example\"\n";
@@ -230,4 +233,115 @@ fn validate_prints_one_line_a_watchlist_and_its_exit_code_tells() {
     for wrong in [vec!["watchlist"], vec!["watchlist", "validate"], vec!["watchlist", "validate", "/nowhere/at/all"]] {
         assert_eq!(dyepack(data.path(), &wrong).code, 2, "{wrong:?}");
     }
+}
+
+async fn store(folder: &Path) -> Store {
+    Store::open(&format!("sqlite:{}", folder.join("dyepack.db").display()), Seal::from_key(&[7; 32])).await.unwrap()
+}
+
+fn noon() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn importing_twice_changes_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let store = store(data.path()).await;
+    let bank = example("example-bank");
+    let report = intake::import(&store, &bank, Confirmation::Operator, noon()).await.unwrap();
+    assert!(report.is_new && report.changes.added.len() == 40);
+    assert_eq!(report.confirmed, ["soc@example-bank.example", "privacy@example-bank.example"]);
+    let revision = store.watchlist_revision().await.unwrap();
+    let report = intake::import(&store, &bank, Confirmation::Operator, noon()).await.unwrap();
+    assert!(report.is_empty(), "{report:?}");
+    assert_eq!(store.watchlist_revision().await.unwrap(), revision);
+    assert_eq!(store.watchlist(&bank.organization.id).await.unwrap(), Some(bank));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_list_updates_its_organization_and_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let store = store(data.path()).await;
+    let (bank, insurer) = (example("example-bank"), example("example-insurer"));
+    for watchlist in [&bank, &insurer] {
+        intake::import(&store, watchlist, Confirmation::Operator, noon()).await.unwrap();
+    }
+    let mut edited = bank.clone();
+    let mut moved = edited.canaries.remove(0);
+    edited.canaries[0].fields.insert("name".to_owned(), "Perrin Oakmantle-Rye".to_owned());
+    edited.canaries[1].retired_at = Some("2026-11-20".parse().unwrap());
+    moved.id = "eb-900".to_owned();
+    edited.canaries.push(moved);
+    edited.organization.name = "Example Bank AG".to_owned();
+    edited.organization.contacts.remove(1);
+    let report = intake::import(&store, &edited, Confirmation::Operator, noon()).await.unwrap();
+    let changes = &report.changes;
+    assert!(!report.is_new && report.confirmed.is_empty());
+    assert_eq!(
+        (changes.added.as_slice(), changes.removed.as_slice()),
+        (&["eb-900".to_owned()][..], &["eb-001".to_owned()][..])
+    );
+    assert_eq!(
+        (changes.changed.as_slice(), changes.retired.as_slice()),
+        (&["eb-002".to_owned()][..], &["eb-003".to_owned()][..])
+    );
+    assert_eq!(changes.other, ["name changed", "contact privacy@example-bank.example removed"]);
+    assert_eq!(store.watchlist(&bank.organization.id).await.unwrap(), Some(edited));
+    assert_eq!(store.watchlist(&insurer.organization.id).await.unwrap(), Some(insurer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_awaits_confirmation_leaves_new_contacts_unmailed() {
+    let data = tempfile::tempdir().unwrap();
+    let store = store(data.path()).await;
+    let bank = example("example-bank");
+    let report = intake::import(&store, &bank, Confirmation::Awaited, noon()).await.unwrap();
+    assert_eq!(report.awaited.len(), 2);
+    assert!(store.confirmed_contacts(&bank.organization.id).await.unwrap().is_empty());
+    let report = intake::import(&store, &bank, Confirmation::Operator, noon()).await.unwrap();
+    assert!(report.changes.is_empty() && report.confirmed.len() == 2);
+    let report = intake::import(&store, &bank, Confirmation::Awaited, noon()).await.unwrap();
+    assert!(report.is_empty() && report.awaited.is_empty(), "what was confirmed stays so");
+}
+
+#[test]
+fn import_takes_all_or_nothing_and_says_what_changed() {
+    let data = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists");
+    for organization in ["example-bank", "example-insurer"] {
+        fs::create_dir(root.path().join(organization)).unwrap();
+        for file in ["organization.toml", "canaries.csv", "deliveries.csv"] {
+            fs::copy(examples.join(organization).join(file), root.path().join(organization).join(file)).unwrap();
+        }
+    }
+    let import =
+        |more: &[&str]| dyepack(data.path(), &[&["watchlist", "import", root.path().to_str().unwrap()], more].concat());
+    let list = || dyepack(data.path(), &["watchlist", "list"]);
+    let empty = list();
+    assert_eq!((empty.code, empty.out.as_str()), (0, ""), "{}", empty.err);
+    assert!(empty.err.contains("watchlist import watchlists/example-bank"), "{}", empty.err);
+
+    let bank = root.path().join("example-bank/canaries.csv");
+    let sound = fs::read_to_string(&bank).unwrap();
+    fs::write(&bank, sound.replacen("H01", "H77", 1)).unwrap();
+    let run = import(&[]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert!(run.err.contains("the custodian \"H77\" is not in organization.toml"), "{}", run.err);
+    assert_eq!(list().out, "", "the sound insurer is not imported beside a bad bank");
+
+    fs::write(&bank, &sound).unwrap();
+    let run = import(&["--format", "table"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(run.out.contains("example-bank: enrolled with 40 canaries, 6 anchors and 4 custodians"), "{}", run.out);
+    assert!(run.out.contains("alerts go to soc@example-bank.example, privacy@"), "{}", run.out);
+    assert!(import(&["--format", "table"]).out.contains("example-bank: nothing changed"));
+
+    let without_last: Vec<&str> = sound.lines().take(40).collect();
+    fs::write(&bank, without_last.join("\n")).unwrap();
+    let run = import(&["--format", "table"]);
+    assert!(run.out.contains("example-bank: 1 canary removed (eb-040)"), "{}", run.out);
+    let run = list();
+    assert!(run.out.contains("{\"organization\":\"example-bank\",\"canaries\":39,"), "{}", run.out);
+    assert!(run.out.contains("{\"organization\":\"example-insurer\",\"canaries\":25,"), "{}", run.out);
 }

@@ -1,6 +1,8 @@
 //! Reads `canaries.csv`: one row a planted record.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -53,7 +55,7 @@ struct Reader<'a> {
     holders: usize,
     planted_at: usize,
     retired_at: usize,
-    fields: Vec<(usize, String)>,
+    fields: Arc<[(usize, String)]>,
     line_of_id: HashMap<String, u64>,
     holder_of_value: HashMap<String, (u64, usize)>,
     canaries: Vec<Canary>,
@@ -183,27 +185,15 @@ impl<'a> Reader<'a> {
     fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
         let mut fields = BTreeMap::new();
         let mut has_identifying = false;
-        for (index, name) in &self.fields {
+        for (index, name) in Arc::clone(&self.fields).iter() {
             let value = row.text(*index);
             if value.is_empty() {
                 continue;
             }
-            if let Some((reason, mend)) = field::weakness(name, value) {
-                problems.push(self.table.problem(row, *index, reason, mend));
-            }
             if field::is_identifying(name) {
                 has_identifying = true;
-                let comparable = field::comparable(name, value);
-                if let Some((line, other)) = self.holder_of_value.get(&comparable).filter(|(line, _)| *line != row.line)
-                {
-                    let other = self.table.names().get(*other).map_or("", String::as_str);
-                    let reason = format!(
-                        "the value is also that of {other} on line {line}; a find could not tell the two apart"
-                    );
-                    let mend = "give every canary values of its own";
+                if let Some((reason, mend)) = self.claim(row, *index, name) {
                     problems.push(self.table.problem(row, *index, reason, mend));
-                } else {
-                    self.holder_of_value.insert(comparable, (row.line, *index));
                 }
             }
             fields.insert(name.clone(), value.to_owned());
@@ -214,6 +204,29 @@ impl<'a> Reader<'a> {
             problems.push(self.table.problem(row, self.canary, reason, mend));
         }
         fields
+    }
+
+    /// Takes an identifying value for this row, or tells why it cannot have it.
+    fn claim(&mut self, row: &Row<'_>, index: usize, name: &str) -> Option<(String, &'static str)> {
+        let value = row.text(index);
+        let comparable = field::comparable(name, value);
+        if let Some((reason, mend)) = field::weakness(name, value, &comparable) {
+            return Some((reason.to_owned(), mend));
+        }
+        match self.holder_of_value.entry(comparable) {
+            Entry::Occupied(taken) if taken.get().0 != row.line => {
+                let (line, other) = taken.get();
+                let other = self.table.names().get(*other).map_or("", String::as_str);
+                let reason =
+                    format!("the value is also that of {other} on line {line}; a find could not tell the two apart");
+                Some((reason, "give every canary values of its own"))
+            }
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => {
+                free.insert((row.line, index));
+                None
+            }
+        }
     }
 
     fn note_unheld(&self, problems: &mut Problems) {

@@ -21,6 +21,13 @@ pub(super) fn is_name(text: &str) -> bool {
 /// Returns the form in which two values of identifying fields are compared: letters and digits only, lower case,
 /// full-width digits as ASCII; a mail address keeps its punctuation.
 pub(super) fn comparable(field: &str, value: &str) -> String {
+    if value.is_ascii() {
+        let mut folded = value.to_ascii_lowercase();
+        if field != "email" {
+            folded.retain(|character| character.is_ascii_alphanumeric());
+        }
+        return folded;
+    }
     let folded = value.chars().map(|character| match character {
         '０'..='９' => char::from_u32(u32::from(character) - 0xFF10 + 0x30).unwrap_or(character),
         other => other,
@@ -31,15 +38,12 @@ pub(super) fn comparable(field: &str, value: &str) -> String {
     folded.filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Tells what makes a value useless as a canary's: it would be found everywhere, or never.
-pub(super) fn weakness(field: &str, value: &str) -> Option<(&'static str, &'static str)> {
-    if !is_identifying(field) {
-        return None;
-    }
+/// Tells what makes an identifying field's value useless: it would be found everywhere, or never. `comparable` is its
+/// form made by [`comparable()`].
+pub(super) fn weakness(field: &str, value: &str, comparable: &str) -> Option<(&'static str, &'static str)> {
     if value.contains(['*', '•', '…']) {
         return Some(("is masked", "enrol the whole value; dyepack masks it wherever it shows it"));
     }
-    let comparable = comparable(field, value);
     match field {
         "email" if !value.contains('@') => return Some(("is a mail address without @", "write it as name@domain")),
         "pan" | "phone" if !comparable.chars().all(|character| character.is_ascii_digit()) => {
@@ -91,17 +95,15 @@ mod tests {
             ("email", "post.example"),
             ("account", "17"),
         ] {
-            assert!(weakness(field, value).is_some(), "{field} {value}");
+            assert!(weakness(field, value, &comparable(field, value)).is_some(), "{field} {value}");
         }
         for (field, value) in [
             ("pan", "0000 0045 5260 2247"),
             ("phone", "+7 000 126-40-97"),
             ("national_id", "000-40-1022"),
             ("account", "EX6986859770124757"),
-            ("name", "Jo"),
-            ("balance", "1"),
         ] {
-            assert_eq!(weakness(field, value), None, "{field} {value}");
+            assert_eq!(weakness(field, value, &comparable(field, value)), None, "{field} {value}");
         }
     }
 }

@@ -204,13 +204,13 @@ fn flaw(text: &str, name: &str) -> Option<(String, &'static str)> {
     if text.is_empty() {
         return None;
     }
-    if text.chars().nth(CELL_LIMIT_CHARACTERS).is_some() {
+    if text.len() > CELL_LIMIT_CHARACTERS && text.chars().nth(CELL_LIMIT_CHARACTERS).is_some() {
         let reason = format!("has more than {CELL_LIMIT_CHARACTERS} characters");
         return Some((reason, "shorten it; a missing quote may have joined two cells"));
     }
     if text.is_ascii() {
-        if let Some(control) = text.chars().find(char::is_ascii_control) {
-            return Some((control_reason(control), "remove it"));
+        if let Some(control) = text.bytes().find(u8::is_ascii_control) {
+            return Some((control_reason(char::from(control)), "remove it"));
         }
     } else if let Some(odd) = text.chars().find(|character| is_unseen(*character)) {
         return Some(match odd {

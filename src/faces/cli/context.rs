@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use etcetera::BaseStrategy;
 
 use super::config::Config;
 use super::output::Output;
 use super::{Failure, Shared};
 use crate::ports::clock::Clock;
+use crate::ports::seal::Seal;
+use crate::ports::store::Store;
 
 /// The scene of one command.
 #[derive(Debug)]
@@ -38,6 +41,17 @@ impl Context {
             if shared.quiet { super::output::Talk::Quiet } else { super::output::Talk::Normal },
         );
         Ok(Self { data_dir, config, clock: Clock::system(), output })
+    }
+
+    /// Opens the store; makes the data directory, the key that seals the store and the database where they are not yet.
+    ///
+    /// # Errors
+    /// When one of them cannot be made or opened; the message says how to mend it.
+    pub(crate) async fn open_store(&self) -> anyhow::Result<Store> {
+        let made = tokio::fs::create_dir_all(&self.data_dir).await;
+        made.with_context(|| format!("cannot make the folder {}", self.data_dir.display()))?;
+        let seal = Seal::load_or_create(&self.data_dir.join("dyepack.key")).context("cannot keep state")?;
+        Store::open(&self.store_url(), seal).await.context("cannot keep state")
     }
 
     /// Returns the store's URL: as configured, or SQLite in the data directory.

@@ -7,10 +7,10 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::context::Context;
-use super::output::Format;
+use super::output::{Format, printable};
 use super::{Exit, Failure};
-use crate::domain::watchlist::{Problems, Watchlist};
-use crate::services::intake::{self, Inspection};
+use crate::domain::watchlist::{Changes, Problems, Watchlist};
+use crate::services::intake::{self, Confirmation, ImportReport, Inspection};
 
 /// Checks, enrols and lists what to look for
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,37 @@ enum Action {
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
+    /// Enrols watchlists, each whole or not at all, and says what changed
+    ///
+    /// If any of them has a problem, none is imported. Importing a list again changes nothing; importing an edited list
+    /// puts it in the place of the organization's last one.
+    #[command(
+        after_help = "Example:\n  dyepack watchlist import watchlists/example-bank\n\nExit codes: 0 done, 1 problems found and nothing imported, 2 wrong use, 3 the database failed."
+    )]
+    Import {
+        /// A watchlist's folder, or a folder of such folders
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+        /// Do not mail new contacts before they are confirmed; without this, importing them confirms them
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Lists what is enrolled, or what the folders given hold
+    #[command(after_help = "Example:\n  dyepack watchlist list --format json")]
+    List {
+        /// A watchlist's folder, or a folder of such folders [default: what is enrolled]
+        #[arg(value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+}
+
+/// What an import did, as scripts read it.
+#[derive(Debug, Serialize)]
+struct ImportRow<'a> {
+    #[serde(flatten)]
+    watchlist: Row<'a>,
+    changes: &'a Changes,
+    awaited_contacts: &'a [String],
 }
 
 /// One watchlist, as scripts read it.
@@ -63,11 +94,116 @@ impl<'a> Row<'a> {
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     match &args.action {
         Action::Validate { folders } => validate(folders, context).await,
+        Action::Import { folders, confirm } => {
+            let confirmation = if *confirm { Confirmation::Awaited } else { Confirmation::Operator };
+            import(folders, confirmation, context).await
+        }
+        Action::List { folders } if folders.is_empty() => list(context).await,
+        Action::List { folders } => {
+            let (watchlists, problems) = read(folders, context).await?;
+            show(&watchlists, context)?;
+            complain(&problems, context)?;
+            Ok(if problems.has_errors() { Exit::Problems } else { Exit::Done })
+        }
+    }
+}
+
+async fn import(paths: &[PathBuf], confirmation: Confirmation, context: &Context) -> anyhow::Result<Exit> {
+    let (watchlists, problems) = read(paths, context).await?;
+    complain(&problems, context)?;
+    if problems.has_errors() {
+        context.output.note(format_args!("{} to mend; nothing was imported", count(problems.errors(), "problem")));
+        return Ok(Exit::Problems);
+    }
+    let store = context.open_store().await?;
+    let bar = context.output.bar(Some(watchlists.len() as u64), "{spinner} importing {pos}/{len} {msg} {elapsed}");
+    for watchlist in &watchlists {
+        bar.set_message(watchlist.organization.id.0.clone());
+        let report = intake::import(&store, watchlist, confirmation, context.clock.now())
+            .await
+            .with_context(|| format!("cannot import {}", watchlist.organization.id))?;
+        bar.inc(1);
+        if context.output.format() == Format::Json {
+            context.output.json(&ImportRow {
+                watchlist: Row::of(watchlist),
+                changes: &report.changes,
+                awaited_contacts: &report.awaited,
+            })?;
+            context.output.note(told(watchlist, &report));
+        } else {
+            bar.suspend(|| context.output.line(told(watchlist, &report)))?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Exit::Done)
+}
+
+async fn list(context: &Context) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    let watchlists = store.watchlists().await.context("cannot list the watchlists")?;
+    show(&watchlists, context)?;
+    if watchlists.is_empty() {
+        context.output.note("no organization is enrolled yet; try: dyepack watchlist import watchlists/example-bank");
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells in one paragraph what an import did.
+fn told(watchlist: &Watchlist, report: &ImportReport) -> String {
+    let mut parts = Vec::new();
+    let changes = &report.changes;
+    if report.is_new {
+        parts.push(format!(
+            "enrolled with {}, {} and {}",
+            count(watchlist.canaries.len(), "canary"),
+            count(watchlist.organization.anchors.len(), "anchor"),
+            count(watchlist.organization.custodians.len(), "custodian"),
+        ));
+    } else {
+        for (ids, word) in [
+            (&changes.added, "added"),
+            (&changes.changed, "changed"),
+            (&changes.retired, "retired"),
+            (&changes.removed, "removed"),
+        ] {
+            if !ids.is_empty() {
+                parts.push(format!("{} {word} ({})", count(ids.len(), "canary"), some_of(ids)));
+            }
+        }
+        if !changes.other.is_empty() {
+            parts.push(some_of(&changes.other));
+        }
+    }
+    if !report.confirmed.is_empty() {
+        parts.push(format!("alerts go to {}", some_of(&report.confirmed)));
+    }
+    if report.is_empty() {
+        parts.push("nothing changed".to_owned());
+    }
+    let text = format!("{}: {}", report.organization, parts.join("; "));
+    if report.awaited.is_empty() {
+        return text;
+    }
+    format!(
+        "{text}\n{}: not mailed until confirmed: {}; alerts wait for them. When you know an address to be right, import \
+         again without --confirm",
+        report.organization,
+        some_of(&report.awaited)
+    )
+}
+
+/// Names up to ten, and counts the rest.
+fn some_of(words: &[String]) -> String {
+    const NAMED: usize = 10;
+    let named = words.iter().take(NAMED).map(|word| printable(word)).collect::<Vec<_>>().join(", ");
+    match words.len().checked_sub(NAMED) {
+        Some(more) if more > 0 => format!("{named} and {more} more"),
+        Some(_) | None => named,
     }
 }
 
 async fn validate(paths: &[PathBuf], context: &Context) -> anyhow::Result<Exit> {
-    let (watchlists, problems) = read(paths).await?;
+    let (watchlists, problems) = read(paths, context).await?;
     show(&watchlists, context)?;
     complain(&problems, context)?;
     if problems.has_errors() {
@@ -79,8 +215,9 @@ async fn validate(paths: &[PathBuf], context: &Context) -> anyhow::Result<Exit> 
 }
 
 /// Reads every watchlist that the paths mean; those that are sound come back even if others are not.
-async fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Watchlist>, Problems)> {
+async fn read(paths: &[PathBuf], context: &Context) -> anyhow::Result<(Vec<Watchlist>, Problems)> {
     let paths = paths.to_vec();
+    let bar = context.output.bar(None, "{spinner} reading watchlists {elapsed}");
     let reading = move || {
         let mut watchlists = Vec::new();
         let mut problems = Problems::default();
@@ -93,7 +230,9 @@ async fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Watchlist>, Problems)> {
         }
         Ok((watchlists, problems))
     };
-    spawn_blocking(reading).await.context("cannot read the watchlists")?
+    let found = spawn_blocking(reading).await.context("cannot read the watchlists")?;
+    bar.finish_and_clear();
+    found
 }
 
 fn show(watchlists: &[Watchlist], context: &Context) -> anyhow::Result<()> {
@@ -145,5 +284,9 @@ fn complain(problems: &Problems, context: &Context) -> anyhow::Result<()> {
 }
 
 fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+    match (number, thing.strip_suffix('y')) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {thing}s"),
+    }
 }
