@@ -30,8 +30,8 @@ pub struct CaseFacts {
     pub sightings: Vec<Sighting>,
     /// The offer, where a post makes one.
     pub offer: Option<Offer>,
-    /// When the last mail of this case went to this contact; `None` for the first.
-    pub last_mail_at: Option<Timestamp>,
+    /// From when on what was seen is news: when this follow-up was queued; `None` for the first mail to this contact.
+    pub news_since: Option<Timestamp>,
 }
 
 /// One entry that leaked.
@@ -129,15 +129,15 @@ impl CaseFacts {
         sites
     }
 
-    /// Tells whether something seen then was not in an earlier mail.
+    /// Tells whether something first seen then was in no earlier mail.
     pub fn is_new(&self, first_seen_at: Timestamp) -> bool {
-        self.last_mail_at.is_some_and(|last_mail_at| first_seen_at > last_mail_at)
+        self.news_since.is_some_and(|news_since| first_seen_at >= news_since)
     }
 
-    /// Tells whether the site was seen before the last mail.
+    /// Tells whether the site was known to an earlier mail.
     pub fn is_site_known(&self, site: &Site) -> bool {
-        self.last_mail_at.is_some_and(|last_mail_at| {
-            self.sightings.iter().any(|sighting| sighting.site == *site && sighting.first_seen_at <= last_mail_at)
+        self.news_since.is_some_and(|news_since| {
+            self.sightings.iter().any(|sighting| sighting.site == *site && sighting.first_seen_at < news_since)
         })
     }
 

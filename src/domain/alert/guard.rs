@@ -10,6 +10,9 @@ const SHORTEST: usize = 6;
 /// The same for writing without letters of ASCII, where three characters are a name.
 const SHORTEST_OTHER: usize = 3;
 
+/// A number is looked for by its last digits: with or without a country prefix it is the same.
+const LAST_DIGITS: usize = 10;
+
 /// What must not be in a mail.
 #[derive(Debug, Clone, Default)]
 pub struct Forbidden {
@@ -32,7 +35,7 @@ impl Forbidden {
         let public: Vec<String> = public.iter().map(|text| squeeze(text)).collect();
         let squeezed = values
             .into_iter()
-            .map(squeeze)
+            .map(|value| last_digits(squeeze(value)))
             .filter(|value| value.chars().count() >= if value.is_ascii() { SHORTEST } else { SHORTEST_OTHER })
             .filter(|value| !public.iter().any(|text| text.contains(value.as_str())))
             .collect();
@@ -59,4 +62,12 @@ impl Forbidden {
 /// Keeps letters and digits, lower case.
 fn squeeze(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn last_digits(squeezed: String) -> String {
+    let is_number = squeezed.bytes().all(|byte| byte.is_ascii_digit());
+    match squeezed.len().checked_sub(LAST_DIGITS) {
+        Some(start) if is_number => squeezed.get(start..).map(str::to_owned).unwrap_or(squeezed),
+        Some(_) | None => squeezed,
+    }
 }

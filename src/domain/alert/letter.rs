@@ -74,7 +74,7 @@ impl Letter {
         let (count, sites) = (facts.records(), headline_sites(facts));
         let site = name_sites(&sites, phrases, |site| defanged(site, phrases));
         let lead = if facts.offer.is_some() { &phrases.lead_offer } else { &phrases.lead_found };
-        let is_follow_up = reason != AlertReason::Opened || facts.last_mail_at.is_some();
+        let is_follow_up = reason != AlertReason::Opened || facts.news_since.is_some();
         let mut badges = vec![facts.tlp.as_str().to_owned()];
         if is_follow_up {
             badges.push(phrases.labels.follow_up.to_owned());
@@ -117,7 +117,7 @@ impl Letter {
 
 /// `[dyepack][TLP:AMBER+STRICT] Example Bank: 7 planted records offered for sale on forum.example (C-7F3K9Q2M)`.
 fn subject(facts: &CaseFacts, reason: AlertReason, phrases: &Phrases) -> String {
-    let is_follow_up = facts.last_mail_at.is_some();
+    let is_follow_up = facts.news_since.is_some();
     let subjects = &phrases.subject;
     let counted = match (reason, is_follow_up) {
         (AlertReason::FirstOffer, true) => &subjects.now_offered,
@@ -173,7 +173,7 @@ fn name_sites(sites: &[&Site], phrases: &Phrases, name: impl Fn(&Site) -> String
 
 fn notes(facts: &CaseFacts, reason: AlertReason, phrases: &Phrases) -> Vec<String> {
     let mut notes = Vec::new();
-    if facts.last_mail_at.is_some() {
+    if facts.news_since.is_some() {
         let fresh = facts.entries.iter().filter(|entry| facts.is_new(entry.first_seen_at)).count();
         if fresh > 0 {
             notes.push(phrases.count(&phrases.new_entries, u64::try_from(fresh).unwrap_or(u64::MAX), &[]));
@@ -234,9 +234,9 @@ fn kinds(facts: &CaseFacts, phrases: &Phrases) -> String {
         }
     }
     counts.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
-    let mut parts: Vec<String> = counts.iter().take(8).map(|(field, count)| format!("{field} {count}")).collect();
+    let mut parts: Vec<String> = counts.iter().take(8).map(|(field, count)| format!("{field}\u{a0}{count}")).collect();
     if others > 0 {
-        parts.push(format!("{} {others}", phrases.labels.other_matches));
+        parts.push(format!("{}\u{a0}{others}", phrases.labels.other_matches));
     }
     if parts.is_empty() { facts.records().to_string() } else { parts.join(phrases.comma) }
 }

@@ -230,7 +230,7 @@ mod tests {
                 "https://forum.example/showthread.php?tid=101&pid=1001#pid1001",
             )],
             offer: Some(Offer { price: Some(Price { amount: 500.0, currency: "USD".to_owned() }), sites: Vec::new() }),
-            last_mail_at: None,
+            news_since: None,
         }
     }
 
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_follow_up_says_what_is_new_and_points_at_the_first_mail() {
         let mut facts = facts();
-        facts.last_mail_at = Some(at("2026-11-20T15:00:00Z"));
+        facts.news_since = Some(at("2026-11-21T08:00:00Z"));
         facts.entries.push(EntryFact { first_seen_at: at("2026-11-21T08:00:00Z"), ..entry("CAN-0009", &[], &["H01"]) });
         facts.sightings.push(Sighting {
             first_seen_at: at("2026-11-21T08:00:00Z"),

@@ -79,8 +79,8 @@ fn push_wrapped(text: &mut String, line: &str, first: &str, following: &str) {
     text.push('\n');
 }
 
-/// Stands for a space that is no place to break a line.
-const UNBROKEN: char = '\u{1}';
+/// A space that is no place to break a line; becomes an ordinary one in the text.
+const UNBROKEN: char = '\u{a0}';
 
 /// Keeps a command between backticks on one line.
 fn unbroken_commands(line: &str) -> String {

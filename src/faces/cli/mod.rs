@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand; this one only parses, sets the scene and dispatches.
 #![expect(dead_code, reason = "the commands that use the rest of the scene land one by one")]
 
+mod alert;
 mod config;
 mod context;
 mod init;
@@ -58,6 +59,7 @@ struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Alert(alert::Args),
     Init(init::Args),
     Watchlist(watchlist::Args),
 }
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.shared)?;
     match cli.command {
+        Command::Alert(args) => alert::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
     }

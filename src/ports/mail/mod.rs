@@ -33,7 +33,7 @@ pub struct MailOptions {
     pub user: Option<String>,
     /// SMTP password.
     pub password: Option<Secret<String>>,
-    /// Longest wait for one answer of the server; `None` for 5 s on loopback and 60 s elsewhere.
+    /// Longest wait for one answer of the server; `None` for 3 s on loopback and 60 s elsewhere.
     pub patience: Option<Duration>,
 }
 

@@ -23,7 +23,7 @@ use super::error::{MailError, SendError, Stage};
 use crate::ports::tls;
 
 /// Longest wait for one answer on this machine, and elsewhere.
-const PATIENCE_LOOPBACK: Duration = Duration::from_secs(5);
+const PATIENCE_LOOPBACK: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// A conversation may take this many times the wait for one answer.
 const STAGES: u32 = 3;

@@ -1,5 +1,6 @@
 //! Mail to a real SMTP server (aiosmtpd), well-behaved and not.
 
+mod outbox;
 mod sink;
 
 use std::time::Duration;

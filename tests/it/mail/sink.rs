@@ -46,6 +46,11 @@ impl Sink {
         Self::start_in(tempfile::tempdir().unwrap(), 0, options)
     }
 
+    /// Starts a server on a port.
+    pub(crate) fn start_at(port: u16, options: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), port, options)
+    }
+
     fn start_in(folder: TempDir, port: u16, options: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/smtp_sink.py");
         let mut child = Command::new(python())

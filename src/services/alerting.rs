@@ -1,1 +1,0 @@
-//! Sends what the outbox holds, once each.

@@ -1,0 +1,147 @@
+//! Reads from the store what a mail tells, and has it written.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::domain::alert::guard::Forbidden;
+use crate::domain::alert::{
+    Addressing, AlertMail, CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, Sighting, Site, Tlp, compose,
+};
+use crate::domain::matcher::EntryKind;
+use crate::domain::source::Network;
+use crate::domain::watchlist::Watchlist;
+use crate::ports::store::model::{self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter};
+use crate::ports::store::{Store, StoreError};
+
+/// Writes the mail of an alert; `None` if its case is gone.
+pub(super) async fn mail(store: &Store, claim: &AlertClaim, now: Timestamp) -> Result<Option<AlertMail>, StoreError> {
+    let Some(detail) = store.case(&claim.case).await? else { return Ok(None) };
+    let watchlist = store.watchlist(&claim.organization).await?;
+    let earlier = earlier_mails(&detail, claim);
+    // A follow-up is queued by the first news after the mail before it was frozen: what is older was told.
+    let own = detail.alerts.iter().find(|alert| alert.id == claim.id);
+    let news_since = own.filter(|_| !earlier.is_empty()).map(|alert| alert.created_at);
+    let first_seen = if news_since.is_some() { first_seen(store, &detail).await? } else { BTreeMap::new() };
+    let facts = CaseFacts { news_since, ..facts(&detail, claim, &first_seen) };
+    let addressing = Addressing {
+        to: claim.contact.clone(),
+        language: claim.language,
+        reason: claim.reason,
+        message_id: claim.message_id.clone(),
+        thread_root: earlier.first().map(|alert| alert.message_id.clone()),
+    };
+    let mail = compose(&facts, &addressing, now);
+    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail) else { return Ok(Some(mail)) };
+    tracing::error!(
+        alert = claim.id,
+        ?objection,
+        "the mail held what must not be mailed; sent without values and links"
+    );
+    Ok(Some(compose(&facts.bare(), &addressing, now)))
+}
+
+/// The mails of this case that the contact has or will have before this one, the oldest first. An alert that is queued
+/// and older is frozen: a contact gets no second one before.
+fn earlier_mails<'a>(detail: &'a CaseDetail, claim: &AlertClaim) -> Vec<&'a AlertRow> {
+    detail
+        .alerts
+        .iter()
+        .take_while(|alert| alert.id != claim.id)
+        .filter(|alert| alert.contact.as_ref() == Some(&claim.contact))
+        .filter(|alert| match alert.state {
+            AlertState::Sent | AlertState::Queued => true,
+            AlertState::WaitingForContact | AlertState::Dead | AlertState::Dropped => false,
+        })
+        .collect()
+}
+
+/// When each entry was first seen, by kind and id.
+async fn first_seen(store: &Store, detail: &CaseDetail) -> Result<BTreeMap<(String, String), Timestamp>, StoreError> {
+    let filter = HitFilter { case: Some(detail.row.id.clone()), ..HitFilter::default() };
+    let mut first_seen = BTreeMap::new();
+    for hit in store.hits(&filter).await? {
+        let seen_at = first_seen.entry((hit.kind, hit.entry)).or_insert(hit.seen_at);
+        *seen_at = hit.seen_at.min(*seen_at);
+    }
+    Ok(first_seen)
+}
+
+fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String, String), Timestamp>) -> CaseFacts {
+    let entries = detail.leaked.iter().map(|entry| EntryFact {
+        id: entry.entry.clone(),
+        kind: entry.kind,
+        values: entry
+            .fields
+            .iter()
+            .map(|(field, masked)| MaskedValue { field: field.clone(), masked: masked.clone() })
+            .collect(),
+        holders: entry.holders.clone(),
+        first_seen_at: first_seen
+            .get(&(kind_word(entry.kind).to_owned(), entry.entry.clone()))
+            .copied()
+            .unwrap_or(detail.row.first_matched_at),
+    });
+    CaseFacts {
+        case: detail.row.id.clone(),
+        organization: claim.organization.clone(),
+        organization_name: detail.organization_name.clone(),
+        tlp: Tlp::default(),
+        entries: entries.collect(),
+        custodians: detail
+            .row
+            .holders
+            .iter()
+            .map(|(code, entries)| CustodianFact { code: code.clone(), entries: *entries })
+            .collect(),
+        sightings: detail.sightings.iter().map(sighting).collect(),
+        offer: offer(detail),
+        news_since: None,
+    }
+}
+
+fn sighting(seen: &model::Sighting) -> Sighting {
+    let link = Url::parse(&seen.url).ok();
+    let network = link.as_ref().map_or(Network::Open, Network::of);
+    Sighting {
+        site: Site { label: seen.source_label.clone(), network },
+        link,
+        place: if seen.attachment.is_some() { Place::Attachment } else { Place::Post },
+        posted_at: seen.posted_at,
+        first_seen_at: seen.seen_at,
+    }
+}
+
+fn offer(detail: &CaseDetail) -> Option<Offer> {
+    let offering = || detail.sightings.iter().filter(|seen| seen.offer);
+    detail.row.offer.then(|| Offer {
+        price: offering().find_map(|seen| seen.price.clone()),
+        sites: offering().map(|seen| sighting(seen).site).collect(),
+    })
+}
+
+/// What must not be in this mail: full values of the case's canaries, and every custodian's legal name.
+fn forbidden(facts: &CaseFacts, watchlist: Option<&Watchlist>) -> Forbidden {
+    let Some(watchlist) = watchlist else { return Forbidden::default() };
+    let is_concerned = |id: &str| facts.entries.iter().any(|entry| entry.kind == EntryKind::Canary && entry.id == id);
+    let canaries = watchlist.canaries.iter().filter(|canary| is_concerned(&canary.id));
+    let values = canaries.flat_map(|canary| canary.fields.values().map(String::as_str));
+    let organization = &watchlist.organization;
+    let names = organization.custodians.iter().map(|custodian| custodian.name.as_str());
+    let mut public = vec![organization.name.as_str(), organization.id.0.as_str()];
+    public.extend(organization.aliases.iter().map(String::as_str));
+    public.extend(organization.custodians.iter().map(|custodian| custodian.code.as_str()));
+    public.extend(facts.entries.iter().map(|entry| entry.id.as_str()));
+    public.extend(facts.sightings.iter().map(|sighting| sighting.site.label.as_str()));
+    Forbidden::new(values.chain(names), &public)
+}
+
+/// The store's word for a kind of entry.
+const fn kind_word(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Canary => "canary",
+        EntryKind::Fingerprint => "fingerprint",
+        EntryKind::Anchor => "anchor",
+    }
+}
