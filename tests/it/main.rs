@@ -6,5 +6,6 @@ mod architecture;
 mod enrol;
 mod fetch;
 mod mail;
+mod planted;
 mod site;
 mod store;

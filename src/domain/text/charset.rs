@@ -74,6 +74,60 @@ pub fn decode_known<'a>(body: &'a [u8], label: &str) -> Decoded<'a> {
     decode_as(body, encoding_for(label).unwrap_or(UTF_8), 0)
 }
 
+/// Decides which charset bytes are in, as [`decode`] does; gives its name and the length of its byte order mark.
+pub fn charset_of(body: &[u8], declared: Option<&str>) -> (&'static str, usize) {
+    let (encoding, mark_bytes) = choose(body, declared);
+    (encoding.name(), mark_bytes)
+}
+
+/// Where a piece of a long document ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceEnd<'a> {
+    /// One past its last byte.
+    pub end: usize,
+    /// Whether that is the end of a line or of the document.
+    pub is_line_end: bool,
+    body: &'a [u8],
+    encoding: &'static Encoding,
+}
+
+impl PieceEnd<'_> {
+    /// Returns where the next piece begins so that it repeats at most about `overlap` bytes of this one.
+    pub fn resume(&self, overlap: usize) -> usize {
+        let from = self.end.saturating_sub(overlap);
+        let at = rest_after(self.encoding, self.body.get(..self.end).unwrap_or_default(), from.max(1));
+        if at >= self.end && self.encoding == UTF_8 {
+            let is_start = |at: &usize| self.body.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+            return (from..self.end).find(is_start).unwrap_or(self.end);
+        }
+        at.min(self.end)
+    }
+}
+
+/// Finds the end of the piece of about `length` bytes that begins at `start`: after the last line end within it, or
+/// behind the last character if it is all one line.
+pub fn piece_end<'a>(body: &'a [u8], charset: &str, start: usize, length: usize) -> PieceEnd<'a> {
+    let encoding = encoding_for(charset).unwrap_or(UTF_8);
+    let limit = (start + length).min(body.len());
+    let piece = body.get(start..limit).unwrap_or_default();
+    let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
+    let line_end = if is_wide {
+        let newline: [u8; 2] = if encoding == UTF_16LE { [b'\n', 0] } else { [0, b'\n'] };
+        piece.chunks_exact(2).rposition(|unit| unit == newline).map(|unit| 2 * unit + 2)
+    } else {
+        memchr::memrchr(b'\n', piece).map(|at| at + 1)
+    };
+    match line_end {
+        _ if limit == body.len() => PieceEnd { end: limit, is_line_end: true, body, encoding },
+        Some(at) => PieceEnd { end: start + at, is_line_end: true, body, encoding },
+        // Stateful text cannot be cut inside a line.
+        None if encoding == ISO_2022_JP => PieceEnd { end: body.len(), is_line_end: true, body, encoding },
+        None => {
+            PieceEnd { end: limit - if is_wide { (limit - start) % 2 } else { 0 }, is_line_end: false, body, encoding }
+        }
+    }
+}
+
 fn decode_as<'a>(body: &'a [u8], encoding: &'static Encoding, mark_bytes: usize) -> Decoded<'a> {
     let content = body.get(mark_bytes..).unwrap_or_default();
     let borrowed = if encoding == UTF_8 { std::str::from_utf8(content).ok() } else { None };

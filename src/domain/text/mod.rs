@@ -13,7 +13,7 @@ mod html_tag;
 mod map;
 mod view;
 
-pub use charset::{Decoded, decode, decode_known};
+pub use charset::{Decoded, PieceEnd, charset_of, decode, decode_known, piece_end};
 pub use fold::fold;
 pub use map::OffsetMap;
 pub use view::{COMPACT, Form, Locator, Place, View, replay};

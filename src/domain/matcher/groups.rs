@@ -1,0 +1,339 @@
+//! Numbers and codes in a text, whatever separates their groups: `9990 4838-3464 5856`, `+1 (774) 555-0119`.
+//!
+//! Groups are maximal runs of ASCII letters and digits, so Han and Cyrillic neighbours are boundaries and a value inside a
+//! longer run is none. Neighbouring groups form chains; every window of a chain that begins and ends at group borders and
+//! is as long as some key is looked up. Cost grows with the text and with the number of distinct key lengths, not of keys.
+
+use std::ops::Range;
+
+use super::table::{PrefixHash, Table, power};
+
+/// What all keys have in common; what does not fit is passed over without a look-up.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Distinct lengths, ascending, each with [`power`] of it.
+    lengths: Vec<(usize, u64)>,
+    longest: usize,
+    /// The longest run of letters in any key: `ex6986…` has two, `gb82west…` four.
+    letters: usize,
+    /// The most letters that any key begins with.
+    leading: usize,
+}
+
+impl Shape {
+    /// Measures the keys.
+    pub(super) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
+        let mut shape = Self::default();
+        let mut lengths = std::collections::BTreeSet::new();
+        for key in keys {
+            lengths.insert(key.len());
+            shape.longest = shape.longest.max(key.len());
+            let mut runs = key.split(|character: char| character.is_ascii_digit()).map(str::len);
+            shape.leading = shape.leading.max(runs.clone().next().unwrap_or_default());
+            shape.letters = shape.letters.max(runs.by_ref().max().unwrap_or_default());
+        }
+        shape.lengths = lengths.into_iter().map(|length| (length, power(length))).collect();
+        shape
+    }
+}
+
+/// Walks over one text.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    table: &'a Table,
+    shape: &'a Shape,
+    text: &'a [u8],
+    /// Where each letter and digit of the chain stands in the text.
+    places: Vec<usize>,
+    /// Hashes of the chain's prefixes, one more than places.
+    prefixes: Vec<PrefixHash>,
+    /// Whether a group begins at each place.
+    borders: Vec<bool>,
+    /// Letters in a row at the chain's end, separators not counted.
+    letters: usize,
+}
+
+/// A chain is cut down to its last few bytes when it has grown to this: hostile chains go on for megabytes.
+const CHAIN_BYTES: usize = 4096;
+
+impl<'a> Walk<'a> {
+    /// Calls `found` with the range and the targets of every key in a folded text.
+    pub(super) fn over(
+        text: &'a [u8],
+        table: &'a Table,
+        shape: &'a Shape,
+        found: &mut impl FnMut(Range<usize>, (u32, u32)),
+    ) {
+        if table.is_empty() {
+            return;
+        }
+        let mut walk = Self {
+            table,
+            shape,
+            text,
+            places: Vec::with_capacity(CHAIN_BYTES),
+            prefixes: Vec::with_capacity(CHAIN_BYTES),
+            borders: Vec::with_capacity(CHAIN_BYTES),
+            letters: 0,
+        };
+        let mut at = 0;
+        while let Some(digit) = next_digit(text, at) {
+            let start = walk.chain_start(digit, at);
+            at = walk.chain(start, found);
+        }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
+    }
+
+    /// Goes back from a chain's first digit over the letters that a key may begin with; not past `floor`.
+    fn chain_start(&self, digit: usize, floor: usize) -> usize {
+        let letters_before = |end: usize| {
+            let before = self.text.get(floor..end).unwrap_or_default();
+            before.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count()
+        };
+        let mut letters = letters_before(digit);
+        let mut start = digit - letters;
+        while letters < self.shape.leading {
+            let gaps = (1..=4).filter_map(|gap| start.checked_sub(gap)).filter(|from| *from > floor);
+            let Some(end) = gaps.into_iter().find(|from| {
+                self.byte(from - 1).is_some_and(|byte| byte.is_ascii_lowercase()) && self.gap_end(*from) == Some(start)
+            }) else {
+                break;
+            };
+            let more = letters_before(end);
+            if letters + more > self.shape.leading {
+                break;
+            }
+            letters += more;
+            start = end - more;
+        }
+        start
+    }
+
+    /// Reads a chain and looks its windows up; returns where to go on.
+    fn chain(&mut self, start: usize, found: &mut impl FnMut(Range<usize>, (u32, u32))) -> usize {
+        self.clear();
+        let mut at = start;
+        loop {
+            let group = at;
+            let mut own_letters = 0;
+            let mut prefix = self.prefixes.last().copied().unwrap_or_default();
+            while let Some(byte) = self.byte(at).filter(|byte| is_member(*byte)) {
+                let is_digit = byte.is_ascii_digit();
+                self.letters = if is_digit { 0 } else { self.letters + 1 };
+                own_letters = if is_digit { 0 } else { own_letters + 1 };
+                if own_letters > self.shape.letters || at - group >= self.shape.longest {
+                    return self.group_end(at);
+                }
+                if self.letters > self.shape.letters {
+                    // The letters before this group do not belong to one value with it; it begins a chain of its own.
+                    self.clear();
+                    (at, own_letters, prefix) = (group, 0, PrefixHash::default());
+                    continue;
+                }
+                prefix = prefix.then(byte);
+                self.borders.push(at == group);
+                self.places.push(at);
+                self.prefixes.push(prefix);
+                at += 1;
+            }
+            self.look_up(found);
+            match self.gap_end(at) {
+                Some(next) => at = next,
+                None => return at.max(start + 1),
+            }
+            if self.places.len() >= CHAIN_BYTES {
+                let spare = self.places.len().saturating_sub(self.shape.longest);
+                self.places.drain(..spare);
+                self.borders.drain(..spare);
+                self.prefixes.drain(..spare);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.borders.clear();
+        self.prefixes.clear();
+        self.prefixes.push(PrefixHash::default());
+        self.letters = 0;
+    }
+
+    /// Looks up every window that ends at the chain's end.
+    fn look_up(&self, found: &mut impl FnMut(Range<usize>, (u32, u32))) {
+        let end = self.places.len();
+        let (Some(whole), Some(last)) = (self.prefixes.get(end), self.places.last()) else { return };
+        for (length, power) in &self.shape.lengths {
+            let Some(start) = end.checked_sub(*length) else { return };
+            if self.borders.get(start) != Some(&true) {
+                continue;
+            }
+            let Some(before) = self.prefixes.get(start) else { continue };
+            let window = self.places.get(start..end).unwrap_or_default();
+            let is_equal = |key: &[u8]| {
+                key.len() == window.len() && key.iter().zip(window).all(|(byte, at)| self.byte(*at) == Some(*byte))
+            };
+            if let Some(targets) = self.table.find(whole.since(*before, *power), is_equal) {
+                found(window.first().copied().unwrap_or_default()..last + 1, targets);
+            }
+        }
+    }
+
+    fn group_end(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| !is_member(*byte)).unwrap_or(rest.len())
+    }
+
+    /// Returns where the next group begins if what stands at `at` may separate the groups of one value: two separators
+    /// at most, or one between two spaces.
+    fn gap_end(&self, at: usize) -> Option<usize> {
+        let mut end = at;
+        let mut separators = 0;
+        let mut is_spaced = self.byte(at) == Some(b' ');
+        loop {
+            match self.byte(end)? {
+                byte if is_member(byte) => return if separators > 0 { Some(end) } else { None },
+                byte if is_separator(byte) => {
+                    // ` - `: the middle must be a sign, the last a space again.
+                    is_spaced &= match separators {
+                        1 => byte != b' ',
+                        2 => byte == b' ',
+                        _ => true,
+                    };
+                    end += 1;
+                }
+                // A middle dot is two bytes of UTF-8.
+                0xc2 if self.byte(end + 1) == Some(0xb7) => end += 2,
+                _ => return None,
+            }
+            separators += 1;
+            if separators > 3 || (separators == 3 && !is_spaced) {
+                return None;
+            }
+        }
+    }
+}
+
+const fn is_member(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_lowercase()
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b',')
+}
+
+/// Finds the next ASCII digit; sixteen bytes at a time where there is none.
+fn next_digit(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let mut skipped = 0;
+    for chunk in rest.chunks_exact(16) {
+        if chunk.iter().fold(false, |seen, byte| seen | byte.is_ascii_digit()) {
+            break;
+        }
+        skipped += 16;
+    }
+    let tail = rest.get(skipped..)?;
+    tail.iter().position(u8::is_ascii_digit).map(|at| from + skipped + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found_in(text: &str, keys: &[&str]) -> Vec<(Range<usize>, String)> {
+        let mut sorted: Vec<&str> = keys.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let table = Table::build((0_u32..).zip(&sorted).map(|(index, key)| (*key, (index, index + 1))));
+        let shape = Shape::of(sorted.iter().copied());
+        let mut found = Vec::new();
+        Walk::over(text.as_bytes(), &table, &shape, &mut |range, (index, _)| {
+            found.push((range, sorted[index as usize].to_owned()));
+        });
+        found.sort_by_key(|(range, key)| (range.start, range.end, key.clone()));
+        found
+    }
+
+    /// Tries every pair of group borders.
+    fn naive(text: &str, keys: &[&str]) -> Vec<(Range<usize>, String)> {
+        let bytes = text.as_bytes();
+        let is_border = |at: usize| at == 0 || at == bytes.len() || !is_member(bytes[at - 1]) || !is_member(bytes[at]);
+        let is_gap = |gap: &[u8]| match gap {
+            [_] | [_, _] => gap.iter().all(|byte| is_separator(*byte)),
+            [b' ', middle, b' '] => is_separator(*middle) && *middle != b' ',
+            _ => false,
+        };
+        let mut found = Vec::new();
+        for start in (0..bytes.len()).filter(|at| is_border(*at) && is_member(bytes[*at])) {
+            for end in (start + 1..=bytes.len()).filter(|at| is_border(*at) && is_member(bytes[*at - 1])) {
+                let piece = text.get(start..end).unwrap();
+                let gaps_fit = piece
+                    .split(|character: char| character.is_ascii_digit() || character.is_ascii_lowercase())
+                    .filter(|gap| !gap.is_empty())
+                    .all(|gap| is_gap(gap.as_bytes()));
+                let compact: String = piece.chars().filter(char::is_ascii_alphanumeric).collect();
+                if gaps_fit && keys.contains(&compact.as_str()) {
+                    found.push((start..end, compact));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn separated_glued_and_bounded_values() {
+        let keys = [
+            "9990483834645856",
+            "ex6986859770124757",
+            "gb82west12345698765432",
+            "17745550119",
+            "7745550119",
+            "000401022",
+        ];
+        for (text, expected) in [
+            ("9990483834645856", vec!["9990483834645856"]),
+            ("9990 4838 3464 5856", vec!["9990483834645856"]),
+            ("9990-4838-3464-5856,", vec!["9990483834645856"]),
+            ("9990 - 4838 - 3464 - 5856", vec!["9990483834645856"]),
+            ("9 9 9 0 4 8 3 8 3 4 6 4 5 8 5 6", vec!["9990483834645856"]),
+            ("9990·4838·3464·5856", vec!["9990483834645856"]),
+            ("卡号9990483834645856有效", vec!["9990483834645856"]),
+            ("x9990483834645856", vec![]),
+            ("99904838346458561", vec![]),
+            ("9990   4838   3464   5856", vec![]),
+            ("ex6986859770124757", vec!["ex6986859770124757"]),
+            ("account ex 6986 8597 7012 4757 ok", vec!["ex6986859770124757"]),
+            ("iban: gb82 west 1234 5698 7654 32.", vec!["gb82west12345698765432"]),
+            ("+1 (774) 555-0119", vec!["17745550119", "7745550119"]),
+            ("call 774.555.0119 now", vec!["7745550119"]),
+            ("000-40-1022|000401022", vec!["000401022", "000401022"]),
+            ("id 12 000401022", vec!["000401022"]),
+        ] {
+            let found: Vec<String> = found_in(text, &keys).into_iter().map(|(_, key)| key).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn endless_chains_and_runs_take_linear_time() {
+        for piece in ["1 ", "1", "a1", "12-", "1  ", "(1)", "x9 ", "ab "] {
+            let text = piece.repeat(200_000 / piece.len());
+            assert!(found_in(&text, &["9990483834645856", "ex6986859770124757"]).is_empty());
+        }
+        let text = format!("{}9990 4838 3464 5856", "7 ".repeat(20_000));
+        assert_eq!(found_in(&text, &["9990483834645856"]).len(), 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_walk_finds_what_a_naive_search_finds(text in "[12a \\-,|]{0,40}", keys in proptest::collection::vec("[12a]{2,7}", 1..6)) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).filter(|key| key.bytes().any(|b| b.is_ascii_digit())).collect();
+            prop_assert_eq!(found_in(&text, &keys), naive(&text, &keys));
+        }
+    }
+}
