@@ -11,19 +11,20 @@ const ROOMS_OF: [(&str, &[&str]); 4] = [
 ];
 
 /// Crate name in `use` paths, and the folders or files that may name it.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
     ("rustls", &["src/ports/tls.rs"]),
     ("scraper", &["src/domain/forum"]),
+    ("ego_tree", &["src/domain/forum"]),
     ("aho_corasick", &["src/domain/matcher", "src/domain/listing"]),
     ("icu_normalizer", &["src/domain/text"]),
     ("encoding_rs", &["src/domain/text"]),
     ("chardetng", &["src/domain/text"]),
     ("zip", &["src/domain/container"]),
     ("calamine", &["src/domain/container"]),
-    ("flate2", &["src/domain/container", "src/domain/text"]),
+    ("flate2", &["src/domain/container", "src/domain/text", "src/faces/cli/read.rs"]),
     ("hmac", &["src/domain/identifier"]),
     ("chacha20poly1305", &["src/ports/seal.rs"]),
     ("clap", &["src/faces"]),

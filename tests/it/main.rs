@@ -7,5 +7,6 @@ mod enrol;
 mod fetch;
 mod mail;
 mod planted;
+mod recipes;
 mod site;
 mod store;

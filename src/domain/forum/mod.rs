@@ -2,12 +2,105 @@
 //!
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
+mod clock;
+mod dates;
+mod detect;
+mod discuz;
+mod dom;
+mod generic;
+mod harvest;
+mod here;
+mod markup;
+mod mybb;
+mod notice;
+mod paging;
+mod phpbb;
+mod post_text;
+mod rows;
+mod sheet;
+mod urls;
+
 use jiff::Timestamp;
+use scraper::Html;
 use serde::Serialize;
 use url::Url;
 
 use crate::domain::oddity::Oddity;
+use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
+use crate::domain::text;
+
+use sheet::Sheet;
+
+/// Reads a page by the recipe of the engine that it shows itself to be; links off the site of `source_start` are dropped.
+///
+/// Never fails: what cannot be read is told in `oddities`. Linear in the size of the page.
+pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
+    let form = Form::of(page);
+    if form == Form::Binary {
+        return generic::empty(page);
+    }
+    let decoded = text::decode(&page.body, page.declared_charset());
+    if form == Form::Plain {
+        return generic::read_plain(page, &decoded.text);
+    }
+    let bounded = markup::bound(&decoded.text);
+    let dom = Html::parse_document(&bounded.html);
+    let sheet = Sheet::new(page, source_start, &decoded, &dom);
+    let mut reading = match sheet.engine {
+        Engine::Mybb => mybb::read(&sheet),
+        Engine::Phpbb => phpbb::read(&sheet),
+        Engine::Discuz => discuz::read(&sheet),
+        Engine::Generic => generic::read(&sheet),
+    };
+    reading.oddities.extend(bounded.oddities);
+    reading
+}
+
+/// Finds the address that a page names as its board's own, for pages whose address was not kept.
+pub fn declared_home(body: &[u8], declared_charset: Option<&str>) -> Option<Url> {
+    let decoded = text::decode(body, declared_charset);
+    let bounded = markup::bound(&decoded.text);
+    let dom = Html::parse_document(&bounded.html);
+    sheet::home(&dom, &decoded.text)
+}
+
+/// How a body is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Markup,
+    Plain,
+    Binary,
+}
+
+impl Form {
+    fn of(page: &FetchedPage) -> Self {
+        let head = page.body.get(..512.min(page.body.len())).unwrap_or_default();
+        let is_wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
+        let has_nul = head.contains(&0) && !is_wide;
+        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide;
+        match page.media_type().as_deref() {
+            Some("text/html" | "application/xhtml+xml") => Self::Markup,
+            Some("application/json") => Self::Plain,
+            Some(media) if media.starts_with("text/") => {
+                if has_nul {
+                    Self::Binary
+                } else {
+                    Self::plain_unless(media.ends_with("xml"))
+                }
+            }
+            Some(media) if media.ends_with("+json") => Self::Plain,
+            Some(media) if media.ends_with("xml") => Self::Markup,
+            Some(_) => Self::Binary,
+            None if has_nul => Self::Binary,
+            None => Self::plain_unless(is_markup_like),
+        }
+    }
+
+    const fn plain_unless(is_markup: bool) -> Self {
+        if is_markup { Self::Markup } else { Self::Plain }
+    }
+}
 
 /// The software a site runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

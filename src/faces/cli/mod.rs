@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod init;
 mod output;
+mod read;
 mod watchlist;
 
 use std::io::IsTerminal;
@@ -62,6 +63,7 @@ enum Command {
     Alert(alert::Args),
     Init(init::Args),
     Watchlist(watchlist::Args),
+    Read(read::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -102,6 +104,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
+        Command::Read(args) => read::run(args, &context).await,
     }
 }
 

@@ -1,0 +1,227 @@
+//! The board's clock: what time it was when the page was made, how far from UTC, how dates are written there.
+//!
+//! Pages may be read hours after they were fetched: a clock printed with its zone wins over the time of fetching.
+
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
+use scraper::{ElementRef, Node};
+
+use ego_tree::iter::Edge;
+
+use crate::domain::forum::dates::{self, Clock, DayOrder, Moment};
+use crate::domain::forum::{Engine, dom};
+use crate::domain::page::FetchedPage;
+
+/// A printed clock may be this much older than the fetch: minutes are cut off, answers take time.
+const LAG: SignedDuration = SignedDuration::from_secs(150);
+/// Beyond this the printed clock, not the time of fetching, is when the page was made.
+const FRESH: SignedDuration = SignedDuration::from_mins(3);
+
+/// Finds the clock of the board that a page comes from.
+pub(super) fn of_board(lines: &[&str], page: &FetchedPage, engine: Engine) -> Clock {
+    let order = day_order(lines, page.fetched_at, engine);
+    let stated = stated_zone(lines);
+    let printed = printed_clock(lines, order);
+    let offset = stated.or_else(|| inferred_zone(printed?, page)).unwrap_or(Offset::UTC);
+    let now = printed
+        .and_then(|civil| offset.to_timestamp(civil).ok())
+        .filter(|now| page.fetched_at.duration_since(*now).abs() > FRESH)
+        .unwrap_or(page.fetched_at);
+    Clock { now, offset, order }
+}
+
+fn day_order(lines: &[&str], fetched_at: Timestamp, engine: Engine) -> DayOrder {
+    let (mut day_first, mut month_first) = (0, 0);
+    let is_candidate =
+        |line: &&&str| line.len() <= 120 && line.bytes().filter(|byte| matches!(byte, b'-' | b'/')).count() >= 2;
+    for line in lines.iter().filter(is_candidate).take(300) {
+        let (day, month) = dates::order_evidence(line, fetched_at);
+        day_first += day;
+        month_first += month;
+    }
+    match (day_first, month_first, engine) {
+        (day, month, _) if day > month => DayOrder::DayFirst,
+        (day, month, _) if month > day => DayOrder::MonthFirst,
+        (_, _, Engine::Mybb) => DayOrder::MonthFirst,
+        (_, _, Engine::Phpbb | Engine::Discuz | Engine::Generic) => DayOrder::DayFirst,
+    }
+}
+
+/// Lines of a page that begin at `at`, as one: a label and its value are often two elements.
+fn joined(lines: &[&str], at: usize) -> String {
+    lines.iter().skip(at).take(3).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn stated_zone(lines: &[&str]) -> Option<Offset> {
+    const LABELS: [&str; 6] = ["times are", "часовой пояс", "时间均为", "時間均為", "时区", "time zone"];
+    lines.iter().enumerate().rev().find_map(|(at, line)| {
+        if line.starts_with("GMT") || line.starts_with("UTC") {
+            let has_sign =
+                line.chars().skip(3).find(|letter| !letter.is_whitespace()).is_some_and(|sign| "+-−".contains(sign));
+            return if has_sign { dates::stated_offset(line) } else { None };
+        }
+        let folded = line.to_lowercase();
+        let is_label = line.len() < 200 && LABELS.iter().any(|label| folded.contains(label));
+        if is_label { dates::stated_offset(&joined(lines, at)) } else { None }
+    })
+}
+
+fn printed_clock(lines: &[&str], order: DayOrder) -> Option<DateTime> {
+    const LABELS: [&str; 11] = [
+        "current time",
+        "it is currently",
+        "time now is",
+        "server time",
+        "当前时间",
+        "当前时区",
+        "现在的时间",
+        "現在的時間",
+        "текущее время",
+        "сейчас:",
+        "gmt",
+    ];
+    lines.iter().enumerate().rev().find_map(|(at, line)| {
+        if line.len() > 200 {
+            return None;
+        }
+        let folded = line.to_lowercase();
+        let label = LABELS.iter().find(|label| folded.contains(*label))?;
+        let after = joined(lines, at).to_lowercase();
+        let value = after
+            .split_once(*label)?
+            .1
+            .trim_start_matches(|letter: char| "+-0123456789".contains(letter) && *label == "gmt");
+        dates::printed(value, order)
+    })
+}
+
+/// The zone follows from the printed clock if it differs from the time of the answer by whole half hours.
+fn inferred_zone(printed: DateTime, page: &FetchedPage) -> Option<Offset> {
+    const STEP: i64 = 1_800;
+    let answered = page.header("date").and_then(dates::http_date);
+    let local = Offset::UTC.to_timestamp(printed).ok()?;
+    [answered, Some(page.fetched_at)].into_iter().flatten().find_map(|instant| {
+        // The printed minute is cut off, so the clock reads up to a minute less than it is.
+        let ahead = local.duration_since(instant).as_secs() + 30;
+        let steps = (ahead + STEP / 2).div_euclid(STEP);
+        let is_near = (ahead - steps * STEP).abs() <= LAG.as_secs() - 30;
+        let seconds = i32::try_from(steps * STEP).ok()?;
+        (is_near && seconds.abs() <= 14 * 3_600).then(|| Offset::from_seconds(seconds).ok()).flatten()
+    })
+}
+
+/// A date as an element shows it: in attributes, in a title, in words.
+#[derive(Debug, Default)]
+pub(super) struct Dated<'a> {
+    exact: Option<&'a str>,
+    titles: Vec<&'a str>,
+    text: String,
+}
+
+impl<'a> Dated<'a> {
+    /// Collects what an element says, leaving out what `skip` names.
+    pub(super) fn of(element: ElementRef<'a>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Self {
+        let mut dated = Self::default();
+        let mut skipping = None;
+        for edge in element.traverse().take(400) {
+            match edge {
+                Edge::Open(node) if skipping.is_none() => {
+                    if let Some(inner) = ElementRef::wrap(node) {
+                        if skip(inner) || dom::is_hidden(inner) {
+                            skipping = Some(node.id());
+                        } else {
+                            dated.take(inner);
+                        }
+                    } else if let Node::Text(text) = node.value()
+                        && dated.text.len() < 300
+                    {
+                        dom::push_words(&mut dated.text, text);
+                    }
+                }
+                Edge::Close(node) if skipping == Some(node.id()) => skipping = None,
+                Edge::Open(_) | Edge::Close(_) => {}
+            }
+        }
+        dated
+    }
+
+    fn take(&mut self, element: ElementRef<'a>) {
+        self.exact = self.exact.or_else(|| {
+            ["datetime", "data-time", "data-timestamp"].into_iter().find_map(|key| dom::attr(element, key))
+        });
+        if let Some(title) = dom::attr(element, "title").filter(|title| title.bytes().any(|byte| byte.is_ascii_digit()))
+            && title.len() <= 80
+        {
+            self.titles.push(title);
+        }
+    }
+
+    /// Reads the date by a board's clock.
+    pub(super) fn read(&self, clock: &Clock) -> Option<Moment> {
+        let exact = self.exact.and_then(|exact| match exact.trim().parse::<i64>() {
+            Ok(seconds) => {
+                let is_plausible = (315_532_800..7_258_118_400).contains(&seconds);
+                let at = Timestamp::from_second(seconds).ok().filter(|_| is_plausible)?;
+                Some(Moment { at, is_stable: true })
+            }
+            Err(_) => clock.read(exact),
+        });
+        exact
+            .or_else(|| {
+                self.titles
+                    .iter()
+                    .find_map(|title| clock.read(title).and_then(|_| clock.read_titled(title, &self.text)))
+            })
+            .or_else(|| clock.read(&self.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    fn page(fetched_at: &str, date: Option<&str>) -> FetchedPage {
+        let url = Url::parse("http://forum.example/").unwrap();
+        let headers = date.map(|date| ("date".to_owned(), date.to_owned())).into_iter().collect();
+        let fetched_at = fetched_at.parse().unwrap();
+        FetchedPage { requested: url.clone(), url, status: 200, headers, body: Vec::new(), fetched_at }
+    }
+
+    #[test]
+    fn the_zone_is_stated_or_follows_from_the_printed_clock() {
+        for (lines, fetched_at, date, hours, now) in [
+            (&["GMT+8, 2026-11-22 04:13"][..], "2026-11-25T11:00:00Z", None, 8, "2026-11-21T20:13:00Z"),
+            (&["Current time:", "11-21-2026, 08:13 PM"], "2026-11-21T20:13:54Z", None, 0, "2026-11-21T20:13:54Z"),
+            (&["Current time:", "21.11.2026, 23:13"], "2026-11-21T20:13:54Z", None, 3, "2026-11-21T20:13:54Z"),
+            (&["Current time:", "11-21-2026, 08:13 PM"], "2026-11-23T02:31:00Z", None, 0, "2026-11-21T20:13:00Z"),
+            (
+                &["Current time:", "21.11.2026, 23:13"],
+                "2026-11-23T02:31:00Z",
+                Some("Sat, 21 Nov 2026 20:13:54 GMT"),
+                3,
+                "2026-11-21T20:13:00Z",
+            ),
+            (
+                &["It is currently 21 Nov 2026, 20:12", "All times are", "UTC"],
+                "2026-11-21T20:12:41Z",
+                None,
+                0,
+                "2026-11-21T20:12:41Z",
+            ),
+            (&["no clock"], "2026-11-21T20:12:41Z", None, 0, "2026-11-21T20:12:41Z"),
+        ] {
+            let clock = of_board(lines, &page(fetched_at, date), Engine::Mybb);
+            assert_eq!(clock.offset, Offset::constant(hours), "{lines:?}");
+            assert_eq!(clock.now, now.parse().unwrap(), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_on_the_page_beats_the_engines_habit() {
+        let clock = of_board(&["21-11-2026, 08:13"], &page("2026-11-21T20:13:54Z", None), Engine::Mybb);
+        assert_eq!(clock.order, DayOrder::DayFirst);
+    }
+}

@@ -1,0 +1,125 @@
+//! Which software a page comes from: several signs, none of them decisive alone.
+//!
+//! Structure counts more than style: ids, link shapes and script variables survive a change of theme.
+
+use std::collections::HashSet;
+
+use memchr::memmem;
+use scraper::ElementRef;
+use url::Url;
+
+use crate::domain::forum::sheet::Survey;
+use crate::domain::forum::{Engine, dom};
+
+const ENOUGH: usize = 2;
+
+/// Tells the engine; `Generic` where no engine shows two signs.
+pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Engine {
+    let mut signs: HashSet<(Engine, &'static str)> = HashSet::new();
+    document_signs(survey, text, &mut signs);
+    for (_, url) in anchors {
+        link_signs(url, &mut signs);
+    }
+    for id in &survey.order {
+        id_signs(id, &mut signs);
+    }
+    let count = |engine: Engine| signs.iter().filter(|(found, _)| *found == engine).count();
+    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz];
+    let best = engines.into_iter().max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
+    best.unwrap_or(Engine::Generic)
+}
+
+fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut HashSet<(Engine, &'static str)>) {
+    let generator = survey.generator.to_ascii_lowercase();
+    for (engine, name) in [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz")] {
+        if generator.contains(name) {
+            signs.insert((engine, "generator"));
+        }
+    }
+    if survey.body_id == "phpbb" {
+        signs.insert((Engine::Phpbb, "body"));
+    }
+    if survey.body_id.starts_with("nv_") {
+        signs.insert((Engine::Discuz, "body"));
+    }
+    for (engine, variable) in [
+        (Engine::Mybb, "my_post_key"),
+        (Engine::Mybb, "MyBBEditor"),
+        (Engine::Discuz, "discuz_uid"),
+        (Engine::Discuz, "STATICURL"),
+        (Engine::Phpbb, "phpbb style name"),
+        (Engine::Phpbb, "phpbb_alert"),
+    ] {
+        if memmem::find(text.as_bytes(), variable.as_bytes()).is_some() {
+            signs.insert((engine, variable));
+        }
+    }
+    for line in survey.lines.iter().rev().take(60) {
+        for (engine, name) in [(Engine::Mybb, "MyBB"), (Engine::Phpbb, "phpBB"), (Engine::Discuz, "Discuz!")] {
+            if line.contains(name) {
+                signs.insert((engine, "credit"));
+            }
+        }
+    }
+    if survey.title.contains("Powered by Discuz!") {
+        signs.insert((Engine::Discuz, "title"));
+    }
+}
+
+fn link_signs(url: &Url, signs: &mut HashSet<(Engine, &'static str)>) {
+    let file = url.path().rsplit('/').next().unwrap_or_default();
+    let query = url.query().unwrap_or_default();
+    let sign = match file {
+        "showthread.php" if query.contains("tid=") => (Engine::Mybb, "showthread"),
+        "forumdisplay.php" if query.contains("fid=") => (Engine::Mybb, "forumdisplay"),
+        "member.php" if query.contains("action=") && !query.contains("mod=") => (Engine::Mybb, "member"),
+        "viewtopic.php" => (Engine::Phpbb, "viewtopic"),
+        "viewforum.php" => (Engine::Phpbb, "viewforum"),
+        "ucp.php" => (Engine::Phpbb, "ucp"),
+        "memberlist.php" if query.contains("mode=") => (Engine::Phpbb, "memberlist"),
+        "forum.php" if query.contains("mod=viewthread") => (Engine::Discuz, "viewthread"),
+        "forum.php" if query.contains("mod=") => (Engine::Discuz, "forum"),
+        "home.php" if query.contains("mod=") => (Engine::Discuz, "home"),
+        "member.php" if query.contains("mod=") => (Engine::Discuz, "member"),
+        file => match rewritten(file) {
+            Some(sign) => sign,
+            None => return,
+        },
+    };
+    signs.insert(sign);
+}
+
+fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
+    let parts: Vec<&str> = file.strip_suffix(".html").unwrap_or(file).split('-').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match parts.as_slice() {
+        ["thread", a, b, c] if is_number(a) && is_number(b) && is_number(c) => Some((Engine::Discuz, "thread-a-b-c")),
+        ["forum", _, page] if is_number(page) => Some((Engine::Discuz, "forum-a-b")),
+        ["space", "uid", uid] if is_number(uid) => Some((Engine::Discuz, "space-uid")),
+        ["thread", id] | ["thread", id, "page" | "post", _] if is_number(id) => Some((Engine::Mybb, "thread-a")),
+        ["forum", id] if is_number(id) => Some((Engine::Mybb, "forum-a")),
+        ["user", id] if is_number(id) => Some((Engine::Mybb, "user-a")),
+        ["Thread", _, ..] => Some((Engine::Mybb, "Thread-slug")),
+        ["Forum", _, ..] => Some((Engine::Mybb, "Forum-slug")),
+        ["User", _, ..] => Some((Engine::Mybb, "User-slug")),
+        _ => None,
+    }
+}
+
+fn id_signs(id: &str, signs: &mut HashSet<(Engine, &'static str)>) {
+    for (engine, prefix) in [
+        (Engine::Mybb, "pid_"),
+        (Engine::Mybb, "tid_"),
+        (Engine::Mybb, "post_meta_"),
+        (Engine::Phpbb, "post_content"),
+        (Engine::Phpbb, "profile"),
+        (Engine::Discuz, "postmessage_"),
+        (Engine::Discuz, "authorposton"),
+        (Engine::Discuz, "normalthread_"),
+        (Engine::Discuz, "stickthread_"),
+    ] {
+        if dom::numbered(id, prefix).is_some() {
+            signs.insert((engine, prefix));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Looking around in a parsed page: names, attributes, text, ancestors.
+//!
+//! All walks are loops: hostile pages nest deep. Not here: what an element means on a forum (the recipes).
+
+use ego_tree::iter::Edge;
+use scraper::{ElementRef, Node};
+
+use crate::domain::forum::markup::OFFSET_ATTRIBUTE;
+
+/// Returns an element's name, lower case.
+pub(super) fn name(element: ElementRef<'_>) -> &str {
+    element.value().name()
+}
+
+/// Returns an attribute's value.
+pub(super) fn attr<'a>(element: ElementRef<'a>, key: &str) -> Option<&'a str> {
+    element.value().attr(key)
+}
+
+/// Returns the element's id.
+pub(super) fn id(element: ElementRef<'_>) -> &str {
+    attr(element, "id").unwrap_or_default()
+}
+
+/// Returns the class attribute as it stands.
+pub(super) fn class(element: ElementRef<'_>) -> &str {
+    attr(element, "class").unwrap_or_default()
+}
+
+/// Tells whether the element has a class, exactly.
+pub(super) fn has_class(element: ElementRef<'_>, wanted: &str) -> bool {
+    class(element).split_ascii_whitespace().any(|word| word == wanted)
+}
+
+/// Returns the element and all elements within, in page order.
+pub(super) fn elements(element: ElementRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
+    element.descendants().filter_map(ElementRef::wrap)
+}
+
+/// Returns the elements within that have this name.
+pub(super) fn named<'a>(element: ElementRef<'a>, wanted: &'static str) -> impl Iterator<Item = ElementRef<'a>> {
+    elements(element).filter(move |inner| name(*inner) == wanted)
+}
+
+/// Returns the element's children that are elements.
+pub(super) fn children(element: ElementRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
+    element.children().filter_map(ElementRef::wrap)
+}
+
+/// Returns the elements around this one, innermost first.
+pub(super) fn ancestors(element: ElementRef<'_>) -> impl Iterator<Item = ElementRef<'_>> {
+    element.ancestors().filter_map(ElementRef::wrap)
+}
+
+/// Tells whether `inner` is `outer` or lies within it.
+pub(super) fn is_within(inner: ElementRef<'_>, outer: ElementRef<'_>) -> bool {
+    inner.id() == outer.id() || inner.ancestors().any(|node| node.id() == outer.id())
+}
+
+/// Tells whether the reader does not see the element: hidden by its own style or attribute.
+pub(super) fn is_hidden(element: ElementRef<'_>) -> bool {
+    if attr(element, "hidden").is_some() {
+        return true;
+    }
+    let Some(style) = attr(element, "style") else { return false };
+    let style: String = style.chars().filter(|letter| !letter.is_whitespace()).collect::<String>().to_ascii_lowercase();
+    ["display:none", "visibility:hidden", "font-size:0;", "font-size:0p"].iter().any(|hiding| style.contains(hiding))
+        || style.ends_with("font-size:0")
+}
+
+/// Returns the text of an element on one line, hidden parts included, cut after `limit` bytes.
+pub(super) fn line_up_to(element: ElementRef<'_>, limit: usize) -> String {
+    let mut line = String::new();
+    for edge in element.traverse() {
+        match edge {
+            Edge::Open(node) => match node.value() {
+                Node::Text(text) => push_words(&mut line, text),
+                Node::Element(inner) if matches!(inner.name(), "br" | "td" | "li" | "div" | "p" | "dd") => {
+                    push_words(&mut line, " ");
+                }
+                Node::Element(_)
+                | Node::Document
+                | Node::Fragment
+                | Node::Doctype(_)
+                | Node::Comment(_)
+                | Node::ProcessingInstruction(_) => {}
+            },
+            Edge::Close(_) => {}
+        }
+        if line.len() > limit {
+            break;
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// Returns the text of an element on one line.
+pub(super) fn line(element: ElementRef<'_>) -> String {
+    line_up_to(element, 2_000)
+}
+
+/// Appends text, each run of white space as one blank.
+pub(super) fn push_words(line: &mut String, text: &str) {
+    for letter in text.chars() {
+        if letter.is_whitespace() || letter == '\u{feff}' {
+            if !line.is_empty() && !line.ends_with(' ') {
+                line.push(' ');
+            }
+        } else {
+            line.push(letter);
+        }
+    }
+}
+
+/// Returns the number that follows `prefix` in an id: `post_1001` → `1001`.
+pub(super) fn numbered<'a>(id: &'a str, prefix: &str) -> Option<&'a str> {
+    let number = id.strip_prefix(prefix)?;
+    (!number.is_empty() && number.len() <= 20 && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
+}
+
+/// Returns the next sibling that is an element.
+pub(super) fn next(element: ElementRef<'_>) -> Option<ElementRef<'_>> {
+    element.next_siblings().find_map(ElementRef::wrap)
+}
+
+/// Returns where the element begins in the decoded text of the page.
+pub(super) fn begin(element: ElementRef<'_>) -> Option<usize> {
+    attr(element, OFFSET_ATTRIBUTE)?.parse().ok()
+}

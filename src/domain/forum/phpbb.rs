@@ -1,0 +1,240 @@
+//! phpBB 3.0 to 3.3: viewtopic, viewforum, index; with and without `f=`, session ids, rewritten addresses.
+//!
+//! Told apart by ids (`pN`, `post_contentN`), element order and link shapes; styles change the classes.
+
+use scraper::ElementRef;
+
+use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
+use crate::domain::forum::sheet::{Anchor, Sheet};
+use crate::domain::forum::urls::{Place, PlaceKind};
+use crate::domain::forum::{PageKind, Reading, dom, here, paging, rows};
+
+/// Reads a page of a phpBB board.
+pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
+    let mut harvest = Harvest::new(sheet);
+    harvest.boards();
+    let posts = posts(sheet);
+    if !posts.is_empty() {
+        return thread(sheet, harvest, &posts);
+    }
+    let board = here::place(sheet, PlaceKind::Board).filter(|_| is_section(sheet, "viewforum", PlaceKind::Board));
+    let heading = board.as_ref().and_then(|board| here::heading(sheet, board));
+    harvest.title(heading.unwrap_or_else(|| here::document_title(sheet)));
+    topic_rows(sheet, &mut harvest);
+    if !harvest.reading().threads.is_empty() {
+        harvest.next(board.and_then(|board| paging::next(sheet, &board)));
+        return harvest.finish(PageKind::Board);
+    }
+    let message = sheet.by_id("message");
+    let login = sheet.by_id("password").or_else(|| sheet.by_id("username"));
+    let has_list = dom::elements(sheet.dom.root_element()).any(is_board_row);
+    if message.is_some() || !has_list {
+        let page_body = message.or_else(|| sheet.by_id("page-body"));
+        if let Some(kind) = here::notice(sheet, page_body) {
+            return harvest.finish(kind);
+        }
+    }
+    harvest.finish(match (board, has_list, login) {
+        (Some(_), _, None) | (Some(_), true, Some(_)) => PageKind::Board,
+        (None, true, _) => PageKind::Index,
+        (_, false, Some(_)) if sheet.survey.has_password => PageKind::LoginRequired,
+        (_, false, _) => PageKind::Other,
+    })
+}
+
+fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a>]) -> Reading {
+    let Some(place) = here::place(sheet, PlaceKind::Thread) else {
+        harvest.odd("thread-unknown", "posts are shown, but nothing says of which topic");
+        return harvest.finish(PageKind::Other);
+    };
+    harvest.title(here::heading(sheet, &place).unwrap_or_else(|| here::document_title(sheet)));
+    harvest.thread(&place, here::board_name(sheet, posts.first().map(|post| post.element)));
+    for post in posts {
+        let words = dom::line(post.element).to_lowercase();
+        if words.contains("required permissions to view the files")
+            || words.contains("нет необходимых прав для просмотра вложений")
+        {
+            harvest.odd("attachment-needs-login", "a post has files that guests may not see");
+        }
+        if words.contains("hidden content") || words.contains("hidebb_msg") {
+            harvest.odd("hidden-content", "a post holds content that is shown only to some");
+        }
+    }
+    harvest.posts(&place, posts, &is_not_own_words);
+    harvest.next(paging::next(sheet, &place));
+    harvest.finish(PageKind::Thread)
+}
+
+fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
+    sheet
+        .numbered("p")
+        .filter_map(|(id, element)| {
+            let body = body(sheet, id, element)?;
+            let time = dom::named(element, "time")
+                .find(|time| !dom::is_within(*time, body) && !dom::ancestors(*time).any(is_profile));
+            let posted = time.and_then(|time| sheet.moment(time, &|_| false)).or_else(|| {
+                let lines = dom::named(element, "p").take_while(|line| !dom::is_within(*line, body));
+                lines
+                    .filter(|line| !dom::ancestors(*line).any(is_profile))
+                    .find_map(|line| sheet.moment(line, &|_| false))
+            });
+            Some(Found { id, element, body: Some(body), author: author(sheet, element, body), posted })
+        })
+        .collect()
+}
+
+fn is_profile(element: ElementRef<'_>) -> bool {
+    dom::name(element) == "dl"
+}
+
+/// The body follows the subject and the author's line; it has no id, its neighbours have.
+fn body<'a>(sheet: &Sheet<'a>, id: &str, post: ElementRef<'a>) -> Option<ElementRef<'a>> {
+    let frame = sheet
+        .by_id(&format!("post_content{id}"))
+        .or_else(|| dom::elements(post).find(|inner| dom::has_class(*inner, "postbody")))
+        .or_else(|| dom::named(post, "h3").next().and_then(|subject| subject.parent()).and_then(ElementRef::wrap))?;
+    let marked = dom::elements(frame).find(|inner| dom::has_class(*inner, "content"));
+    marked.or_else(|| {
+        let mut is_after = false;
+        dom::children(frame).find(|child| {
+            is_after |= matches!(dom::name(*child), "h3" | "h2" | "p");
+            is_after && dom::name(*child) == "div" && dom::id(*child).is_empty()
+        })
+    })
+}
+
+fn author(sheet: &Sheet<'_>, post: ElementRef<'_>, body: ElementRef<'_>) -> Option<String> {
+    let is_outside = |link: &ElementRef<'_>| !dom::is_within(*link, body);
+    let member = sheet
+        .anchors_in(post)
+        .filter(|anchor| is_outside(&anchor.element))
+        .filter(|anchor| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member))
+        .map(|anchor| dom::line(anchor.element))
+        .find(|name| !name.is_empty());
+    // Guests and deleted members have a name but no profile.
+    member.or_else(|| {
+        let is_name = |inner: &ElementRef<'_>| {
+            let class = dom::class(*inner);
+            class.split_ascii_whitespace().any(|word| word == "username" || word == "username-coloured")
+        };
+        let named = dom::elements(post).filter(is_outside).find(is_name);
+        let strong = || {
+            let line = dom::named(post, "p").find(|line| dom::has_class(*line, "author"))?;
+            dom::named(line, "strong").next()
+        };
+        named.or_else(strong).map(dom::line).filter(|name| !name.is_empty())
+    })
+}
+
+/// Files shown within the text, captions of code, notes by moderators.
+fn is_not_own_words(element: ElementRef<'_>) -> bool {
+    match dom::name(element) {
+        "dl" => {
+            let has_file = |inner: ElementRef<'_>| {
+                let address = dom::attr(inner, "href").or_else(|| dom::attr(inner, "src")).unwrap_or_default();
+                address.contains("download/file.php")
+            };
+            dom::elements(element).any(has_file)
+                || dom::has_class(element, "file")
+                || dom::has_class(element, "attachbox")
+        }
+        "p" | "dt" => {
+            let next = dom::next(element);
+            next.is_some_and(|next| {
+                dom::named(next, "code").next().is_some() && dom::line_up_to(element, 80).len() < 80
+            })
+        }
+        "div" => dom::has_class(element, "inline-attachment") || dom::has_class(element, "notice"),
+        "cite" => true,
+        _ => false,
+    }
+}
+
+fn topic_rows<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
+    for anchor in &sheet.anchors {
+        let Some(place) = anchor.place.as_ref().filter(|place| place.kind == PlaceKind::Thread) else { continue };
+        if !place.is_plain || !place.is_first() {
+            continue;
+        }
+        let row = dom::ancestors(anchor.element).find(|around| matches!(dom::name(*around), "li" | "tr"));
+        let Some(row) = row.filter(|row| dom::children(*row).any(|child| matches!(dom::name(child), "dl" | "td")))
+        else {
+            continue;
+        };
+        let title = dom::line(anchor.element);
+        let is_title = dom::has_class(anchor.element, "topictitle") || has_last_post(sheet, row);
+        if is_title && !title.is_empty() && !dom::ancestors(anchor.element).take(6).any(dom::is_hidden) {
+            read_row(sheet, harvest, row, (anchor, place), title);
+        }
+    }
+    if harvest.reading().threads.is_empty() && is_section(sheet, "viewforum", PlaceKind::Board) {
+        rows::read(sheet, harvest);
+    }
+}
+
+fn has_last_post(sheet: &Sheet<'_>, row: ElementRef<'_>) -> bool {
+    let is_post =
+        |anchor: &Anchor<'_>| anchor.url.query().is_some_and(|query| query.starts_with("p=") || query.contains("&p="));
+    sheet.anchors_in(row).any(is_post)
+}
+
+fn read_row<'a>(
+    sheet: &Sheet<'a>,
+    harvest: &mut Harvest<'_, 'a>,
+    row: ElementRef<'a>,
+    (link, place): (&Anchor<'a>, &Place),
+    title: String,
+) {
+    let cells: Vec<ElementRef<'a>> =
+        dom::elements(row).filter(|inner| matches!(dom::name(*inner), "dt" | "dd" | "td")).collect();
+    let Some(at) = cells.iter().position(|cell| dom::is_within(link.element, *cell)) else { return };
+    let Some(cell) = cells.get(at).copied() else { return };
+    let after = cells.get(at + 1..).unwrap_or_default();
+    let is_shown = |element: ElementRef<'_>| !dom::ancestors(element).take(5).any(dom::is_hidden);
+    let author = std::iter::once(&cell).chain(after).find_map(|cell| {
+        let mut members = sheet
+            .anchors_in(*cell)
+            .filter(|anchor| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member))
+            .filter(|anchor| is_shown(anchor.element));
+        members.next().map(|anchor| dom::line(anchor.element)).or_else(|| {
+            let name =
+                dom::elements(*cell).find(|inner| dom::class(*inner).starts_with("username") && is_shown(*inner));
+            name.map(dom::line)
+        })
+    });
+    let is_title = |element: ElementRef<'_>| element.id() == link.element.id();
+    let times = dom::named(cell, "time").filter(|time| is_shown(*time));
+    let created = times.into_iter().find_map(|time| sheet.moment(time, &is_title)).or_else(|| {
+        let blocks =
+            dom::elements(cell).filter(|inner| !dom::is_hidden(*inner) && !dom::is_within(link.element, *inner));
+        blocks.into_iter().find_map(|inner| sheet.moment(inner, &is_title)).or_else(|| sheet.moment(cell, &is_title))
+    });
+    let last_post = after.iter().rev().find_map(|cell| sheet.moment(*cell, &|_| false));
+    let replies = after.iter().find_map(|cell| rows::count(&dom::line_up_to(*cell, 40)));
+    let classes: String = dom::elements(row).map(dom::class).collect::<Vec<_>>().join(" ");
+    let icons: String =
+        dom::elements(row).filter_map(|inner| dom::attr(inner, "title")).collect::<String>().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| classes.contains(word));
+    let marks = RowMarks {
+        sticky: has(&["sticky", "announce", "global_"]),
+        locked: has(&["locked"]) || icons.contains("topic is locked") || icons.contains("тема закрыта"),
+        moved: has(&["topic_moved"]) || icons.contains("moved topic"),
+    };
+    harvest.row(Row { place, title, author, replies, created, last_post, marks });
+}
+
+/// A row of a list of boards holds a board's title and something in cells of its own.
+fn is_board_row(element: ElementRef<'_>) -> bool {
+    dom::name(element) == "a" && dom::has_class(element, "forumtitle")
+        || dom::name(element) == "li" && {
+            let to_board =
+                |link: ElementRef<'_>| dom::attr(link, "href").is_some_and(|href| href.contains("viewforum.php"));
+            dom::named(element, "dd").next().is_some() && dom::named(element, "a").any(to_board)
+        }
+}
+
+fn is_section(sheet: &Sheet<'_>, section: &str, kind: PlaceKind) -> bool {
+    let body = sheet.by_id("phpbb").map(dom::class).unwrap_or_default();
+    let is_named = body.split_ascii_whitespace().any(|word| word.strip_prefix("section-") == Some(section));
+    is_named || sheet.asked.as_ref().is_some_and(|place| place.kind == kind)
+}

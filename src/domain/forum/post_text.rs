@@ -1,0 +1,244 @@
+//! The text of a post: its author's own words, with line breaks where a reader sees them.
+//!
+//! Left out here: quotes, scripts, controls, whatever a style hides. What else is not the author's (edit notes, code
+//! captions, junk against copying) differs by engine and is told by the recipe's `skip`.
+
+use ego_tree::iter::Edge;
+use scraper::{ElementRef, Node};
+
+use crate::domain::forum::dom;
+
+const LIMIT_BYTES: usize = 4 << 20;
+
+/// Collects the visible text of `body`, without the elements that `skip` names.
+pub(super) fn read(body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> String {
+    let mut text = Text::default();
+    let mut skipping = None;
+    for edge in body.traverse() {
+        match edge {
+            Edge::Open(node) => {
+                if skipping.is_some() || text.out.len() > LIMIT_BYTES {
+                    continue;
+                }
+                match node.value() {
+                    Node::Text(words) => text.push(words),
+                    Node::Element(_) => {
+                        let Some(element) = ElementRef::wrap(node) else { continue };
+                        if element.id() != body.id() && (is_never_text(element) || skip(element)) {
+                            skipping = Some(element.id());
+                            text.skip(element);
+                        } else {
+                            text.open(element);
+                        }
+                    }
+                    Node::Document
+                    | Node::Fragment
+                    | Node::Doctype(_)
+                    | Node::Comment(_)
+                    | Node::ProcessingInstruction(_) => {}
+                }
+            }
+            Edge::Close(node) => {
+                if skipping == Some(node.id()) {
+                    skipping = None;
+                } else if skipping.is_none()
+                    && let Some(element) = ElementRef::wrap(node)
+                {
+                    text.close(element);
+                }
+            }
+        }
+    }
+    text.finish()
+}
+
+/// Tells whether an element is a quote, a control or hidden, on any engine.
+pub(super) fn is_never_text(element: ElementRef<'_>) -> bool {
+    matches!(
+        dom::name(element),
+        "blockquote" | "script" | "style" | "noscript" | "button" | "select" | "input" | "cite"
+    ) || dom::is_hidden(element)
+        || is_file_link(element)
+}
+
+/// Tells whether an element links to an attached file, which is told apart from the text.
+fn is_file_link(element: ElementRef<'_>) -> bool {
+    let leads_to_file = |href: &str| {
+        ["attachment.php?aid=", "mod=attachment", "download/file.php?"].iter().any(|mark| href.contains(mark))
+    };
+    dom::name(element) == "a" && dom::attr(element, "href").is_some_and(leads_to_file)
+}
+
+/// Drops the note that boards print behind a file's name: `(Size: 2.57 KB / Downloads: 291)`.
+fn without_file_note(words: &str) -> &str {
+    let Some(note) = words.trim_start().strip_prefix('(') else { return words };
+    note.split_once(')').filter(|(note, _)| note.len() < 120).map_or(words, |(_, rest)| rest)
+}
+
+/// Returns an image's alternative text if the image stands for a character: an emoji or smiley.
+fn spoken(element: ElementRef<'_>) -> Option<&str> {
+    let alt = dom::attr(element, "alt").map(str::trim).filter(|alt| !alt.is_empty())?;
+    let source = dom::attr(element, "src").unwrap_or_default();
+    let class = dom::class(element);
+    let is_marked = ["emoji", "smil"].iter().any(|mark| class.contains(mark) || source.contains(mark));
+    let is_symbol = alt.chars().count() <= 8 && !alt.chars().any(char::is_alphanumeric);
+    ((is_marked && alt.len() <= 40) || is_symbol).then_some(alt)
+}
+
+#[derive(Debug, Default)]
+struct Text {
+    out: String,
+    preformatted: usize,
+    /// A link to an attached file was just left out.
+    is_after_file: bool,
+}
+
+impl Text {
+    fn push(&mut self, words: &str) {
+        let words = if self.is_after_file { without_file_note(words) } else { words };
+        self.is_after_file = false;
+        if self.preformatted > 0 {
+            self.out.extend(words.chars().map(|letter| if letter == '\u{a0}' { ' ' } else { letter }));
+            return;
+        }
+        for letter in words.chars() {
+            match letter {
+                // A blank that authors typed twice; boards keep it so that columns stay apart.
+                '\u{a0}' => self.out.push(' '),
+                letter if letter.is_ascii_whitespace() => {
+                    if !self.out.is_empty() && !self.out.ends_with([' ', '\n', '\t']) {
+                        self.out.push(' ');
+                    }
+                }
+                letter => self.out.push(letter),
+            }
+        }
+    }
+
+    fn open(&mut self, element: ElementRef<'_>) {
+        match dom::name(element) {
+            "br" | "hr" => self.out.push('\n'),
+            "img" => self.out.push_str(spoken(element).unwrap_or_default()),
+            "td" | "th" => self.cell(),
+            "pre" | "textarea" => {
+                self.line();
+                self.preformatted += 1;
+            }
+            name if is_block(name) => self.line(),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, element: ElementRef<'_>) {
+        match dom::name(element) {
+            "pre" | "textarea" => {
+                self.preformatted = self.preformatted.saturating_sub(1);
+                self.line();
+            }
+            name if is_block(name) => self.line(),
+            _ => {}
+        }
+    }
+
+    fn skip(&mut self, element: ElementRef<'_>) {
+        self.is_after_file = is_file_link(element);
+        if is_block(dom::name(element)) {
+            self.line();
+        }
+    }
+
+    fn line(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with('\n') {
+            self.out.push('\n');
+        }
+    }
+
+    fn cell(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with('\n') {
+            self.out.truncate(self.out.trim_end_matches(' ').len());
+            self.out.push('\t');
+        }
+    }
+
+    fn finish(self) -> String {
+        let mut text = String::with_capacity(self.out.len());
+        for line in self.out.split(['\n', '\r']) {
+            let line = line.trim_end();
+            if !line.trim_start().is_empty() {
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                text.push_str(line);
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text.trim_start_matches([' ', '\n']).to_owned()
+    }
+}
+
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "div"
+            | "p"
+            | "li"
+            | "ul"
+            | "ol"
+            | "table"
+            | "tr"
+            | "tbody"
+            | "blockquote"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "section"
+            | "article"
+            | "fieldset"
+            | "figure"
+            | "details"
+            | "summary"
+            | "header"
+            | "footer"
+            | "center"
+            | "main"
+            | "nav"
+            | "aside"
+            | "ignore_js_op"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use scraper::Html;
+
+    use super::*;
+
+    fn text(html: &str) -> String {
+        read(Html::parse_fragment(html).root_element(), &|element| dom::has_class(element, "note"))
+    }
+
+    #[test]
+    fn a_reader_sees_this() {
+        for (html, expected) in [
+            ("one<br />\n<br />\ntwo", "one\ntwo"),
+            ("<b>9990</b>1234 <i>x</i>", "99901234 x"),
+            ("<pre><code>a\n  b\tc</code></pre>d", "a\n  b\tc\nd"),
+            ("<ol><li>one<li>two</ol>three", "one\ntwo\nthree"),
+            ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>", "a\tb\nc\td"),
+            ("x <img alt=\"🔥\" class=\"emoji\"> y", "x 🔥 y"),
+            ("x<img alt=\"scan.png\" src=\"a/scan.png\">", "x"),
+            ("<blockquote>theirs<p>more</p></blockquote>mine", "mine"),
+            ("a<span style=\"display: none\">junk</span>b", "ab"),
+            ("a<i class=note>edited</i><div>b</div>c", "a\nb\nc"),
+            ("a&nbsp;&nbsp;b", "a  b"),
+        ] {
+            assert_eq!(text(html), expected, "{html}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Rows of a list of threads where no id tells them: an element with one thread's title and something about it.
+//!
+//! The last resort for themes that changed everything but the addresses.
+
+use std::collections::HashSet;
+
+use scraper::ElementRef;
+
+use crate::domain::forum::dom;
+use crate::domain::forum::harvest::{Harvest, Row, RowMarks};
+use crate::domain::forum::sheet::Sheet;
+use crate::domain::forum::urls::PlaceKind;
+
+/// Reads rows by the shape of their links.
+pub(super) fn read<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
+    let mut known = HashSet::new();
+    for anchor in &sheet.anchors {
+        let Some(place) = anchor.place.as_ref().filter(|place| place.kind == PlaceKind::Thread) else { continue };
+        let title = dom::line(anchor.element);
+        let is_number = title.bytes().all(|byte| byte.is_ascii_digit());
+        if !place.is_plain || !place.is_first() || title.is_empty() || is_number || known.contains(&place.key) {
+            continue;
+        }
+        let Some(row) = around(sheet, anchor.element) else { continue };
+        known.insert(&place.key);
+        let author = sheet
+            .anchors_in(row)
+            .find(|anchor| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member))
+            .map(|anchor| dom::line(anchor.element))
+            .filter(|name| !name.is_empty());
+        let is_title = |element: ElementRef<'_>| element.id() == anchor.element.id();
+        let moments: Vec<_> = dom::elements(row)
+            .filter(|inner| dom::children(*inner).next().is_none() || dom::name(*inner) == "time")
+            .filter(|inner| !dom::is_within(*inner, anchor.element))
+            .filter_map(|inner| sheet.moment(inner, &is_title))
+            .collect();
+        let replies = dom::elements(row)
+            .filter(|inner| dom::children(*inner).next().is_none())
+            .find_map(|inner| count(&dom::line_up_to(inner, 20)));
+        let classes: String = dom::elements(row).map(dom::class).collect::<Vec<_>>().join(" ");
+        let marks = RowMarks {
+            sticky: ["sticky", "pinned", "stick"].iter().any(|mark| classes.contains(mark)),
+            locked: ["lock", "closed"].iter().any(|mark| classes.contains(mark)),
+            moved: classes.contains("moved"),
+        };
+        let (created, last_post) = (moments.first().copied(), moments.last().copied());
+        harvest.row(Row { place, title, author, replies, created, last_post, marks });
+    }
+}
+
+/// The nearest row-like element with something else in it than the title.
+fn around<'a>(sheet: &Sheet<'a>, title: ElementRef<'a>) -> Option<ElementRef<'a>> {
+    let is_row = |element: &ElementRef<'_>| matches!(dom::name(*element), "tr" | "li" | "article" | "tbody" | "div");
+    dom::ancestors(title).filter(is_row).take(5).find(|row| {
+        let keys: HashSet<&str> = sheet
+            .anchors_in(*row)
+            .filter_map(|anchor| anchor.place.as_ref())
+            .filter(|place| place.kind == PlaceKind::Thread)
+            .map(|place| place.key.as_str())
+            .collect();
+        let has_member = sheet
+            .anchors_in(*row)
+            .any(|anchor| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member));
+        keys.len() == 1 && has_member
+    })
+}
+
+/// Reads a count that stands alone: `1,234`, `5 Replies`; a date or a name is none.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    let digits: String = first.chars().filter(|letter| !matches!(letter, ',' | '.' | '\'')).collect();
+    let is_count = !digits.is_empty() && digits.len() <= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_alone = words.next().is_none_or(|word| word.chars().all(char::is_alphabetic)) && words.next().is_none();
+    if is_count && is_alone { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_stand_alone() {
+        for (text, expected) in [
+            ("1,234", Some(1_234)),
+            ("5 Replies", Some(5)),
+            ("0", Some(0)),
+            ("-", None),
+            ("02 Oct 2025", None),
+            ("11-21-2026", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+        }
+    }
+}

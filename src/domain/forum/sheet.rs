@@ -1,0 +1,315 @@
+//! One page laid out for a recipe: its tree, its ids, its links understood, the board's clock.
+//!
+//! One walk over the tree collects what every recipe needs. Not here: what makes a post or a row (the recipes).
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use ego_tree::NodeId;
+use ego_tree::iter::Edge;
+use scraper::{ElementRef, Html, Node};
+use url::Url;
+
+use crate::domain::forum::clock::{self, Dated};
+use crate::domain::forum::dates::{Clock, Moment};
+use crate::domain::forum::urls::{self, Place};
+use crate::domain::forum::{Engine, detect, dom};
+use crate::domain::page::FetchedPage;
+use crate::domain::span::ByteSpan;
+use crate::domain::text::Decoded;
+
+const ANCHOR_LIMIT: usize = 4_000;
+const LINE_LIMIT: usize = 4_000;
+
+/// What one walk over the tree finds.
+#[derive(Debug, Default)]
+pub(super) struct Survey<'a> {
+    /// The first element of each id.
+    pub(super) ids: HashMap<&'a str, ElementRef<'a>>,
+    /// Ids in page order.
+    pub(super) order: Vec<&'a str>,
+    /// Links with an address, in page order.
+    pub(super) anchors: Vec<(ElementRef<'a>, &'a str)>,
+    /// Texts outside of posts' bodies, in page order.
+    pub(super) lines: Vec<&'a str>,
+    /// `meta` generator.
+    pub(super) generator: &'a str,
+    /// Id of the body.
+    pub(super) body_id: &'a str,
+    /// What the document says its own address is.
+    pub(super) canonical: Option<&'a str>,
+    /// Address that relative links start from.
+    pub(super) base: Option<&'a str>,
+    /// Document title.
+    pub(super) title: String,
+    /// There is a field for a password.
+    pub(super) has_password: bool,
+    /// More links than were read.
+    pub(super) is_cut: bool,
+}
+
+/// A link of the page.
+#[derive(Debug)]
+pub(super) struct Anchor<'a> {
+    /// The element.
+    pub(super) element: ElementRef<'a>,
+    /// Where it leads, on the same site.
+    pub(super) url: Url,
+    /// What that is.
+    pub(super) place: Option<Place>,
+}
+
+/// A page as the recipes see it.
+#[derive(Debug)]
+pub(super) struct Sheet<'a> {
+    /// What was fetched.
+    pub(super) page: &'a FetchedPage,
+    /// The software it comes from.
+    pub(super) engine: Engine,
+    /// The tree.
+    pub(super) dom: &'a Html,
+    /// What the walk found.
+    pub(super) survey: Survey<'a>,
+    /// Same-site links, in page order.
+    pub(super) anchors: Vec<Anchor<'a>>,
+    /// The board's clock.
+    pub(super) clock: Clock,
+    /// What the page's address says it is.
+    pub(super) asked: Option<Place>,
+    indices: HashMap<NodeId, usize>,
+    decoded: &'a Decoded<'a>,
+    addresses: Addresses,
+}
+
+impl<'a> Sheet<'a> {
+    /// Lays a parsed page out.
+    pub(super) fn new(page: &'a FetchedPage, site: &Url, decoded: &'a Decoded<'a>, dom: &'a Html) -> Self {
+        let survey = survey(dom);
+        let addresses = Addresses::new(page, site, &survey, &decoded.text);
+        let resolved: Vec<(ElementRef<'a>, Url)> =
+            survey.anchors.iter().filter_map(|(element, href)| Some((*element, addresses.resolve(href)?))).collect();
+        let engine = detect::engine(&survey, &resolved, &decoded.text);
+        let anchors: Vec<Anchor<'a>> = resolved
+            .into_iter()
+            .map(|(element, url)| {
+                let place = urls::place(engine, &url);
+                Anchor { element, url, place }
+            })
+            .collect();
+        let indices = anchors.iter().enumerate().map(|(index, anchor)| (anchor.element.id(), index)).collect();
+        let clock = clock::of_board(&survey.lines, page, engine);
+        let asked = urls::place(engine, &page.url);
+        Self { page, engine, dom, survey, anchors, clock, asked, indices, decoded, addresses }
+    }
+
+    /// Returns the element with this id.
+    pub(super) fn by_id(&self, id: &str) -> Option<ElementRef<'a>> {
+        self.survey.ids.get(id).copied()
+    }
+
+    /// Returns elements whose id is a prefix and a number, in page order, with the number.
+    pub(super) fn numbered(&self, prefix: &str) -> impl Iterator<Item = (&'a str, ElementRef<'a>)> {
+        self.survey.order.iter().filter_map(move |id| Some((dom::numbered(id, prefix)?, self.by_id(id)?)))
+    }
+
+    /// Makes an address absolute; `None` if it leads off the site or is no page.
+    pub(super) fn resolve(&self, href: &str) -> Option<Url> {
+        self.addresses.resolve(href)
+    }
+
+    /// Makes an address absolute wherever it leads; `None` unless it is one that can be fetched.
+    pub(super) fn resolve_anywhere(&self, href: &str) -> Option<Url> {
+        self.addresses.absolute(href)
+    }
+
+    /// Understands an address found on the page.
+    pub(super) fn place(&self, href: &str) -> Option<Place> {
+        urls::place(self.engine, &self.resolve(href)?)
+    }
+
+    /// Reads the date that an element shows, leaving out what `skip` names.
+    pub(super) fn moment(&self, element: ElementRef<'a>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Option<Moment> {
+        Dated::of(element, skip).read(&self.clock)
+    }
+
+    /// Links within an element, in page order.
+    pub(super) fn anchors_in(&self, element: ElementRef<'a>) -> impl Iterator<Item = &Anchor<'a>> {
+        dom::elements(element).filter_map(|inner| self.anchors.get(*self.indices.get(&inner.id())?))
+    }
+
+    /// Returns where the first element after this one begins in the decoded text, else the end of the text.
+    pub(super) fn end(&self, element: ElementRef<'_>) -> usize {
+        let mut node = Some(*element);
+        while let Some(current) = node {
+            let after = current.next_siblings().filter_map(ElementRef::wrap);
+            let found = after.flat_map(|sibling| dom::elements(sibling).take(64)).find_map(|next| dom::begin(next));
+            if let Some(found) = found {
+                return found;
+            }
+            node = current.parent();
+        }
+        self.decoded.text.len()
+    }
+
+    /// Returns the raw bytes behind a range of the decoded text.
+    pub(super) fn raw(&self, range: &Range<usize>) -> ByteSpan {
+        self.decoded.to_raw(range)
+    }
+}
+
+/// How links of this page are made absolute.
+#[derive(Debug)]
+struct Addresses {
+    base: Url,
+    page: Url,
+    site: Url,
+    /// The board's own idea of its address, where it is another than the one it was reached at: a mirror.
+    mirrored: Option<Url>,
+}
+
+impl Addresses {
+    fn new(page: &FetchedPage, site: &Url, survey: &Survey<'_>, text: &str) -> Self {
+        let base = survey.base.and_then(|base| page.url.join(base).ok()).unwrap_or_else(|| page.url.clone());
+        let declared = declared_home(survey, text).and_then(|home| Url::parse(home).ok());
+        let mirrored = declared.filter(|declared| !is_same_site(declared, site));
+        let mut addresses = Self { base, page: page.url.clone(), site: site.clone(), mirrored };
+        addresses.base = addresses.at_home(addresses.base.clone());
+        addresses
+    }
+
+    fn absolute(&self, href: &str) -> Option<Url> {
+        let href = href.trim();
+        if href.is_empty() || href.starts_with('#') || href.len() > 2_000 {
+            return None;
+        }
+        let url = self.base.join(href).ok()?;
+        matches!(url.scheme(), "http" | "https" | "ftp").then(|| self.at_home(url))
+    }
+
+    fn resolve(&self, href: &str) -> Option<Url> {
+        let mut url = self.absolute(href)?;
+        url.set_fragment(None);
+        (matches!(url.scheme(), "http" | "https") && is_same_site(&url, &self.site)).then_some(url)
+    }
+
+    /// A link to the address a mirror was copied from leads to the mirror.
+    fn at_home(&self, mut url: Url) -> Url {
+        if self.mirrored.as_ref().is_some_and(|mirrored| is_same_site(&url, mirrored)) {
+            let is_moved = url.set_scheme(self.page.scheme()).is_ok()
+                && url.set_host(self.page.host_str()).is_ok()
+                && url.set_port(self.page.port()).is_ok();
+            debug_assert!(is_moved, "a fetched page has a host");
+        }
+        url
+    }
+}
+
+/// Returns the address that the board's own scripts and headers name as its home.
+fn declared_home<'a>(survey: &Survey<'a>, text: &'a str) -> Option<&'a str> {
+    let quoted_after = |mark: &str| {
+        let at = memchr::memmem::find(text.as_bytes(), mark.as_bytes())? + mark.len();
+        text.get(at..)?.split(['"', '\'']).next()
+    };
+    quoted_after("SITEURL = '")
+        .or_else(|| quoted_after("var rootpath = \""))
+        .or(survey.base)
+        .or(survey.canonical)
+        .filter(|home| home.starts_with("http"))
+}
+
+/// Returns the address that a parsed page names as its board's own.
+pub(super) fn home(dom: &Html, text: &str) -> Option<Url> {
+    declared_home(&survey(dom), text).and_then(|home| Url::parse(home).ok())
+}
+
+fn is_same_site(url: &Url, site: &Url) -> bool {
+    let bare = |url: &Url| {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        host.strip_prefix("www.").map_or(host.clone(), str::to_owned)
+    };
+    let is_usual = |url: &Url| url.port().is_none();
+    bare(url) == bare(site)
+        && (url.port_or_known_default() == site.port_or_known_default() || (is_usual(url) && is_usual(site)))
+}
+
+fn survey(dom: &Html) -> Survey<'_> {
+    let mut survey = Survey::default();
+    let mut body = None;
+    for edge in dom.tree.root().traverse() {
+        match edge {
+            Edge::Open(node) => match node.value() {
+                Node::Text(text) if body.is_none() && survey.lines.len() < LINE_LIMIT => {
+                    let line = text.trim();
+                    if !line.is_empty() && line.len() <= 400 {
+                        survey.lines.push(line);
+                    }
+                }
+                Node::Element(_) => {
+                    let Some(element) = ElementRef::wrap(node) else { continue };
+                    survey.take(element);
+                    if body.is_none() && is_post_body(element) {
+                        body = Some(node.id());
+                    }
+                }
+                Node::Text(_)
+                | Node::Document
+                | Node::Fragment
+                | Node::Doctype(_)
+                | Node::Comment(_)
+                | Node::ProcessingInstruction(_) => {}
+            },
+            Edge::Close(node) => {
+                if body == Some(node.id()) {
+                    body = None;
+                }
+            }
+        }
+    }
+    survey
+}
+
+impl<'a> Survey<'a> {
+    fn take(&mut self, element: ElementRef<'a>) {
+        let id = dom::id(element);
+        if !id.is_empty() && !self.ids.contains_key(id) {
+            self.ids.insert(id, element);
+            self.order.push(id);
+        }
+        match dom::name(element) {
+            "a" => {
+                if let Some(href) = dom::attr(element, "href") {
+                    if self.anchors.len() < ANCHOR_LIMIT {
+                        self.anchors.push((element, href));
+                    } else {
+                        self.is_cut = true;
+                    }
+                }
+            }
+            "meta" if dom::attr(element, "name").is_some_and(|name| name.eq_ignore_ascii_case("generator")) => {
+                self.generator = dom::attr(element, "content").unwrap_or_default();
+            }
+            "body" => self.body_id = id,
+            "base" => self.base = self.base.or_else(|| dom::attr(element, "href")),
+            "link" if dom::attr(element, "rel") == Some("canonical") => self.canonical = dom::attr(element, "href"),
+            "title" if self.title.is_empty() => self.title = dom::line(element),
+            "input" if dom::attr(element, "type") == Some("password") => self.has_password = true,
+            _ => {}
+        }
+    }
+}
+
+/// Tells whether an element holds what people wrote, where nothing says anything about the board.
+fn is_post_body(element: ElementRef<'_>) -> bool {
+    let id = dom::id(element);
+    matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option")
+        || dom::numbered(id, "pid_").is_some()
+        || dom::numbered(id, "postmessage_").is_some()
+        || (dom::has_class(element, "content") && is_in_postbody(element))
+        || dom::has_class(element, "signature")
+        || dom::has_class(element, "sign")
+}
+
+fn is_in_postbody(element: ElementRef<'_>) -> bool {
+    let parent = element.parent().and_then(ElementRef::wrap);
+    parent.is_some_and(|parent| dom::id(parent).starts_with("post_content") || dom::has_class(parent, "postbody"))
+}
