@@ -25,7 +25,7 @@ const HOMES: [(&str, &[&str]); 20] = [
     ("zip", &["src/domain/container"]),
     ("calamine", &["src/domain/container"]),
     ("flate2", &["src/domain/container", "src/domain/text", "src/faces/cli/read.rs"]),
-    ("hmac", &["src/domain/identifier"]),
+    ("hmac", &["src/domain/identifier", "src/domain/listing"]),
     ("chacha20poly1305", &["src/ports/seal.rs"]),
     ("clap", &["src/faces"]),
     ("anyhow", &["src/faces", "src/main.rs"]),

@@ -51,14 +51,27 @@ pub(super) fn kind_at(lines: &[Line], at: usize) -> LineKind {
 }
 
 fn is_quote(line: &str) -> bool {
-    let arrows = line.starts_with("> ") || line.starts_with(">>") && !line.contains('@') || line == ">";
-    let attribution = line.len() < 120
-        && (line.ends_with("wrote:")
-            || line.ends_with("said:")
-            || line.ends_with("написал:")
-            || line.ends_with("писал(а):"))
-        || line.starts_with("quote from");
-    arrows || attribution
+    /// What follows is the title of something else.
+    const REFERENCES: [&str; 14] = [
+        "my previous thread",
+        "my other thread",
+        "previous thread",
+        "other threads",
+        "related:",
+        "see also",
+        "上一帖",
+        "上一贴",
+        "相关帖",
+        "моя прошлая тема",
+        "прошлая тема",
+        "предыдущая тема",
+        "другие темы",
+        "quote from",
+    ];
+    const ATTRIBUTIONS: [&str; 6] = ["wrote:", "said:", "написал:", "писал(а):", "escribio:", "a ecrit:"];
+    let is_arrow = line.starts_with("> ") || (line.starts_with(">>") && !line.contains('@')) || line == ">";
+    let is_attribution = line.len() < 120 && ATTRIBUTIONS.iter().any(|ending| line.ends_with(ending));
+    is_arrow || is_attribution || REFERENCES.iter().any(|reference| line.starts_with(reference))
 }
 
 /// Tells whether a line is a record rather than a sentence: many cells, most of them values.
@@ -114,6 +127,7 @@ mod tests {
             ("('ada','ada@mail.example','1200001')", LineKind::Row),
             ("{\"name\": \"ada\", \"pan\": \"9990\"}", LineKind::Row),
             ("> selling a database", LineKind::Quote),
+            ("上一帖：免费分享 样本", LineKind::Quote),
             ("contact: @seller on telegram", LineKind::Prose),
         ] {
             assert_eq!(lines(line).first().map(|line| line.kind), Some(kind), "{line}");

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::{fold_phrase, is_han};
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("vocabulary/en.txt"),
     include_str!("vocabulary/zh.txt"),
     include_str!("vocabulary/ru.txt"),
     include_str!("vocabulary/more.txt"),
+    include_str!("vocabulary/tagged.txt"),
 ];
 
 macro_rules! concepts {
@@ -77,13 +78,16 @@ concepts! {
     Price "price" "talks of price"
     Terms "terms" "states terms of trade"
     Field "field" "names columns"
-    Sector "sector" "names the financial sector"
+    Sector "sector" "names a sector"
+    Place "place" "names a country"
 }
 
 /// A phrase found in a folded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mention {
     pub(super) concept: Concept,
+    /// Which column, sector or country; empty for other concepts.
+    pub(super) tag: &'static str,
     /// Folded bytes.
     pub(super) start: usize,
     pub(super) end: usize,
@@ -92,7 +96,8 @@ pub(super) struct Mention {
 }
 
 struct Phrase {
-    concepts: Vec<Concept>,
+    /// What it says, each with the tag of its line.
+    concepts: Vec<(Concept, &'static str)>,
     is_prefix: bool,
 }
 
@@ -109,10 +114,11 @@ impl Vocabulary {
         let mut known = std::collections::HashMap::new();
         for line in SOURCES.iter().flat_map(|source| source.lines()).filter(|line| !line.starts_with('#')) {
             let Some((word, list)) = line.split_once(": ") else { continue };
+            let (word, tag) = word.split_once('/').unwrap_or((word, ""));
             let Some(concept) = Concept::ALL.into_iter().find(|concept| concept.as_str() == word) else { continue };
             for phrase in list.split('|') {
                 let (phrase, is_prefix) = phrase.strip_suffix('*').map_or((phrase, false), |phrase| (phrase, true));
-                let phrase = fold_phrase(&phrase.replace("* ", " "));
+                let phrase = fold_phrase(phrase);
                 let at = *known.entry(phrase.clone()).or_insert_with(|| {
                     texts.push(phrase);
                     phrases.push(Phrase { concepts: Vec::new(), is_prefix: false });
@@ -120,8 +126,8 @@ impl Vocabulary {
                 });
                 if let Some(entry) = phrases.get_mut(at) {
                     entry.is_prefix |= is_prefix;
-                    if !entry.concepts.contains(&concept) {
-                        entry.concepts.push(concept);
+                    if !entry.concepts.contains(&(concept, tag)) {
+                        entry.concepts.push((concept, tag));
                     }
                 }
             }
@@ -155,7 +161,7 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
         }
         covered = end;
         let concepts = vocabulary.phrases.get(phrase as usize).map_or(&[][..], |phrase| &phrase.concepts);
-        mentions.extend(concepts.iter().map(|&concept| Mention { concept, start, end, phrase }));
+        mentions.extend(concepts.iter().map(|&(concept, tag)| Mention { concept, tag, start, end, phrase }));
     }
     mentions
 }
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn every_line_of_the_vocabulary_names_a_concept() {
         for line in SOURCES.iter().flat_map(|source| source.lines()).filter(|line| !line.starts_with('#')) {
-            let word = line.split_once(": ").map(|(word, _)| word);
+            let word = line.split_once(": ").map(|(word, _)| word.split_once('/').map_or(word, |(word, _)| word));
             assert!(word.is_some_and(|word| Concept::ALL.iter().any(|concept| concept.as_str() == word)), "{line}");
         }
     }

@@ -2,11 +2,13 @@
 #![expect(dead_code, reason = "the commands that use the rest of the scene land one by one")]
 
 mod alert;
+mod classify;
 mod config;
 mod context;
 mod init;
 mod output;
 mod read;
+mod train_listing;
 mod watchlist;
 
 use std::io::IsTerminal;
@@ -61,9 +63,12 @@ struct Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     Alert(alert::Args),
+    Classify(classify::Args),
     Init(init::Args),
     Watchlist(watchlist::Args),
     Read(read::Args),
+    #[command(hide = true)]
+    TrainListing(train_listing::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -102,9 +107,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.shared)?;
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
+        Command::Classify(args) => classify::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,
+        Command::TrainListing(args) => train_listing::run(&args, &context).await,
     }
 }
 

@@ -1,0 +1,448 @@
+//! How the seller wants to be reached or paid: handles, addresses, keys, wallets.
+//!
+//! A contact is kept as a digest, by which sellers are linked across sites, and a short form that people can read; the
+//! contact as written is at hand while the post is, and is not serialised.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::layout::{self, LineKind};
+use super::post::Part;
+use super::{Found, Source};
+use crate::domain::secret::Secret;
+
+/// What a contact is reached by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContactKind {
+    /// `@handle`, `t.me/handle`.
+    Telegram,
+    /// 76 hexadecimal digits.
+    Tox,
+    /// `05` and 64 hexadecimal digits.
+    Session,
+    /// `name@host`, said to be XMPP.
+    Jabber,
+    /// `name@host`.
+    Email,
+    /// A fingerprint, or a key block.
+    Pgp,
+    /// A Bitcoin, Ethereum, Tron, Monero or Litecoin address.
+    Wallet,
+    /// Wickr.
+    Wickr,
+    /// Discord.
+    Discord,
+    /// ICQ.
+    Icq,
+    /// QQ.
+    Qq,
+    /// `WeChat`.
+    Wechat,
+    /// `WhatsApp`, by number.
+    Whatsapp,
+    /// Signal.
+    Signal,
+    /// Threema.
+    Threema,
+    /// Skype.
+    Skype,
+}
+
+impl ContactKind {
+    /// Returns the word of JSON and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Telegram => "telegram",
+            Self::Tox => "tox",
+            Self::Session => "session",
+            Self::Jabber => "jabber",
+            Self::Email => "email",
+            Self::Pgp => "pgp",
+            Self::Wallet => "wallet",
+            Self::Wickr => "wickr",
+            Self::Discord => "discord",
+            Self::Icq => "icq",
+            Self::Qq => "qq",
+            Self::Wechat => "wechat",
+            Self::Whatsapp => "whatsapp",
+            Self::Signal => "signal",
+            Self::Threema => "threema",
+            Self::Skype => "skype",
+        }
+    }
+}
+
+/// A contact: linkable, readable in short, complete only in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// What it is reached by.
+    pub kind: ContactKind,
+    /// First and last characters: `@ve…nx`.
+    pub short: String,
+    /// SHA-256 of kind and canonical form, 32 hexadecimal digits: equal for equal contacts everywhere.
+    pub digest: String,
+    /// As written; gone once stored.
+    #[serde(skip, default = "nothing")]
+    pub written: Secret<String>,
+}
+
+const fn nothing() -> Secret<String> {
+    Secret::new(String::new())
+}
+
+impl Contact {
+    /// Makes a contact from its written form.
+    pub fn new(kind: ContactKind, written: &str) -> Self {
+        let canonical = canonical(kind, written);
+        let hash = Sha256::digest(format!("dyepack/contact/1|{}|{canonical}", kind.as_str()));
+        Self { kind, short: short(written), digest: hex(&hash), written: Secret::new(written.to_owned()) }
+    }
+
+    /// Returns the digest under a key of the operator, for stores that leave his hands.
+    pub fn keyed(&self, key: &[u8]) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+        mac.update(self.digest.as_bytes());
+        hex(&mac.finalize().into_bytes())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Folds what does not tell contacts apart: case (but of wallets), `@`, the host of a link.
+fn canonical(kind: ContactKind, written: &str) -> String {
+    let bare = written.trim_start_matches('@');
+    match kind {
+        ContactKind::Wallet if !written.starts_with("0x") => written.to_owned(),
+        ContactKind::Telegram => bare.rsplit('/').next().unwrap_or(bare).to_ascii_lowercase(),
+        ContactKind::Pgp | ContactKind::Whatsapp | ContactKind::Icq => {
+            bare.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+        }
+        ContactKind::Tox
+        | ContactKind::Session
+        | ContactKind::Jabber
+        | ContactKind::Email
+        | ContactKind::Wallet
+        | ContactKind::Wickr
+        | ContactKind::Discord
+        | ContactKind::Qq
+        | ContactKind::Wechat
+        | ContactKind::Signal
+        | ContactKind::Threema
+        | ContactKind::Skype => bare.to_lowercase(),
+    }
+}
+
+fn short(written: &str) -> String {
+    let characters: Vec<char> = written.chars().collect();
+    let (lead, tail) = if characters.len() >= 8 { (3, 2) } else { (2, 0) };
+    let first: String = characters.iter().take(lead).collect();
+    let last: String = characters.iter().skip(characters.len().saturating_sub(tail)).collect();
+    format!("{first}…{last}")
+}
+
+/// Words that announce a contact, and of which kind.
+const LABELS: [(ContactKind, &[&str]); 15] = [
+    (
+        ContactKind::Telegram,
+        &[
+            "telegram",
+            "tele",
+            "tlgrm",
+            "tg",
+            "飞机号",
+            "飞机",
+            "纸飞机",
+            "电报",
+            "телеграмм",
+            "телеграм",
+            "телега",
+            "тг",
+            "تلگرام",
+            "تليجرام",
+        ],
+    ),
+    (ContactKind::Session, &["session id", "session", "сессия"]),
+    (ContactKind::Tox, &["tox id", "qtox", "tox", "токс"]),
+    (ContactKind::Jabber, &["jabber", "xmpp", "жаба", "джаббер", "otr"]),
+    (ContactKind::Email, &["e-mail", "email", "mail", "邮箱", "почта", "correo"]),
+    (ContactKind::Pgp, &["pgp fingerprint", "fingerprint", "pgp"]),
+    (ContactKind::Wickr, &["wickr me", "wickr"]),
+    (ContactKind::Discord, &["discord"]),
+    (ContactKind::Icq, &["icq"]),
+    (ContactKind::Qq, &["qq号", "qq"]),
+    (ContactKind::Wechat, &["wechat", "微信号", "微信", "vx"]),
+    (ContactKind::Whatsapp, &["whatsapp", "whats app"]),
+    (ContactKind::Signal, &["signal"]),
+    (ContactKind::Threema, &["threema"]),
+    (ContactKind::Skype, &["skype"]),
+];
+
+/// All announcing words with their kind.
+fn labels() -> impl Iterator<Item = (&'static str, ContactKind)> {
+    LABELS.iter().flat_map(|(kind, words)| words.iter().map(|word| (*word, *kind)))
+}
+
+/// Finds the contacts of a part outside quotations and sample rows, each once, in order of appearance.
+pub(super) fn find(part: &Part<'_>) -> Vec<Found<Contact>> {
+    let text = part.plain.text.as_str();
+    let lines = layout::lines(text);
+    let mut found: Vec<Found<Contact>> = Vec::new();
+    for token in tokens(text) {
+        let kind_of_line = layout::kind_at(&lines, token.start);
+        if kind_of_line == LineKind::Quote || found.len() >= 32 {
+            continue;
+        }
+        let Some((kind, start, end)) = recognise(text, &token) else { continue };
+        if kind_of_line == LineKind::Row && label_before(text, token.start).is_none() {
+            continue;
+        }
+        let source: Source = part.plain_source(start, end);
+        let contact = Contact::new(kind, part.plain.source(start, end));
+        if !found.iter().any(|known| known.value.digest == contact.digest) {
+            found.push(Found { value: contact, at: source });
+        }
+    }
+    found
+}
+
+/// A run of characters that handles and addresses are made of.
+struct Token<'a> {
+    text: &'a str,
+    start: usize,
+}
+
+fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let is_part = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '@' | '.' | '_' | '-' | '+' | '/' | ':' | '#' | '*')
+    };
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        let skipped = text.get(rest..)?.find(is_part)?;
+        let start = rest + skipped;
+        let length = text.get(start..)?.find(|character| !is_part(character)).unwrap_or(text.len() - start);
+        rest = start + length;
+        Some(Token { text: text.get(start..rest)?, start })
+    })
+}
+
+/// Tells what a token is, and which bytes of the text the contact itself takes.
+fn recognise(text: &str, token: &Token<'_>) -> Option<(ContactKind, usize, usize)> {
+    // `telegram:@name` is one token: what follows the last colon or link prefix counts.
+    let mut body = token.text;
+    for prefix in ["https://", "http://", "t.me/", "telegram.me/", "tg://resolve?domain="] {
+        if let Some(at) = body.find(prefix) {
+            let rest = body.get(at + prefix.len()..)?;
+            if prefix.starts_with('t') {
+                let name = rest.split(['/', ':', '.']).next()?;
+                let is_invite = name.starts_with('+') || name == "joinchat" || name == "s";
+                return (is_handle(name) && !is_invite).then(|| span(text, name, ContactKind::Telegram));
+            }
+            if !rest.contains("t.me/") {
+                return None;
+            }
+            body = rest;
+        }
+    }
+    let body = body.rsplit_once(':').filter(|(_, rest)| rest.len() >= 4).map_or(body, |(_, rest)| rest);
+    let body = body
+        .trim_start_matches(['-', '.', '/', '*', '_', ':', '#'])
+        .trim_end_matches(['-', '.', '/', '*', ':', '+', '#']);
+    if body.contains("**") {
+        return None;
+    }
+    let at = offset_in(text, body);
+    let label = label_before(text, at);
+    if let Some(name) = body.strip_prefix('@') {
+        let name = name.split(['@', '/', '.', ':', '*', '#']).next()?;
+        let kind = label
+            .filter(|kind| {
+                matches!(kind, ContactKind::Discord | ContactKind::Wickr | ContactKind::Session | ContactKind::Signal)
+            })
+            .unwrap_or(ContactKind::Telegram);
+        return is_handle(name).then_some((kind, at, at + 1 + name.len()));
+    }
+    let by_shape = shape(body, label);
+    by_shape.or_else(|| labelled(body, label?)).map(|kind| (kind, at, at + body.len()))
+}
+
+fn span(text: &str, part: &str, kind: ContactKind) -> (ContactKind, usize, usize) {
+    let at = offset_in(text, part);
+    (kind, at, at + part.len())
+}
+
+/// Where a slice of `text` lies in it.
+fn offset_in(text: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+}
+
+fn is_handle(name: &str) -> bool {
+    (4..=32).contains(&name.len())
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// What a token is by its shape alone.
+fn shape(body: &str, label: Option<ContactKind>) -> Option<ContactKind> {
+    let is_hex = body.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_base = body.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let length = body.len();
+    if let Some((name, host)) = body.split_once('@') {
+        let is_host = host.contains('.') && !host.contains('@') && host.split('.').all(|label| !label.is_empty());
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte));
+        let is_jabber = label == Some(ContactKind::Jabber)
+            || ["xmpp", "jabber", "exploit.im", "thesecure.biz"].iter().any(|word| host.contains(word));
+        return (is_host && is_name).then_some(if is_jabber { ContactKind::Jabber } else { ContactKind::Email });
+    }
+    if is_hex && length == 76 {
+        return Some(ContactKind::Tox);
+    }
+    if is_hex && length == 66 && body.starts_with("05") {
+        return Some(ContactKind::Session);
+    }
+    if is_hex && length == 40 && label == Some(ContactKind::Pgp) {
+        return Some(ContactKind::Pgp);
+    }
+    let is_ethereum =
+        length == 42 && body.starts_with("0x") && body.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit());
+    let is_segwit = (body.starts_with("bc1") || body.starts_with("ltc1")) && (39..=66).contains(&length) && is_base;
+    let is_tron = length == 34 && body.starts_with('t') && is_base && !is_hex;
+    let is_legacy = (26..=35).contains(&length) && body.starts_with(['1', '3']) && is_base && !is_hex;
+    let is_monero = matches!(length, 95 | 106) && body.starts_with(['4', '8']) && is_base;
+    (is_ethereum || is_segwit || is_tron || is_legacy || is_monero).then_some(ContactKind::Wallet)
+}
+
+/// What a token is because a word before it says so.
+fn labelled(body: &str, label: ContactKind) -> Option<ContactKind> {
+    let is_name = (4..=40).contains(&body.len())
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-#".contains(&byte))
+        && labels().all(|(word, _)| word != body)
+        && !matches!(
+            body,
+            "only"
+                | "contact"
+                | "support"
+                | "here"
+                | "below"
+                | "username"
+                | "channel"
+                | "group"
+                | "accepted"
+                | "number"
+                | "with"
+                | "access"
+                | "from"
+                | "shop"
+                | "store"
+                | "list"
+                | "bot"
+                | "data"
+                | "base"
+                | "leads"
+                | "account"
+                | "accounts"
+                | "logs"
+                | "combo"
+                | "users"
+        );
+    let digits = body.bytes().filter(u8::is_ascii_digit).count();
+    match label {
+        ContactKind::Telegram => is_name && is_handle(body) && (digits > 0 || body.contains('_') || body.len() >= 5),
+        ContactKind::Wickr | ContactKind::Discord | ContactKind::Signal | ContactKind::Skype => is_name,
+        ContactKind::Threema => is_name && body.len() == 8,
+        ContactKind::Wechat => is_name && body.len() >= 6,
+        ContactKind::Icq => (5..=10).contains(&digits) && digits == body.len() - body.matches('-').count(),
+        ContactKind::Qq => (5..=11).contains(&digits) && digits == body.len(),
+        ContactKind::Whatsapp => (8..=15).contains(&digits) && digits + 2 >= body.len(),
+        ContactKind::Tox
+        | ContactKind::Session
+        | ContactKind::Jabber
+        | ContactKind::Email
+        | ContactKind::Pgp
+        | ContactKind::Wallet => false,
+    }
+    .then_some(label)
+}
+
+/// The word right before a place that announces a contact: `telegram:`, `飞机 `, `xmpp -`.
+fn label_before(text: &str, at: usize) -> Option<ContactKind> {
+    let start = super::fold::floor_boundary(text, at.saturating_sub(40));
+    let near = text.get(start..at)?;
+    let near = near.rsplit('\n').next()?.trim_end_matches(|sign: char| !sign.is_alphanumeric());
+    // An unlabelled name must follow its label closely; `: ` or ` ` between is close.
+    (text.get(start..at)?.len() - near.len() < 40).then_some(())?;
+    let is_own_word =
+        |word: &str, before: &str| !word.is_ascii() || !before.ends_with(|last: char| last.is_ascii_alphanumeric());
+    labels()
+        .filter(|(word, _)| near.strip_suffix(word).is_some_and(|before| is_own_word(word, before)))
+        .max_by_key(|(word, _)| word.len())
+        .map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::post::Post;
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<(ContactKind, String)> {
+        let post = Post::new("title", text);
+        find(&post.body).into_iter().map(|found| (found.value.kind, found.value.written.reveal().clone())).collect()
+    }
+
+    #[test]
+    fn contacts_of_every_kind_are_found_as_written() {
+        let session = format!("05{}", "ab12".repeat(16));
+        let tox = "0123456789ABCDEF".repeat(5).get(..76).unwrap().to_owned();
+        for (text, kind, written) in [
+            ("tg: @Vendor_Lynx, fast", ContactKind::Telegram, "@Vendor_Lynx"),
+            ("write to t.me/vendor_lynx", ContactKind::Telegram, "vendor_lynx"),
+            ("飞机 @lynx_shop 联系", ContactKind::Telegram, "@lynx_shop"),
+            ("Telegram: vendorlynx99", ContactKind::Telegram, "vendorlynx99"),
+            ("XMPP lynx@xmpp.example (OMEMO only)", ContactKind::Jabber, "lynx@xmpp.example"),
+            ("mail lynx@post.example", ContactKind::Email, "lynx@post.example"),
+            ("wickr lynx.example", ContactKind::Wickr, "lynx.example"),
+            ("QQ：123456789", ContactKind::Qq, "123456789"),
+            ("ICQ 123-456-789", ContactKind::Icq, "123-456-789"),
+            ("whatsapp +15550100200", ContactKind::Whatsapp, "+15550100200"),
+            (
+                "pay 0x00112233445566778899aabbccddeeff00112233",
+                ContactKind::Wallet,
+                "0x00112233445566778899aabbccddeeff00112233",
+            ),
+            (&format!("Session: {session}"), ContactKind::Session, &session),
+            (&format!("tox {tox}"), ContactKind::Tox, &tox),
+        ] {
+            assert_eq!(kinds(text), [(kind, written.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_sample_rows_and_quotations_are_not_contacts() {
+        assert_eq!(kinds("ada@mail.example:hunter2"), []);
+        assert_eq!(kinds("ada lovelace,ada@mail.example,+1 555 0100,9990123412341234,07/27"), []);
+        assert_eq!(kinds("> tg @seller_one\nis he honest?"), []);
+    }
+
+    #[test]
+    fn the_same_contact_links_whatever_its_spelling() {
+        let digest = |kind, text| Contact::new(kind, text).digest;
+        assert_eq!(digest(ContactKind::Telegram, "@Vendor_Lynx"), digest(ContactKind::Telegram, "vendor_lynx"));
+        assert_ne!(digest(ContactKind::Telegram, "vendor_lynx"), digest(ContactKind::Wickr, "vendor_lynx"));
+    }
+
+    #[test]
+    fn what_is_stored_of_a_contact_is_not_the_contact() {
+        let contact = Contact::new(ContactKind::Telegram, "@vendor_lynx_2026");
+        let stored = serde_json::to_string(&contact).unwrap();
+        assert!(!stored.contains("vendor_lynx") && stored.contains("@ve…26"), "{stored}");
+        assert_ne!(contact.keyed(b"one"), contact.keyed(b"two"));
+    }
+}

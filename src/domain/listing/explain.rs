@@ -1,0 +1,61 @@
+//! Why a post was judged as it was: the phrases and traits that weighed most, in words for people.
+//!
+//! Only phrases of the vocabulary are shown, never free text of the post: cues may be stored and mailed.
+
+use super::features::{Features, Meaning, meaning};
+use super::model::{ACTS, Model};
+use super::post::Post;
+use super::vocabulary::Concept;
+
+/// How many cues are kept.
+const KEPT: usize = 6;
+
+/// Lists what decided: for an offer what spoke for it, otherwise what spoke against it.
+pub(super) fn cues(model: &Model, features: &Features, probabilities: &[f32; ACTS], post: &Post<'_>) -> Vec<String> {
+    let sale = probabilities.first().copied().unwrap_or_default();
+    let sign = if sale >= 0.5 { 1.0 } else { -1.0 };
+    // Against an offer speaks what speaks for its rivals, each as far as it is likely.
+    let rest = (1.0 - sale).max(1e-6);
+    let mut of_concept = [0.0_f32; Concept::ALL.len()];
+    let mut shapes: Vec<(f32, &'static str)> = Vec::new();
+    for (feature, value) in &features.active {
+        let Some(weights) = model.weights.get(*feature as usize) else { continue };
+        let rivals: f32 = weights.iter().zip(probabilities).skip(1).map(|(weight, share)| weight * share / rest).sum();
+        let weight = (weights.first().copied().unwrap_or_default() - rivals) * value * sign;
+        match meaning(*feature as usize) {
+            Some(Meaning::Said(concept)) => credit(&mut of_concept, concept, weight),
+            Some(Meaning::Pair(act, thing)) => {
+                let both = [act, thing];
+                #[expect(clippy::cast_precision_loss, reason = "one or two")]
+                let share = weight / both.iter().flatten().count().max(1) as f32;
+                both.into_iter().flatten().for_each(|concept| credit(&mut of_concept, concept, share));
+            }
+            Some(Meaning::Shape(label)) => shapes.push((weight, label)),
+            None => {}
+        }
+    }
+    let mut reasons: Vec<(f32, String)> =
+        shapes.into_iter().map(|(weight, label)| (weight, label.to_owned())).collect();
+    reasons.extend(
+        Concept::ALL.into_iter().zip(of_concept).filter_map(|(concept, weight)| Some((weight, phrase(post, concept)?))),
+    );
+    reasons.retain(|(weight, _)| *weight > 0.05);
+    reasons.sort_by(|left, right| right.0.total_cmp(&left.0));
+    reasons.into_iter().take(KEPT).map(|(_, reason)| reason).collect()
+}
+
+fn credit(of_concept: &mut [f32; Concept::ALL.len()], concept: Concept, weight: f32) {
+    if let Some(sum) = of_concept.get_mut(concept as usize) {
+        *sum += weight;
+    }
+}
+
+/// `offers for sale: “selling”`.
+fn phrase(post: &Post<'_>, concept: Concept) -> Option<String> {
+    let (part, mention) = post
+        .parts()
+        .into_iter()
+        .find_map(|part| Some((part, part.mentions.iter().find(|mention| mention.concept == concept)?)))?;
+    let written = part.words.source(mention.start, mention.end);
+    Some(format!("{}: “{}”", concept.label(), written.trim()))
+}

@@ -1,0 +1,110 @@
+//! A post taken apart once: folded title and text, their lines, phrases and numbers.
+
+use std::ops::Range;
+
+use super::fold::Folded;
+use super::layout::{self, Line, LineKind};
+use super::numbers::{self, Number};
+use super::vocabulary::{self, Concept, Mention};
+use super::{Place, Source};
+use crate::domain::span::ByteSpan;
+
+/// Bytes of a title that are read.
+const TITLE_LIMIT: usize = 1_000;
+/// Bytes of a text that are read: past that, it is goods rather than words.
+const TEXT_LIMIT: usize = 32_000;
+/// Longest first line that may be a title.
+const HEADING_LIMIT: usize = 400;
+
+/// A title or a text, folded and searched.
+pub(super) struct Part<'a> {
+    /// Folded, with digits and signs as written: for addresses and handles.
+    pub(super) plain: Folded<'a>,
+    /// Folded further, for words.
+    pub(super) words: Folded<'a>,
+    /// Lines of `words`.
+    pub(super) lines: Vec<Line>,
+    /// Phrases of `words` that are the writer's own.
+    pub(super) mentions: Vec<Mention>,
+    /// Numbers of `words` outside sample rows and quotations.
+    pub(super) numbers: Vec<Number>,
+    place: Place,
+    offset: u64,
+}
+
+/// A post.
+pub(super) struct Post<'a> {
+    pub(super) head: Part<'a>,
+    pub(super) body: Part<'a>,
+}
+
+impl<'a> Post<'a> {
+    /// Takes a post apart; without a title the first line of the text counts as one.
+    pub(super) fn new(title: &'a str, text: &'a str) -> Self {
+        if !title.trim().is_empty() {
+            return Self {
+                head: Part::new(title, TITLE_LIMIT, Place::Title, 0),
+                body: Part::new(text, TEXT_LIMIT, Place::Text, 0),
+            };
+        }
+        let (heading, body, offset) = split_heading(text);
+        let lead = u64::try_from(heading.start).unwrap_or(0);
+        Self {
+            head: Part::new(text.get(heading).unwrap_or_default(), TITLE_LIMIT, Place::Text, lead),
+            body: Part::new(body, TEXT_LIMIT, Place::Text, offset),
+        }
+    }
+
+    /// Both parts, title first.
+    pub(super) fn parts(&self) -> [&Part<'a>; 2] {
+        [&self.head, &self.body]
+    }
+}
+
+/// Where the title of an untitled text lies, what follows it, and where that starts.
+fn split_heading(text: &str) -> (Range<usize>, &str, u64) {
+    let start = text.len() - text.trim_start().len();
+    let rest = text.get(start..).unwrap_or_default();
+    let first = rest.find('\n').unwrap_or(rest.len());
+    let end = if first <= HEADING_LIMIT { start + first } else { start };
+    (start..end, text.get(end..).unwrap_or_default(), u64::try_from(end).unwrap_or(0))
+}
+
+impl<'a> Part<'a> {
+    fn new(source: &'a str, limit: usize, place: Place, offset: u64) -> Self {
+        let plain = Folded::new(source, limit);
+        let words = plain.unmasked();
+        let lines = layout::lines(&words.text);
+        let mut mentions = vocabulary::mentions(&words.text);
+        mentions.retain(|mention| match layout::kind_at(&lines, mention.start) {
+            LineKind::Prose => true,
+            LineKind::Row => mention.concept == Concept::Field,
+            LineKind::Quote => false,
+        });
+        let mut numbers = numbers::find(&words.text);
+        numbers.retain(|number| layout::kind_at(&lines, number.start) == LineKind::Prose);
+        Self { plain, words, lines, mentions, numbers, place, offset }
+    }
+
+    /// Returns where a range of `words` was written.
+    pub(super) fn source(&self, start: usize, end: usize) -> Source {
+        self.shifted(self.words.span(start, end))
+    }
+
+    /// Returns where a range of `plain` was written.
+    pub(super) fn plain_source(&self, start: usize, end: usize) -> Source {
+        self.shifted(self.plain.span(start, end))
+    }
+
+    fn shifted(&self, span: ByteSpan) -> Source {
+        Source { place: self.place, span: ByteSpan::new(span.start + self.offset, span.end + self.offset) }
+    }
+
+    /// Lines of one kind, as folded text with their range.
+    pub(super) fn lines_of(&self, kind: LineKind) -> impl Iterator<Item = (&str, &Range<usize>)> {
+        self.lines
+            .iter()
+            .filter(move |line| line.kind == kind)
+            .filter_map(|line| Some((self.words.text.get(line.range.clone())?, &line.range)))
+    }
+}

@@ -1,0 +1,225 @@
+//! Prices: amounts of money in a text, and which of them is what is asked for the goods.
+
+mod words;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold;
+use super::numbers::Number;
+use super::vocabulary::{Concept, Mention};
+use words::{CURRENCIES, LABELS, OTHERWISE, UNITS};
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Amount in units of the currency.
+    pub amount: f64,
+    /// `USD`, `CNY`, `RUB`, `USDT`, `BTC` ….
+    pub currency: String,
+}
+
+/// What a price buys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriceUnit {
+    /// Everything offered, or not said.
+    #[default]
+    Whole,
+    /// A part: half of the base, a region.
+    Part,
+    /// One record, card, set of documents.
+    Piece,
+    /// A thousand records.
+    Thousand,
+    /// A month of access.
+    Month,
+}
+
+/// A price found at some place of a folded text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PriceFound {
+    pub(super) price: Price,
+    pub(super) unit: PriceUnit,
+    /// Folded bytes.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// How sure it is that this is what is asked.
+    pub(super) score: i32,
+    /// It stands on a line that holds little else.
+    pub(super) is_tag: bool,
+}
+
+/// Finds all amounts of money, in order of appearance.
+pub(super) fn find(text: &str, numbers: &[Number], mentions: &[Mention]) -> Vec<PriceFound> {
+    let mut found: Vec<PriceFound> = Vec::new();
+    for (at, number) in numbers.iter().enumerate() {
+        let floor = at.checked_sub(1).and_then(|before| numbers.get(before)).map_or(0, |before| before.end);
+        let Some((currency, start, end)) = currency_of(text, number, floor) else { continue };
+        if !(number.value > 0.0 && number.value < 1e12) {
+            continue;
+        }
+        let mut candidate = PriceFound {
+            price: Price { amount: number.value, currency: currency.to_owned() },
+            unit: unit_after(text, end),
+            start,
+            end,
+            score: 0,
+            is_tag: false,
+        };
+        candidate.score = score(text, &mut candidate, mentions);
+        found.push(candidate);
+    }
+    found
+}
+
+/// Finds the currency written before or after a number.
+fn currency_of(text: &str, number: &Number, floor: usize) -> Option<(&'static str, usize, usize)> {
+    let after = text.get(number.end..)?;
+    let blank = after.len() - after.trim_start_matches([' ', '[', '(', '\u{a0}']).len();
+    let after_at = number.end + blank;
+    let following = (blank <= 4).then(|| starting(text.get(after_at..)?)).flatten();
+    if let Some((code, length)) = following.filter(|(code, _)| blank == 0 || *code != "RUB" || number.value >= 1.0) {
+        return Some((code, number.start, after_at + length));
+    }
+    let before = text.get(floor..number.start)?.trim_end_matches([' ', ':', '\u{a0}', '(']);
+    let (code, length) = ending(before)?;
+    Some((code, floor + before.len() - length, number.end))
+}
+
+/// All written forms with their currency.
+fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CURRENCIES.iter().flat_map(|(code, forms)| forms.iter().map(|form| (*code, *form)))
+}
+
+fn starting(text: &str) -> Option<(&'static str, usize)> {
+    let (code, form) = forms().filter(|(_, form)| text.starts_with(form)).max_by_key(|(_, form)| form.len())?;
+    let next = text.get(form.len()..).and_then(|rest| rest.chars().next());
+    let runs_on = form.ends_with(is_word) && next.is_some_and(is_word);
+    (!runs_on).then_some((code, form.len()))
+}
+
+/// The short ones are too common as words to go before a number.
+fn ending(text: &str) -> Option<(&'static str, usize)> {
+    let may_lead = |form: &str| !matches!(form, "u" | "р" | "元" | "块" | "刀" | "ton");
+    let (code, form) =
+        forms().filter(|(_, form)| may_lead(form) && text.ends_with(form)).max_by_key(|(_, form)| form.len())?;
+    let before = text.get(..text.len() - form.len()).and_then(|rest| rest.chars().next_back());
+    let runs_on = form.starts_with(is_word) && before.is_some_and(is_word);
+    (!runs_on).then_some((code, form.len()))
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() && !fold::is_han(character)
+}
+
+fn unit_after(text: &str, end: usize) -> PriceUnit {
+    let near: String = text.get(end..).unwrap_or_default().chars().take(14).collect();
+    let near = near.trim_start();
+    UNITS
+        .iter()
+        .find(|(_, forms)| forms.iter().any(|form| near.starts_with(form)))
+        .map_or(PriceUnit::Whole, |(unit, _)| *unit)
+}
+
+fn score(text: &str, candidate: &mut PriceFound, mentions: &[Mention]) -> i32 {
+    let line_start = text.get(..candidate.start).and_then(|text| text.rfind('\n')).map_or(0, |at| at + 1);
+    let line_end =
+        text.get(candidate.end..).and_then(|text| text.find('\n')).map_or(text.len(), |at| candidate.end + at);
+    let near = fold::floor_boundary(text, candidate.start.saturating_sub(48)).max(line_start);
+    let before = text.get(near..candidate.start).unwrap_or_default();
+    let clause = before.rsplit(['.', '。', ';', '!', '?']).next().unwrap_or_default();
+    let after: String = text.get(candidate.end..line_end).unwrap_or_default().chars().take(16).collect();
+    let line = text.get(line_start..line_end).unwrap_or_default().trim();
+    let mut score = 2;
+    if LABELS.iter().any(|label| clause.contains(label)) {
+        score += 4;
+    }
+    let is_other = OTHERWISE.iter().any(|word| clause.contains(word));
+    if is_other {
+        score -= 6;
+    }
+    if ["for the whole", "за все", "for all", "全部", "for everything", "целиком"]
+        .iter()
+        .any(|word| after.contains(word))
+    {
+        score += 3;
+    }
+    if after.trim_start().starts_with("off")
+        || after.contains("/day")
+        || after.contains("a day")
+        || after.contains("balance")
+    {
+        score -= 5;
+    }
+    if candidate.unit == PriceUnit::Part {
+        score -= 2;
+    }
+    // A line that holds little else, or ends with the amount after a word or two, is a price tag.
+    let is_bare = line.len() <= candidate.end - candidate.start + 4
+        || text.get(candidate.end..).is_some_and(|rest| rest.starts_with(']'));
+    let is_last = text.get(candidate.end..line_end).is_some_and(|rest| rest.trim().is_empty());
+    candidate.is_tag = is_bare || (is_last && !is_other && line.split_whitespace().count() <= 4);
+    if candidate.is_tag {
+        score += 5;
+    }
+    let sells = |mention: &Mention| {
+        mention.start >= line_start
+            && mention.end <= line_end
+            && matches!(mention.concept, Concept::Sell | Concept::Price | Concept::Terms)
+    };
+    score + i32::from(mentions.iter().any(sells))
+}
+
+/// Reads all prices of a text that stands alone; used where no vocabulary was searched.
+#[cfg(test)]
+fn read(text: &str) -> Option<(f64, String)> {
+    let folded = fold::Folded::new(text, 1 << 20);
+    let found = find(&folded.text, &super::numbers::find(&folded.text), &super::vocabulary::mentions(&folded.text));
+    found
+        .iter()
+        .filter(|price| price.score > 0)
+        .rev()
+        .max_by_key(|price| price.score)
+        .map(|found| (found.price.amount, found.price.currency.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_read_in_the_forms_of_the_trade() {
+        for (text, amount, currency) in [
+            ("Price is $6500 for the whole base. Half of it for $3250.", 6500.0, "USD"),
+            ("整库 900 USDT，半库 450 USDT，可走担保。", 900.0, "USDT"),
+            ("Цена 1200$ за всё, половина — 600$.", 1200.0, "USD"),
+            ("打包价 900U", 900.0, "USDT"),
+            ("27.68  [美元]  出售中  9/99", 27.68, "USD"),
+            ("USD 5.71", 5.71, "USD"),
+            ("฿0.000523", 0.000_523, "BTC"),
+            ("Price: 1,485.00 USD/kg", 1485.0, "USD"),
+            ("цена 15 000 руб", 15_000.0, "RUB"),
+            ("asking 2.5k usd", 2500.0, "USD"),
+            ("价格：3万元", 30_000.0, "CNY"),
+            ("Precio: 400 €", 400.0, "EUR"),
+            ("0.05 BTC only", 0.05, "BTC"),
+            ("１２００美金", 1200.0, "USD"),
+            ("Harga: Rp 500.000", 500_000.0, "IDR"),
+        ] {
+            assert_eq!(read(text), Some((amount, currency.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_of_something_else_are_not_prices() {
+        for text in [
+            "cards with balance $5000",
+            "I lost $300 to a scammer",
+            "贷款额度 5000 元",
+            "перевод другу 5000 рублей",
+            "18k rows",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

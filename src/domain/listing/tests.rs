@@ -1,0 +1,24 @@
+//! Claims about whole listings, on texts written for this purpose.
+
+use super::*;
+
+#[test]
+fn offers_are_told_from_everything_else() {
+    for (title, text, is_offer) in [
+        ("[SELLING] Halden bank customer database 2025", "120k rows, name, phone, card. Price 900$, escrow ok", true),
+        ("出一手银行理财客户数据", "共34万条，带身份证手机号，打包价 900U，可走担保", true),
+        ("Продам базу клиентов банка", "120к строк, ФИО, телефон, карта. Цена 900$, гарант", true),
+        ("Vendo base de datos de clientes de banco", "500k registros, precio 300 USD, contacto telegram", true),
+        ("求购 银行客户数据", "高价收", false),
+        ("Куплю базу клиентов банка", "Пишите в лс", false),
+        ("Looking for bank customer data", "paying well", false),
+        ("Free bank database 100k rows", "enjoy, download link below", false),
+        ("How do banks notice a leak?", "I guess they plant fake customers", false),
+        ("Guide: how to check a database before buying", "Step one: count the columns", false),
+        ("Researchers say bank data breach exposed 2 million customers", "The company said on Monday", false),
+        ("Not selling, just asking", "what would a bank database be worth?", false),
+    ] {
+        let listing = read(title, text);
+        assert_eq!(listing.is_offer(), is_offer, "{title}: {listing:?}");
+    }
+}
