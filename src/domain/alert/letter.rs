@@ -259,7 +259,7 @@ fn shown_price(price: &Price) -> Option<String> {
 
 fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
     let texts = &phrases.custodians;
-    let total = u64::try_from(facts.entries.len()).unwrap_or(u64::MAX);
+    let total = facts.records();
     let mut held: Vec<_> = facts.custodians.iter().filter(|custodian| custodian.entries > 0).collect();
     held.sort_by(|a, b| b.entries.cmp(&a.entries).then_with(|| a.code.cmp(&b.code)));
     let named = |code: &str| if code == "OWNER" { texts.owner.to_owned() } else { one_line(code, 32) };
@@ -268,7 +268,7 @@ fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
             .iter()
             .take(CUSTODIANS_SHOWN)
             .map(|custodian| {
-                let (n, total) = (custodian.entries.to_string(), total.to_string());
+                let (n, total) = (custodian.entries.min(total).to_string(), total.to_string());
                 fill(texts.share, &[("code", &named(&custodian.code)), ("n", &n), ("total", &total)])
             })
             .collect();
@@ -277,14 +277,20 @@ fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
     };
     let mut blocks = match held.as_slice() {
         [] => vec![Block::Paragraph(texts.none.to_owned())],
-        [only] if only.entries == total => {
+        [only] if only.entries >= total => {
             vec![Block::Paragraph(phrases.count(&texts.one, total, &[("code", &named(&only.code))]))]
         }
-        [first, second, ..] if first.entries == total && second.entries < total => {
+        [only] => {
+            let (n, total) = (only.entries.to_string(), total.to_string());
+            let values = [("code", named(&only.code)), ("n", n), ("total", total)];
+            let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+            vec![Block::Paragraph(fill(texts.part, &values))]
+        }
+        [first, second, ..] if first.entries >= total && second.entries < total => {
             let sentence = phrases.count(&texts.one_holds_all, total, &[("code", &named(&first.code))]);
             vec![Block::Paragraph(sentence), shares()]
         }
-        [_, ..] => vec![Block::Paragraph(texts.several.to_owned()), shares()],
+        [_, _, ..] => vec![Block::Paragraph(texts.several.to_owned()), shares()],
     };
     if !held.is_empty() {
         blocks.push(Block::Aside(texts.caution.to_owned()));

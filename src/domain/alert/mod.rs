@@ -321,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_holds_a_part_is_not_said_to_hold_all() {
+        let mut facts = facts();
+        facts.custodians = vec![CustodianFact { code: "H01".to_owned(), entries: 2 }];
+        let text = compose(&facts, &addressing(Language::En), at(NOW)).text;
+        assert!(text.contains("2 of the 3 records are consistent with the copy delivered to H01"), "{text}");
+        // An anchor is in no copy and does not count.
+        facts.entries[2].kind = EntryKind::Anchor;
+        let text = compose(&facts, &addressing(Language::En), at(NOW)).text;
+        assert!(text.contains("The 2 records are consistent with the copy delivered to H01"), "{text}");
+    }
+
+    #[test]
     fn a_long_list_is_cut_and_counted() {
         let mut facts = facts();
         facts.entries =

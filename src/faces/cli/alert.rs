@@ -133,7 +133,7 @@ async fn test(mailer: &Mailer, to: &[String], language: Language, context: &Cont
         }
     }
     anyhow::ensure!(failed == 0, "{failed} of {} test mails could not be handed over", to.len());
-    context.output.note("look whether it arrived: the mail server took it, but may still sort it out as spam");
+    context.output.note("taken; now look whether it arrives: a mail server further on may still sort it out as spam");
     Ok(Exit::Done)
 }
 

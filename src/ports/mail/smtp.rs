@@ -192,9 +192,9 @@ impl Smtp {
             return SendError::Answer { place, stage, code: u16::from(code), text };
         }
         if let Some(reason) = causes(error).find_map(tls::objection) {
-            return SendError::Tls { place, reason: one_line(&reason) };
+            return SendError::Tls { place, reason: in_plain_words(&reason) };
         }
-        let reason = one_line(&causes(error).last().map(ToString::to_string).unwrap_or_default());
+        let reason = in_plain_words(&causes(error).last().map(ToString::to_string).unwrap_or_default());
         let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
         let is_tls_stage = stage == Stage::StartTls || (stage == Stage::Connect && self.tls.is_some());
         match (stage, kind) {
@@ -226,6 +226,21 @@ async fn tls_parameters(server: &Server) -> Result<TlsParameters, MailError> {
 
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |cause| StdError::source(*cause))
+}
+
+/// Translates what the layers below say of the failures that operators meet most.
+fn in_plain_words(reason: &str) -> String {
+    let known = [
+        ("incomplete response", "it said nothing more"),
+        ("InvalidContentType", "it does not speak TLS on this port"),
+        ("UnknownIssuer", "its certificate is issued by nobody that is trusted here"),
+        ("NotValidForName", "its certificate is for another name"),
+        ("Expired", "its certificate has expired"),
+    ];
+    known
+        .into_iter()
+        .find(|(said, _)| reason.contains(said))
+        .map_or_else(|| one_line(reason), |(_, words)| words.to_owned())
 }
 
 /// What a server says is foreign text: one line, bounded, without control characters.

@@ -3,6 +3,7 @@
 mod outbox;
 mod sink;
 
+use std::process::Command;
 use std::time::Duration;
 
 use dyepack::domain::alert::{Addressing, AlertMail, AlertReason, compose_test};
@@ -161,4 +162,29 @@ async fn a_dropped_answer_repeats_the_same_mail_under_the_same_message_id() {
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].text(), received[1].text());
     assert_eq!(received[0].header("Message-ID"), "<a-77@dyepack.localhost>");
+}
+
+#[test]
+fn alert_test_says_what_happened_and_exits_accordingly() {
+    let folder = tempfile::tempdir().unwrap();
+    let alert_test = |url: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_dyepack"))
+            .args(["alert", "test", "--to", TO, "--format", "json", "--mail", url, "--data"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let sink = Sink::start(&["--refuse", "1"]);
+    let (code, stdout, _) = alert_test(&sink.url("smtp"));
+    assert_eq!(code, Some(3));
+    assert!(stdout.contains("\"ok\":false") && stdout.contains("no such user"), "{stdout}");
+    let (code, stdout, _) = alert_test(&sink.url("smtp"));
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("\"ok\":true"), "{stdout}");
+    assert!(sink.received()[0].header("Subject").contains("nothing has happened"));
+    let (code, stdout, _) = alert_test(&format!("smtp://127.0.0.1:{}", sink::free_port()));
+    assert!(code == Some(3) && stdout.contains("connection refused"), "{stdout}");
+    let (code, _, stderr) = alert_test("smtp://mail.example");
+    assert!(code == Some(2) && stderr.contains("?tls=none"), "{stderr}");
 }

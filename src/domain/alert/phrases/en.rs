@@ -79,6 +79,7 @@ pub(super) const PHRASES: Phrases = Phrases {
             "",
             "The {n} records are consistent with the copy delivered to {code}; no other copy on record holds them.",
         ],
+        part: "{n} of the {total} records are consistent with the copy delivered to {code}; no copy on record holds the others.",
         one_holds_all: [
             "The record is consistent with the copy delivered to {code}, and with others below.",
             "",

@@ -90,6 +90,8 @@ pub(super) struct Labels {
 pub(super) struct Custodians {
     /// `{code}`, `{n}`.
     pub(super) one: Counted,
+    /// The only known copy holds a part: `{code}`, `{n}`, `{total}`.
+    pub(super) part: &'static str,
     /// One code holds all, others hold some: `{code}`, `{n}`.
     pub(super) one_holds_all: Counted,
     pub(super) several: &'static str,

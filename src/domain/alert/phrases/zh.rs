@@ -47,6 +47,7 @@ pub(super) const PHRASES: Phrases = Phrases {
     },
     custodians: Custodians {
         one: ["", "", "这 {n} 条记录与交付给 {code} 的副本相符；登记在册的其他副本均不含这些记录。"],
+        part: "{total} 条记录中有 {n} 条与交付给 {code} 的副本相符；登记在册的副本均不含其余记录。",
         one_holds_all: ["", "", "这 {n} 条记录整体上只与交付给 {code} 的副本相符；其他副本仅含其中一部分。"],
         several: "这些记录与不止一份副本相符，仅凭此无法判断泄露的是哪一份：",
         none: "登记在册的副本中均不含这些记录。",
