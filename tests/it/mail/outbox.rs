@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dyepack::domain::forum::{Engine, PageKind};
-use dyepack::domain::listing::{Listing, Price};
+use dyepack::domain::listing::{self, Listing, Price};
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::Source;
@@ -102,7 +102,7 @@ impl World {
             listing: Listing {
                 sale: if leak.offer.is_some() { 0.9 } else { 0.0 },
                 price: leak.offer.map(|amount| Price { amount, currency: "USD".to_owned() }),
-                cues: Vec::new(),
+                ..listing::read("", "")
             },
         };
         let thread = ThreadSeen {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
-use dyepack::domain::listing::Listing;
+use dyepack::domain::listing::{self, Listing};
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
@@ -140,7 +140,7 @@ fn post(thread: &str, key: &str, sale: f64) -> PostSeen {
         author: Some("mallory".to_owned()),
         posted_at: Some(at(-1000)),
         text: Secret::new(format!("text of {key}")),
-        listing: Listing { sale, price: None, cues: Vec::new() },
+        listing: Listing { sale, price: None, ..listing::read("", "") },
     }
 }
 
