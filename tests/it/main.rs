@@ -7,6 +7,7 @@ mod enrol;
 mod fetch;
 mod mail;
 mod planted;
+mod postgres;
 mod recipes;
 mod site;
 mod store;

@@ -2,9 +2,11 @@
 #![expect(dead_code, reason = "the commands that use the rest of the scene land one by one")]
 
 mod alert;
+mod case;
 mod classify;
 mod config;
 mod context;
+mod hit;
 mod init;
 mod output;
 mod read;
@@ -63,7 +65,9 @@ struct Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     Alert(alert::Args),
+    Case(case::Args),
     Classify(classify::Args),
+    Hit(hit::Args),
     Init(init::Args),
     Watchlist(watchlist::Args),
     Read(read::Args),
@@ -107,7 +111,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.shared)?;
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
+        Command::Case(args) => case::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
+        Command::Hit(args) => hit::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,

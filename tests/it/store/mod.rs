@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::task::Poll;
 use std::time::Duration;
 
 use dyepack::domain::alert::AlertReason;
@@ -240,6 +241,19 @@ async fn send_all(store: &Store, seconds: i64) -> usize {
     claims.len()
 }
 
+/// Polls a future so often, then drops it as a crash would.
+async fn cut_short<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(None);
+        }
+        polls -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
 /// Declares the contract once: a SQLite test for each promise, and a list for PostgreSQL.
 macro_rules! contract {
     ($($promise:ident),+ $(,)?) => {
@@ -253,7 +267,6 @@ macro_rules! contract {
         )+
 
         /// Runs every promise, each on a fresh database that `fresh` names.
-        #[expect(dead_code, reason = "the PostgreSQL harness that calls it follows")]
         pub(crate) async fn keep_all(fresh: impl Fn(&str) -> String) {
             $(
                 let url = fresh(stringify!($promise));
@@ -285,6 +298,9 @@ contract! {
     a_case_moves_only_where_it_may_and_the_log_shows_tampering,
     a_settled_case_speaks_up_only_for_new_entries_or_sources,
     a_worker_that_starts_again_gets_its_leases_back,
+    a_visit_cut_short_anywhere_leaves_nothing_or_all,
+    workers_that_find_one_leak_at_once_open_one_case,
+    many_links_and_rows_come_through_in_few_statements,
 }
 
 mod promises;

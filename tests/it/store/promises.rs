@@ -509,3 +509,74 @@ pub(super) async fn a_worker_that_starts_again_gets_its_leases_back(subject: Sub
     assert_eq!(store.release_worker("mailer").await.unwrap(), 1);
     assert_eq!(claim_alerts(store, 6).await.len(), 1);
 }
+
+pub(super) async fn a_visit_cut_short_anywhere_leaves_nothing_or_all(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t0", 4), thread_page("t0", "p0", &["c1"])).await;
+    let claim = claim_key(store, &source, ("t1", 5)).await;
+    let mut read = thread_page("t1", "p1", &["c1", "c2"]);
+    read.links.push(link("t2", LinkKind::Thread));
+    let visit = visit(claim, at(5), read);
+    let snapshot = async || {
+        let (posts, hits) =
+            (store.posts(&source).await.unwrap().len(), store.hits(&HitFilter::default()).await.unwrap());
+        let (urls, log) = (store.sources(at(5)).await.unwrap()[0].urls, store.verify_audit().await.unwrap());
+        (posts, hits.len(), urls, store.cases(&CaseFilter::default()).await.unwrap(), log)
+    };
+    let before = snapshot().await;
+    let mut cuts = 0;
+    for polls in 1.. {
+        let recorded = cut_short(store.record(&visit, &SETTLE), polls).await;
+        let now = snapshot().await;
+        if recorded.is_some() || now != before {
+            assert!(recorded.is_none_or(|recorded| recorded.is_ok()));
+            assert_eq!((now.0, now.1, now.2), (before.0 + 1, before.1 + 2, before.2 + 1), "after {polls} polls");
+            break;
+        }
+        cuts += 1;
+    }
+    assert!(cuts > 3, "the visit was cut in many places, not {cuts}");
+    assert!(matches!(store.record(&visit, &SETTLE).await, Err(StoreError::LostLease)));
+}
+
+pub(super) async fn workers_that_find_one_leak_at_once_open_one_case(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let start = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
+    let links = (0..24).map(|number| link(&format!("t{number}"), LinkKind::Thread)).collect();
+    store.record(&visit(start, at(1), ReadPage { links, ..page() }), &SETTLE).await.unwrap();
+    let mut workers = tokio::task::JoinSet::new();
+    for (number, claim) in store.claim(&request("w", 24), at(2)).await.unwrap().into_iter().enumerate() {
+        let store = if number % 2 == 0 { store.clone() } else { subject.another().await };
+        workers.spawn(async move {
+            // Every page shows c1 and announces the same links: workers meet on the case and in the frontier.
+            let mut read = thread_page(&claim.link.key, "p", &["c1", &format!("c{}", number % 9 + 1)]);
+            read.links =
+                (0..24).rev().map(|other| link(&format!("n{}", (other + number) % 24), LinkKind::Thread)).collect();
+            store.record(&visit(claim, at(3), read), &SETTLE).await.unwrap()
+        });
+    }
+    let recorded = workers.join_all().await;
+    assert_eq!(recorded.iter().map(|recorded| recorded.links).sum::<u64>(), 24, "each link is new once");
+    assert_eq!((cases(store).await.len(), alert_states(store).await.len()), (1, 1), "{source}");
+    assert!(matches!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { .. }));
+}
+
+pub(super) async fn many_links_and_rows_come_through_in_few_statements(subject: Subject) {
+    let store = &subject.store;
+    let canaries: Vec<String> = (0..1000).map(|number| format!("k{number:04}")).collect();
+    let rows: Vec<(&str, &[&str])> = canaries.iter().map(|canary| (canary.as_str(), ["H01"].as_slice())).collect();
+    let list = watchlist("example-bank", &rows);
+    assert_eq!(store.replace_watchlist(&list, at(0)).await.unwrap().canaries.added.len(), 1000);
+    let source = forum(store, "forum.example").await;
+    let entries: Vec<&str> = canaries.iter().map(String::as_str).collect();
+    let mut read = thread_page("t1", "p1", &entries);
+    read.links = (0..1000).map(|number| link(&format!("t{number:04}"), LinkKind::Thread)).collect();
+    let recorded = crawl(store, &source, ("t1", 1), read).await;
+    assert_eq!((recorded.links, recorded.hits, recorded.cases, recorded.alerts), (1000, 1000, 1, 1));
+    let detail = store.case(&cases(store).await[0]).await.unwrap().unwrap();
+    assert_eq!((detail.leaked.len(), detail.row.holders.as_slice()), (1000, [("H01".to_owned(), 1000)].as_slice()));
+}

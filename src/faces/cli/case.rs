@@ -1,0 +1,260 @@
+//! `case`: what leaked, as an analyst triages it.
+
+use jiff::Timestamp;
+
+use super::context::Context;
+use super::output::Format;
+use super::{Exit, Failure};
+use crate::domain::case::State;
+use crate::domain::watchlist::OrganizationId;
+use crate::ports::store::StoreError;
+use crate::ports::store::model::{
+    AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Sighting,
+};
+use crate::services::triage::{self, TriageError};
+
+/// Lists, shows and moves cases
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  dyepack case list --state new
+  dyepack case show C-7F3K9Q2M
+  dyepack case move C-7F3K9Q2M confirmed --why \"rows match our March export\"")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Lists cases, the newest first
+    #[command(after_help = "Example:\n  dyepack case list --organization example-bank --state new")]
+    List {
+        /// Only this organization's
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+        /// Only those in this state: new, acknowledged, confirmed, false-positive, closed
+        #[arg(long, value_name = "STATE", value_parser = state)]
+        state: Option<State>,
+    },
+    /// Shows everything known of a case: entries, copies, sightings, moves, alerts
+    #[command(after_help = "Example:\n  dyepack case show C-7F3K9Q2M")]
+    Show {
+        /// The case's id; upper or lower case, with or without C-
+        id: String,
+    },
+    /// Moves a case along new → acknowledged → confirmed | false-positive → closed, or back to acknowledged
+    #[command(
+        after_help = "Example:\n  dyepack case move C-7F3K9Q2M confirmed --why \"rows match our March export\"\n\nWho, when and why are kept in the audit log."
+    )]
+    Move {
+        /// The case's id; upper or lower case, with or without C-
+        id: String,
+        /// Where to: acknowledged, confirmed, false-positive, closed
+        #[arg(value_parser = state)]
+        state: State,
+        /// Why, for the audit log
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        /// Who moves it
+        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
+        who: String,
+    },
+}
+
+fn state(word: &str) -> Result<State, String> {
+    let known = || State::ALL.map(State::as_str).join(", ");
+    State::parse(word).ok_or_else(|| format!("is not a state; known are {}", known()))
+}
+
+/// Runs `case`.
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let store = context.open_store().await?;
+    match &args.action {
+        Action::List { organization, state } => {
+            let filter = CaseFilter { organization: organization.clone().map(OrganizationId), state: *state };
+            let cases = store.cases(&filter).await?;
+            list(&cases, context)?;
+            if cases.is_empty() {
+                let is_narrowed = organization.is_some() || state.is_some();
+                context.output.note(if is_narrowed {
+                    "no case matches; leave out an option to see more"
+                } else {
+                    "no case yet: nothing that is enrolled was found; see: dyepack source list"
+                });
+            }
+        }
+        Action::Show { id } => {
+            let missing = || plain(StoreError::NoSuchCase { id: id.clone() });
+            let case = store.case(id).await?.ok_or_else(missing)?;
+            show(&case, context)?;
+        }
+        Action::Move { id, state, why, who } => {
+            let moved = triage::move_case(&store, (id, *state), (who, why), context.clock.now()).await;
+            let case = moved.map_err(|error| match error {
+                TriageError::Store(error) => plain(error),
+                TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
+                    anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
+                }
+            })?;
+            match context.output.format() {
+                Format::Json => context.output.json(&case.row)?,
+                Format::Table => context.output.line(format_args!("{} is {} now", case.row.id, case.row.state))?,
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what the user asked wrongly (exit 2) from what failed around the product (exit 3).
+pub(super) fn plain(error: StoreError) -> anyhow::Error {
+    let is_usage = matches!(error, StoreError::NoSuchCase { .. } | StoreError::ImpossibleMove { .. });
+    if is_usage { anyhow::Error::new(Failure::Usage(format!("cannot {error}"))) } else { error.into() }
+}
+
+/// Writes a time in UTC, to the second; nothing for none.
+pub(super) fn time(at: Option<Timestamp>) -> String {
+    at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}
+
+fn list(cases: &[CaseRow], context: &Context) -> anyhow::Result<()> {
+    match context.output.format() {
+        Format::Json => {
+            for case in cases {
+                context.output.json(case)?;
+            }
+        }
+        Format::Table if cases.is_empty() => {}
+        Format::Table => {
+            let headers =
+                ["case", "organization", "state", "offer", "entries", "hits", "copies", "sources", "posted", "matched"];
+            context.output.table(&headers, &cases.iter().map(row).collect::<Vec<_>>())?;
+        }
+    }
+    Ok(())
+}
+
+fn row(case: &CaseRow) -> Vec<String> {
+    vec![
+        case.id.clone(),
+        case.organization.clone(),
+        case.state.to_string(),
+        yes(case.offer).to_owned(),
+        case.entries.to_string(),
+        case.hits.to_string(),
+        copies(case),
+        case.sources.join(", "),
+        time(case.first_posted_at),
+        time(Some(case.first_matched_at)),
+    ]
+}
+
+/// `H07 12, OWNER 12`: how many of the entries each copy holds.
+fn copies(case: &CaseRow) -> String {
+    case.holders.iter().map(|(code, entries)| format!("{code} {entries}")).collect::<Vec<_>>().join(", ")
+}
+
+const fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "" }
+}
+
+fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
+    if context.output.format() == Format::Json {
+        return Ok(context.output.json(case)?);
+    }
+    let output = context.output;
+    output.table(&["case", &case.row.id], &summary(case))?;
+    output.line("\nEntries that leaked")?;
+    output
+        .table(&["entry", "kind", "dataset", "copies that hold it", "values seen", "hits"], &entries(&case.leaked))?;
+    output.line("\nSightings, times in UTC")?;
+    let headers = ["posted", "source", "thread", "author", "offer", "attachment", "entries", "url"];
+    output.table(&headers, &case.sightings.iter().map(sighting).collect::<Vec<_>>())?;
+    output.line("\nMoves")?;
+    output.table(&["at", "case", "from", "to", "who", "why"], &case.moves.iter().map(step).collect::<Vec<_>>())?;
+    output.line("\nAlerts")?;
+    output.table(
+        &["alert", "to", "reason", "state", "tries", "sent", "last error"],
+        &case.alerts.iter().map(alert).collect::<Vec<_>>(),
+    )?;
+    output.note(format_args!(
+        "\nFrom {} it may go to {}: dyepack case move {} STATE --why TEXT",
+        case.row.state,
+        case.row.state.possible_moves().iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", "),
+        case.row.id,
+    ));
+    Ok(())
+}
+
+fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
+    let row = &case.row;
+    let facts = [
+        ("organization", format!("{} ({})", case.organization_name, row.organization)),
+        ("state", row.state.to_string()),
+        ("offered for sale", if row.offer { "yes" } else { "no" }.to_owned()),
+        ("entries, hits", format!("{}, {}", row.entries, row.hits)),
+        ("copies that hold them", copies(row)),
+        ("first posted", time(row.first_posted_at)),
+        ("first matched", time(Some(row.first_matched_at))),
+        ("first mailed", time(row.first_mailed_at)),
+        ("first confirmed", time(row.first_confirmed_at)),
+        ("merged from", case.merged.join(", ")),
+    ];
+    let said = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
+    said.map(|(name, fact)| vec![name.to_owned(), fact]).collect()
+}
+
+fn entries(entries: &[CaseEntry]) -> Vec<Vec<String>> {
+    entries
+        .iter()
+        .map(|entry| {
+            let values = entry.fields.iter().map(|(field, masked)| format!("{field} {masked}"));
+            vec![
+                entry.entry.clone(),
+                format!("{:?}", entry.kind).to_lowercase(),
+                entry.dataset.clone().unwrap_or_default(),
+                entry.holders.join(", "),
+                values.collect::<Vec<_>>().join(", "),
+                entry.hits.to_string(),
+            ]
+        })
+        .collect()
+}
+
+fn sighting(sighting: &Sighting) -> Vec<String> {
+    let price = sighting.price.as_ref().map(|price| format!(", {} {}", price.amount, price.currency));
+    vec![
+        time(sighting.posted_at),
+        sighting.source_label.clone(),
+        sighting.thread_title.clone().or_else(|| sighting.thread.clone()).unwrap_or_default(),
+        sighting.author.clone().unwrap_or_default(),
+        format!("{}{}", yes(sighting.offer), price.unwrap_or_default()),
+        sighting.attachment.clone().unwrap_or_default(),
+        sighting.entries.to_string(),
+        sighting.url.clone(),
+    ]
+}
+
+fn step(step: &CaseMove) -> Vec<String> {
+    let (from, to) = (step.from.clone(), step.to.clone());
+    vec![time(Some(step.at)), step.case.clone(), from, to, step.who.clone(), step.why.clone()]
+}
+
+fn alert(alert: &AlertRow) -> Vec<String> {
+    let state = match alert.state {
+        AlertState::Queued => "queued",
+        AlertState::WaitingForContact => "waiting for a contact",
+        AlertState::Sent => "sent",
+        AlertState::Dead => "given up",
+        AlertState::Dropped => "dropped",
+    };
+    vec![
+        alert.id.clone(),
+        alert.contact.clone().unwrap_or_default(),
+        alert.reason.as_str().to_owned(),
+        state.to_owned(),
+        alert.attempts.to_string(),
+        time(alert.sent_at),
+        alert.last_error.clone().unwrap_or_default(),
+    ]
+}
