@@ -118,7 +118,7 @@ CREATE TABLE post (
     -- Keyed, so that it tells nobody without the key what the text is.
     text_digest TEXT NOT NULL,
     sale DOUBLE PRECISION NOT NULL,
-    listing TEXT NOT NULL,
+    sealed_listing BYTEA NOT NULL,
     seen_at BIGINT NOT NULL,
     changed_at BIGINT,
     PRIMARY KEY (source, thread, id)

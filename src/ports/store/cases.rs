@@ -10,10 +10,12 @@ use sqlx::any::AnyRow;
 use super::findings::parse_kind;
 use super::model::{CaseDetail, CaseEntry, CaseFilter, CaseRow, HitFilter, HitRow, Sighting};
 use super::sql::{self, Columns, values};
+use super::visits::listing_context;
 use super::watchlists::parse;
 use super::{Store, StoreError, ids, outbox, triage};
 use crate::domain::case::{self, State};
 use crate::domain::listing::Listing;
+use crate::domain::source::SourceId;
 use crate::domain::watchlist::Organization;
 
 impl Store {
@@ -90,10 +92,51 @@ impl Store {
             revision,
             merged,
             leaked: leaked(connection, living).await?,
-            sightings: sightings(connection, &living.id).await?,
+            sightings: self.sightings(connection, &living.id).await?,
             moves: triage::moves_of(connection, &family).await?,
             alerts: outbox::alerts_of(connection, &family).await?,
         })
+    }
+
+    /// Returns where a case was seen, the earliest post first.
+    async fn sightings(&self, connection: &mut AnyConnection, case: &str) -> Result<Vec<Sighting>, StoreError> {
+        let found_at = found_at(connection, case).await?;
+        let statement = "SELECT s.source, r.label, s.url, s.thread, t.title, s.post, p.author, p.posted_at, p.sealed_listing, \
+                         s.attachment, s.seen_at FROM case_sighting s \
+                         JOIN source r ON r.id = s.source \
+                         LEFT JOIN thread t ON t.source = s.source AND t.id = s.thread \
+                         LEFT JOIN post p ON p.source = s.source AND p.thread = s.thread AND p.id = s.post \
+                         WHERE s.leak_case = $1";
+        let mut sightings = Vec::new();
+        for row in sql::fetch(connection, statement, values![case]).await? {
+            let (source, thread, post) = (row.text(0)?, row.maybe_text(3)?, row.maybe_text(5)?);
+            let listing = match (row.maybe_bytes(8)?, &thread, &post) {
+                (Some(sealed), Some(thread), Some(post)) => {
+                    let context = listing_context(&SourceId(source.clone()), thread, post);
+                    Some(parse::<Listing>("listing", case, self.open_text(&sealed, &context)?.reveal())?)
+                }
+                (_, _, _) => None,
+            };
+            let mut sighting = Sighting {
+                source,
+                source_label: row.text(1)?,
+                url: row.text(2)?,
+                thread,
+                thread_title: row.maybe_text(4)?,
+                post,
+                author: row.maybe_text(6)?,
+                posted_at: row.maybe_time(7)?,
+                offer: listing.as_ref().is_some_and(Listing::is_offer),
+                price: listing.and_then(|listing| listing.price),
+                attachment: row.maybe_text(9)?,
+                entries: 0,
+                seen_at: row.time(10)?,
+            };
+            sighting.entries = found_at.get(&spot(&sighting)).map_or(0, |entries| entries.len() as u64);
+            sightings.push(sighting);
+        }
+        sightings.sort_by(|one, other| order(one).cmp(&order(other)));
+        Ok(sightings)
     }
 
     pub(super) async fn organization(
@@ -218,41 +261,6 @@ async fn leaked(connection: &mut AnyConnection, living: &Living) -> Result<Vec<C
             entry
         })
         .collect())
-}
-
-/// Returns where a case was seen, the earliest post first.
-async fn sightings(connection: &mut AnyConnection, case: &str) -> Result<Vec<Sighting>, StoreError> {
-    let found_at = found_at(connection, case).await?;
-    let statement = "SELECT s.source, r.label, s.url, s.thread, t.title, s.post, p.author, p.posted_at, p.listing, \
-                     s.attachment, s.seen_at FROM case_sighting s \
-                     JOIN source r ON r.id = s.source \
-                     LEFT JOIN thread t ON t.source = s.source AND t.id = s.thread \
-                     LEFT JOIN post p ON p.source = s.source AND p.thread = s.thread AND p.id = s.post \
-                     WHERE s.leak_case = $1";
-    let mut sightings = Vec::new();
-    for row in sql::fetch(connection, statement, values![case]).await? {
-        let listing: Option<Listing> =
-            row.maybe_text(8)?.map(|listing| parse("listing", case, &listing)).transpose()?;
-        let mut sighting = Sighting {
-            source: row.text(0)?,
-            source_label: row.text(1)?,
-            url: row.text(2)?,
-            thread: row.maybe_text(3)?,
-            thread_title: row.maybe_text(4)?,
-            post: row.maybe_text(5)?,
-            author: row.maybe_text(6)?,
-            posted_at: row.maybe_time(7)?,
-            offer: listing.as_ref().is_some_and(Listing::is_offer),
-            price: listing.and_then(|listing| listing.price),
-            attachment: row.maybe_text(9)?,
-            entries: 0,
-            seen_at: row.time(10)?,
-        };
-        sighting.entries = found_at.get(&spot(&sighting)).map_or(0, |entries| entries.len() as u64);
-        sightings.push(sighting);
-    }
-    sightings.sort_by(|one, other| order(one).cmp(&order(other)));
-    Ok(sightings)
 }
 
 fn order(sighting: &Sighting) -> impl Ord {

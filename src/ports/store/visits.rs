@@ -98,7 +98,7 @@ impl Store {
             }
         }
         let head = "INSERT INTO post (source, thread, id, url, author, posted_at, sealed_text, text_digest, sale, \
-                    listing, seen_at) VALUES";
+                    sealed_listing, seen_at) VALUES";
         sql::insert(connection, (head, "ON CONFLICT (source, thread, id) DO NOTHING"), rows).await
     }
 
@@ -120,7 +120,7 @@ impl Store {
             self.seal_text(post.text.reveal(), &context)?,
             digest,
             post.listing.sale,
-            json(&post.listing)?,
+            self.seal_text(&json(&post.listing)?, &listing_context(source, &post.thread, &post.key))?,
             at,
         ])
     }
@@ -135,7 +135,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let context = post_context(source, &post.thread, &post.key);
         let statement = "UPDATE post SET url = $1, author = COALESCE($2, author), posted_at = COALESCE($3, posted_at), \
-                         sealed_text = $4, text_digest = $5, sale = $6, listing = $7, changed_at = $8 \
+                         sealed_text = $4, text_digest = $5, sale = $6, sealed_listing = $7, changed_at = $8 \
                          WHERE source = $9 AND thread = $10 AND id = $11";
         let values = values![
             post.url.as_str(),
@@ -144,7 +144,7 @@ impl Store {
             self.seal_text(post.text.reveal(), &context)?,
             digest,
             post.listing.sale,
-            json(&post.listing)?,
+            self.seal_text(&json(&post.listing)?, &listing_context(source, &post.thread, &post.key))?,
             at,
             &source.0,
             &post.thread,
@@ -178,21 +178,26 @@ impl Store {
     /// # Errors
     /// When the database fails or a text does not open.
     pub async fn posts(&self, source: &SourceId) -> Result<Vec<PostRow>, StoreError> {
-        let statement = "SELECT p.thread, p.id, p.url, p.author, p.posted_at, p.sealed_text, p.listing, p.seen_at, t.title \
+        let statement = "SELECT p.thread, p.id, p.url, p.author, p.posted_at, p.sealed_text, p.sealed_listing, p.seen_at, t.title \
                          FROM post p LEFT JOIN thread t ON t.source = p.source AND t.id = p.thread \
                          WHERE p.source = $1 ORDER BY p.thread, p.posted_at, p.id";
         let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![&source.0]).await?;
         rows.iter()
             .map(|row| {
                 let (thread, post) = (row.text(0)?, row.text(1)?);
+                let context = post_context(source, &thread, &post);
                 Ok(PostRow {
                     source: source.clone(),
                     thread_title: row.maybe_text(8)?,
                     url: row.text(2)?,
                     author: row.maybe_text(3)?,
                     posted_at: row.maybe_time(4)?,
-                    text: self.open_text(&row.bytes(5)?, &post_context(source, &thread, &post))?,
-                    listing: parse("listing", &post, &row.text(6)?)?,
+                    text: self.open_text(&row.bytes(5)?, &context)?,
+                    listing: parse(
+                        "listing",
+                        &post,
+                        self.open_text(&row.bytes(6)?, &listing_context(source, &thread, &post))?.reveal(),
+                    )?,
                     seen_at: row.time(7)?,
                     thread,
                     post,
@@ -408,4 +413,8 @@ const fn engine_word(engine: Engine) -> &'static str {
 
 fn post_context(source: &SourceId, thread: &str, post: &str) -> String {
     super::ids::digest(&["post", &source.0, thread, post])
+}
+
+pub(super) fn listing_context(source: &SourceId, thread: &str, post: &str) -> String {
+    super::ids::digest(&["listing", &source.0, thread, post])
 }
