@@ -7,9 +7,11 @@ mod classify;
 mod config;
 mod context;
 mod hit;
+mod crawl;
 mod init;
 mod output;
 mod read;
+mod source;
 mod train_listing;
 mod watchlist;
 
@@ -73,6 +75,8 @@ enum Command {
     Read(read::Args),
     #[command(hide = true)]
     TrainListing(train_listing::Args),
+    Source(source::Args),
+    Crawl(crawl::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -118,6 +122,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,
         Command::TrainListing(args) => train_listing::run(&args, &context).await,
+        Command::Source(args) => source::run(args, &context).await,
+        Command::Crawl(args) => crawl::run(args, &context).await,
     }
 }
 

@@ -108,7 +108,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     }
 }
 
-async fn import(paths: &[PathBuf], confirmation: Confirmation, context: &Context) -> anyhow::Result<Exit> {
+/// Imports watchlists, all of them or none, and tells what changed.
+pub(super) async fn import(paths: &[PathBuf], confirmation: Confirmation, context: &Context) -> anyhow::Result<Exit> {
     let (watchlists, problems) = read(paths, context).await?;
     complain(&problems, context)?;
     if problems.has_errors() {

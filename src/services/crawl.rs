@@ -1,1 +1,0 @@
-//! Claims, fetches, reads, matches and records pages until nothing is due.

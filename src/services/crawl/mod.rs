@@ -1,0 +1,369 @@
+//! Claims, fetches, reads, matches and records pages until nothing is due.
+//!
+//! The loop here decides what runs when; `worker` takes one claim through to its record, `visit` turns a page into what is
+//! recorded, `lookout` keeps the matcher in step with the watchlists. Not here: mailing what was found (`alerting`).
+
+mod idle;
+mod lookout;
+mod progress;
+mod visit;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+pub use progress::{Failures, Progress, Summary, Waiting};
+
+use crate::domain::source::SourceId;
+use crate::ports::clock::Clock;
+use crate::ports::fetch::Fetcher;
+use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
+use crate::ports::store::{Store, StoreError};
+use idle::{Idle, Quiet};
+use lookout::Lookouts;
+use progress::Tally;
+use worker::{Done, Ending, Worker};
+
+/// Time between two looks at the watchlists' revision.
+const LOOKOUT_POLL: Duration = Duration::from_millis(500);
+/// Time between two counts of what is due, for the progress display.
+const DUE_POLL: Duration = Duration::from_secs(2);
+/// Longest wait before the store is asked for work again: another process may have added some.
+const CLAIM_POLL: Duration = Duration::from_secs(1);
+/// Time between two tries while a source has work but no free slot: its pace, or another source's, may free one.
+const SLOT_POLL: Duration = Duration::from_millis(200);
+/// Longest wait between two tries to reach the database.
+const STORE_RETRY_LIMIT: Duration = Duration::from_secs(30);
+
+/// The outside world that a crawl works with.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Where work comes from and results go.
+    pub store: Store,
+    /// How pages are fetched.
+    pub fetcher: Fetcher,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// When a crawl ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When it is told to.
+    Stopped,
+    /// When nothing is due and nothing will be within this time, revisits aside.
+    NothingDue {
+        /// How long to wait for retries and for the leases of workers that died.
+        patience: Duration,
+    },
+}
+
+/// What a crawl is asked to do.
+#[derive(Debug, Clone)]
+pub struct CrawlOptions {
+    /// Only this source; all of them if `None`.
+    pub source: Option<SourceId>,
+    /// When to end.
+    pub until: Until,
+    /// Name under which claims are leased.
+    pub worker: String,
+    /// Most pages in flight, over all sources.
+    pub in_flight: u32,
+    /// How long a lease holds without being renewed: after `kill -9`, how long its pages are out of reach.
+    pub lease: Duration,
+    /// How long pages in flight may take to end when the crawl is told to stop.
+    pub drain: Duration,
+    /// What is stored with a visit.
+    pub policy: RecordPolicy,
+    /// Where progress is told.
+    pub progress: watch::Sender<Progress>,
+}
+
+impl CrawlOptions {
+    /// Patience of a crawl that ends by itself: longer than a lease and than the first retries.
+    pub const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// Makes the usual options: all sources, until stopped.
+    pub fn new(worker: impl Into<String>, policy: RecordPolicy) -> Self {
+        Self {
+            source: None,
+            until: Until::Stopped,
+            worker: worker.into(),
+            in_flight: 64,
+            lease: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+            policy,
+            progress: watch::Sender::new(Progress::default()),
+        }
+    }
+}
+
+/// Why a crawl ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CrawlError {
+    /// The store cannot be used; what was in flight will be fetched again.
+    #[error("the store cannot be used")]
+    Store(#[source] StoreError),
+    /// The watchlists could not be compiled: the program's own fault.
+    #[error("the watchlists cannot be compiled")]
+    Lookout,
+}
+
+/// Crawls until `options.until`, or until `stop` turns true; then lets what is in flight end and releases its leases.
+///
+/// # Errors
+/// `Store` if the store is damaged, or if it cannot be reached and the crawl is to end by itself; a crawl that runs until
+/// stopped waits for the store instead.
+pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool>) -> Result<Summary, CrawlError> {
+    let now = ports.clock.now();
+    let lookouts = Lookouts::new(ports.store.clone());
+    let mut crawl = Crawl {
+        idle: Idle::new(options.until, now),
+        tally: Tally::new(options.progress.clone(), now),
+        workers: Worker::new(ports.clone(), &options, stop.clone()),
+        lookouts,
+        flights: JoinSet::new(),
+        claims: HashMap::new(),
+        store_failures: 0,
+        store_down_since: None,
+        ports,
+        options,
+        stop,
+    };
+    let ended = crawl.work().await;
+    crawl.drain().await;
+    ended.map(|()| crawl.tally.summary(crawl.ports.clock.now()))
+}
+
+struct Crawl {
+    ports: Ports,
+    options: CrawlOptions,
+    stop: watch::Receiver<bool>,
+    lookouts: Lookouts,
+    workers: Worker,
+    flights: JoinSet<Done>,
+    /// Whose lease each flight holds.
+    claims: HashMap<Id, Claim>,
+    idle: Idle,
+    tally: Tally,
+    store_failures: u32,
+    store_down_since: Option<Timestamp>,
+}
+
+impl Crawl {
+    async fn work(&mut self) -> Result<(), CrawlError> {
+        let mut lookout_tick = ticks(LOOKOUT_POLL);
+        let mut due_tick = ticks(DUE_POLL);
+        let mut renew_tick = ticks(self.options.lease / 3);
+        // Claims are asked for when a flight ends, and at this time at the latest.
+        let mut ask_at = Instant::now();
+        while !*self.stop.borrow() {
+            let has_room = self.flights.len() < self.capacity();
+            tokio::select! {
+                biased;
+                () = told(&mut self.stop) => {}
+                _ = renew_tick.tick() => self.renew().await,
+                _ = lookout_tick.tick() => {
+                    let refreshed = self.lookouts.refresh().await;
+                    self.absorb(refreshed)?;
+                }
+                Some(joined) = self.flights.join_next_with_id(), if !self.flights.is_empty() => {
+                    self.land(joined);
+                    while let Some(joined) = self.flights.try_join_next_with_id() {
+                        self.land(joined);
+                    }
+                    ask_at = Instant::now();
+                }
+                () = sleep_until(ask_at), if has_room => match self.ask().await? {
+                    Some(wait) => ask_at = Instant::now() + wait,
+                    None => return Ok(()),
+                },
+                _ = due_tick.tick() => self.count_due().await,
+            }
+        }
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        usize::try_from(self.options.in_flight).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Takes new claims; returns how long to wait before the next try, or `None` when the crawl is over.
+    async fn ask(&mut self) -> Result<Option<Duration>, CrawlError> {
+        let Some(lookout) = self.lookouts.current() else {
+            let loaded = self.lookouts.refresh().await;
+            let wait = self.absorb(loaded)?;
+            return Ok(Some(wait));
+        };
+        let now = self.ports.clock.now();
+        let room = u32::try_from(self.capacity() - self.flights.len().min(self.capacity())).unwrap_or(u32::MAX);
+        let request = ClaimRequest {
+            worker: self.options.worker.clone(),
+            limit: room,
+            source: self.options.source.clone(),
+            lease: self.options.lease,
+        };
+        let claimed = match self.ports.store.claim(&request, now).await {
+            Ok(claims) => claims,
+            Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
+        };
+        self.store_answered();
+        let is_full = claimed.len() >= usize::try_from(room).unwrap_or(usize::MAX);
+        for claim in claimed {
+            let flight = self.workers.clone().fly(claim.clone(), Arc::clone(&lookout));
+            let id = self.flights.spawn(flight).id();
+            self.claims.insert(id, claim);
+        }
+        self.tally.in_flight(self.flights.len());
+        if is_full {
+            return Ok(Some(CLAIM_POLL));
+        }
+        self.rest(now).await
+    }
+
+    /// Decides what to do when the store had no more to give.
+    async fn rest(&mut self, now: Timestamp) -> Result<Option<Duration>, CrawlError> {
+        let next_due = match self.ports.store.next_due(self.options.source.as_ref()).await {
+            Ok(next_due) => next_due,
+            Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
+        };
+        let Some(next_due) = next_due else {
+            return Ok((!self.flights.is_empty() || self.idle.is_endless()).then_some(CLAIM_POLL));
+        };
+        if !self.flights.is_empty() {
+            // What is due already waits for a slot, and is asked for when a flight ends.
+            let wait = idle::wait(next_due, now);
+            return Ok(Some(if wait.is_zero() { SLOT_POLL } else { wait.min(CLAIM_POLL) }));
+        }
+        match self.idle.quiet(next_due, now) {
+            Quiet::Over => Ok(None),
+            Quiet::Waiting => {
+                self.tally.waiting_until(next_due);
+                Ok(Some(idle::wait(next_due, now).clamp(Duration::from_millis(10), CLAIM_POLL)))
+            }
+        }
+    }
+
+    fn land(&mut self, joined: Result<(Id, Done), JoinError>) {
+        let now = self.ports.clock.now();
+        match joined {
+            Ok((id, done)) => {
+                let claim = self.claims.remove(&id);
+                if let (Some(claim), Ending::Recorded(_) | Ending::Failed { .. }) = (claim, &done.ending) {
+                    self.idle.visited(&claim, &done.ending, now);
+                }
+                self.tally.landed(&done);
+            }
+            Err(error) => {
+                // The lease runs out and the page is claimed again.
+                let claim = self.claims.remove(&error.id());
+                let source = claim.map(|claim| claim.source.to_string()).unwrap_or_default();
+                tracing::error!(source, "a visit ended in a panic");
+            }
+        }
+        self.tally.in_flight(self.flights.len());
+    }
+
+    async fn renew(&mut self) {
+        let claims: Vec<Claim> = self.claims.values().cloned().collect();
+        if claims.is_empty() {
+            return;
+        }
+        let now = self.ports.clock.now();
+        if let Err(error) = self.ports.store.renew(&claims, self.options.lease, now).await {
+            tracing::debug!(%error, claims = claims.len(), "leases were not renewed");
+        }
+    }
+
+    async fn count_due(&mut self) {
+        if !self.tally.has_audience() {
+            return;
+        }
+        let Ok(rows) = self.ports.store.sources(self.ports.clock.now()).await else { return };
+        let due = rows
+            .iter()
+            .filter(|row| self.options.source.as_ref().is_none_or(|source| *source == row.source.id))
+            .map(|row| row.due)
+            .sum();
+        self.tally.due(due);
+    }
+
+    fn store_answered(&mut self) {
+        if self.store_down_since.take().is_some() {
+            tracing::info!("the database answers again");
+            self.tally.store_is_back();
+        }
+        self.store_failures = 0;
+    }
+
+    /// Takes a failure of the store: returns how long to wait, or the failure if waiting is no use.
+    fn absorb(&mut self, outcome: Result<(), CrawlError>) -> Result<Duration, CrawlError> {
+        let error = match outcome {
+            Ok(()) => return Ok(Duration::ZERO),
+            Err(CrawlError::Lookout) => return Err(CrawlError::Lookout),
+            Err(CrawlError::Store(error)) => error,
+        };
+        let now = self.ports.clock.now();
+        let since = *self.store_down_since.get_or_insert(now);
+        if !worker::may_pass(&error) || self.idle.gives_up_on_store(since, now) {
+            return Err(CrawlError::Store(error));
+        }
+        if self.store_failures == 0 {
+            tracing::warn!(error = %chain(&error), "the database does not answer; waiting for it");
+            self.tally.store_is_down();
+        }
+        self.store_failures = self.store_failures.saturating_add(1);
+        let doubled = Duration::from_millis(250).saturating_mul(1 << self.store_failures.min(10));
+        Ok(doubled.min(STORE_RETRY_LIMIT))
+    }
+
+    /// Lets flights end, aborts those that do not, and gives their leases back.
+    async fn drain(&mut self) {
+        let until_empty = async {
+            while let Some(joined) = self.flights.join_next_with_id().await {
+                if let Ok((id, done)) = joined {
+                    self.claims.remove(&id);
+                    self.tally.landed(&done);
+                }
+            }
+        };
+        if tokio::time::timeout(self.options.drain, until_empty).await.is_err() {
+            self.flights.shutdown().await;
+        }
+        let left: Vec<Claim> = self.claims.drain().map(|(_, claim)| claim).collect();
+        if !left.is_empty()
+            && let Err(error) = self.ports.store.release(&left).await
+        {
+            tracing::warn!(error = %chain(&error), claims = left.len(), "leases were not released; they run out by themselves");
+        }
+        self.tally.in_flight(0);
+    }
+}
+
+/// Ends when the crawl is told to stop; never, if whoever could tell it is gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|is_told| *is_told).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| {
+        let error: &(dyn std::error::Error + 'static) = *error;
+        error.source()
+    });
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

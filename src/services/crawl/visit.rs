@@ -1,0 +1,340 @@
+//! Turns a fetched page into what is recorded of it: links, threads, posts, and hits given to the posts that hold them.
+//!
+//! Pure work for a blocking thread: no fetching, no store.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::lookout::Lookout;
+use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
+use crate::domain::frontier::{Rhythm, Seen};
+use crate::domain::listing;
+use crate::domain::matcher::{Document, Hit, Scan};
+use crate::domain::oddity::Oddity;
+use crate::domain::page::FetchedPage;
+use crate::domain::secret::Secret;
+use crate::domain::source::Source;
+use crate::ports::fetch;
+use crate::ports::store::model::{Claim, HitSeen, Outcome, PostSeen, ReadPage, ThreadSeen, Visit};
+
+/// Links taken from one page; a page with more is hostile or not a forum's.
+const LINKS_LIMIT: usize = 5_000;
+
+/// A page, whose it is, and what to look for on it.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) fetched: Box<FetchedPage>,
+    pub(super) claim: Claim,
+    pub(super) source: Arc<Source>,
+    pub(super) lookout: Arc<Lookout>,
+}
+
+/// Reads and matches a page or an attachment.
+pub(super) fn read(page: &Page) -> Visit {
+    let digest = digest(&page.fetched.body, page.lookout.revision);
+    if page.claim.body_digest.as_deref() == Some(digest.as_str()) {
+        return unchanged(&page.claim, &page.source, page.fetched.fetched_at);
+    }
+    let read_page = match page.claim.link.kind {
+        LinkKind::Attachment => read_attachment(page, digest),
+        LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => read_page(page, digest),
+    };
+    let newest = read_page.posts.iter().filter_map(|post| post.posted_at).max();
+    let kind = read_page.page;
+    plan(&page.claim, &page.source, page.fetched.fetched_at, (kind, newest), Outcome::Read(Box::new(read_page)))
+}
+
+/// Notes that a page is as it was.
+pub(super) fn unchanged(claim: &Claim, source: &Source, at: Timestamp) -> Visit {
+    plan(claim, source, at, (None, None), Outcome::Unchanged)
+}
+
+/// Tells whether a stored digest was made with this revision of the watchlists.
+pub(super) fn is_of_revision(digest: &str, revision: i64) -> bool {
+    digest.rsplit_once('@').is_some_and(|(_, of)| of == revision.to_string())
+}
+
+fn plan(
+    claim: &Claim,
+    source: &Source,
+    at: Timestamp,
+    (page, newest): (Option<PageKind>, Option<Timestamp>),
+    outcome: Outcome,
+) -> Visit {
+    let seen = Seen { kind: claim.link.kind, page, interval: claim.interval, newest };
+    let revisit = Rhythm::of(source).revisit(&seen, at);
+    Visit { claim: claim.clone(), at, outcome, due_again: revisit.if_same, due_again_if_new: revisit.if_new }
+}
+
+fn digest(body: &[u8], revision: i64) -> String {
+    let mut text = String::with_capacity(72);
+    for byte in Sha256::digest(body) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    let _ = write!(text, "@{revision}");
+    text
+}
+
+fn read_page(page: &Page, digest: String) -> ReadPage {
+    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let Scan { hits, oddities } = scan(page, page.fetched.url.path());
+    let title = reading.title.clone();
+    let mut read_page = bare(page, digest);
+    read_page.engine = Some(reading.engine);
+    read_page.page = Some(reading.page);
+    read_page.hits = hits.into_iter().map(|hit| place(hit, &reading, &page.claim.link.url)).collect();
+    read_page.threads = threads(&reading, &page.claim.link.key);
+    read_page.oddities = reading.oddities.into_iter().chain(oddities).collect();
+    if let Some(thread) = &reading.thread {
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &thread.key, &title)).collect();
+    } else if !reading.posts.is_empty() {
+        read_page.oddities.push(Oddity::new("posts-without-thread", "posts on a page that names no thread"));
+        let key = page.claim.link.key.clone();
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &title)).collect();
+    }
+    read_page.links = admitted(reading.links, &page.source, &mut read_page.oddities);
+    read_page
+}
+
+/// Drops links that leave the site, and all beyond the limit.
+fn admitted(mut links: Vec<Link>, source: &Source, oddities: &mut Vec<Oddity>) -> Vec<Link> {
+    links.retain(|link| source.admit(&link.url).is_ok());
+    if links.len() > LINKS_LIMIT {
+        oddities.push(Oddity::new("too-many-links", format!("{} links on one page", links.len())));
+        links.truncate(LINKS_LIMIT);
+    }
+    links
+}
+
+fn scan(page: &Page, name: &str) -> Scan {
+    let media_type = page.fetched.media_type();
+    page.lookout.matcher.scan(&Document {
+        bytes: &page.fetched.body,
+        name,
+        media_type: media_type.as_deref(),
+        charset: page.fetched.declared_charset(),
+    })
+}
+
+/// Gives a hit to the innermost post whose markup holds it; else to the page.
+fn place(hit: Hit, reading: &Reading, page_url: &Url) -> HitSeen {
+    let post = reading
+        .posts
+        .iter()
+        .filter(|post| post.span.contains(hit.span.start))
+        .min_by_key(|post| post.span.end - post.span.start);
+    HitSeen {
+        url: post.map_or(page_url, |post| &post.url).clone(),
+        thread: reading.thread.as_ref().map(|thread| thread.key.clone()),
+        post: post.map(|post| post.id.clone()),
+        attachment: None,
+        hit,
+    }
+}
+
+fn threads(reading: &Reading, link_key: &str) -> Vec<ThreadSeen> {
+    let board = (reading.page == PageKind::Board && !reading.title.is_empty()).then(|| reading.title.clone());
+    let mut threads: Vec<ThreadSeen> = reading.threads.iter().map(|row| listed(row, board.as_ref())).collect();
+    if let Some(thread) = &reading.thread {
+        // Who opened it is told by the first post of its first page only.
+        let opening = reading.posts.first().filter(|_| link_key == format!("thread/{}", thread.key));
+        threads.push(ThreadSeen {
+            key: thread.key.clone(),
+            title: (!reading.title.is_empty()).then(|| reading.title.clone()),
+            url: thread.url.clone(),
+            board: thread.board.clone(),
+            author: opening.and_then(|post| post.author.clone()),
+            created_at: opening.and_then(|post| post.posted_at),
+            replies: None,
+        });
+    }
+    threads
+}
+
+fn listed(row: &ThreadRow, board: Option<&String>) -> ThreadSeen {
+    ThreadSeen {
+        key: row.key.clone(),
+        title: (!row.title.is_empty()).then(|| row.title.clone()),
+        url: row.url.clone(),
+        board: board.cloned(),
+        author: row.author.clone(),
+        created_at: row.created_at,
+        replies: row.replies,
+    }
+}
+
+fn post_seen(post: Post, thread: &str, title: &str) -> PostSeen {
+    PostSeen {
+        listing: listing::read(title, &post.text),
+        key: post.id,
+        thread: thread.to_owned(),
+        url: post.url,
+        author: post.author,
+        posted_at: post.posted_at,
+        text: Secret::new(post.text),
+    }
+}
+
+fn read_attachment(page: &Page, digest: String) -> ReadPage {
+    let name = attachment_name(page);
+    let mut read_page = bare(page, digest);
+    if let Some(kind) = refusal(page, &name) {
+        read_page.page = Some(kind);
+        read_page.oddities.push(Oddity::new("attachment-refused", "the site shows a page in place of the file"));
+        return read_page;
+    }
+    let Scan { hits, oddities } = scan(page, &name);
+    let link = &page.claim.link;
+    read_page.hits = hits
+        .into_iter()
+        .map(|hit| HitSeen {
+            hit,
+            url: link.url.clone(),
+            thread: page.claim.thread.clone(),
+            post: link.post.clone(),
+            attachment: Some(name.clone()),
+        })
+        .collect();
+    read_page.oddities = oddities;
+    read_page
+}
+
+/// Tells whether the site showed one of its own pages instead of the file, and which kind.
+fn refusal(page: &Page, name: &str) -> Option<PageKind> {
+    let start = page.fetched.body.get(..page.fetched.body.len().min(256)).unwrap_or_default().to_ascii_lowercase();
+    let looks_html = start.windows(5).any(|window| window == b"<html" || window == b"<!doc");
+    if !looks_html && page.fetched.media_type().as_deref() != Some("text/html") {
+        return None;
+    }
+    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let lower = name.to_ascii_lowercase();
+    let is_html_file = [".html", ".htm", ".xhtml"].iter().any(|ending| lower.ends_with(ending));
+    match reading.page {
+        PageKind::LoginRequired | PageKind::Denied | PageKind::NotFound => Some(reading.page),
+        PageKind::Index | PageKind::Board | PageKind::Thread | PageKind::Other => {
+            (reading.engine != Engine::Generic && !is_html_file).then_some(PageKind::Denied)
+        }
+    }
+}
+
+fn attachment_name(page: &Page) -> String {
+    let from_url = || page.fetched.url.path_segments().and_then(|mut parts| parts.next_back()).map(str::to_owned);
+    page.claim.link.name.clone().or_else(from_url).unwrap_or_default()
+}
+
+fn bare(page: &Page, digest: String) -> ReadPage {
+    let (etag, last_modified) = fetch::validators(&page.fetched);
+    ReadPage {
+        status: page.fetched.status,
+        etag,
+        last_modified,
+        body_digest: digest,
+        body_bytes: page.fetched.body.len() as u64,
+        engine: None,
+        page: None,
+        links: Vec::new(),
+        threads: Vec::new(),
+        posts: Vec::new(),
+        hits: Vec::new(),
+        oddities: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::forum::ThreadRef;
+    use crate::domain::matcher::EntryKind;
+    use crate::domain::span::ByteSpan;
+    use crate::domain::watchlist::OrganizationId;
+
+    fn url(text: &str) -> Url {
+        Url::parse("http://forum.example/").unwrap().join(text).unwrap()
+    }
+
+    fn post(id: &str, start: u64, end: u64) -> Post {
+        Post {
+            id: id.to_owned(),
+            url: url(&format!("post/{id}")),
+            author: Some(format!("author {id}")),
+            posted_at: None,
+            text: String::new(),
+            attachments: Vec::new(),
+            links: Vec::new(),
+            span: ByteSpan::new(start, end),
+        }
+    }
+
+    fn reading() -> Reading {
+        Reading {
+            engine: Engine::Mybb,
+            page: PageKind::Thread,
+            title: "Fresh base".to_owned(),
+            thread: Some(ThreadRef { key: "101".to_owned(), url: url("thread/101"), board: None }),
+            threads: Vec::new(),
+            posts: vec![post("1", 100, 400), post("2", 200, 300), post("3", 500, 600)],
+            next: None,
+            links: Vec::new(),
+            oddities: Vec::new(),
+        }
+    }
+
+    fn hit(start: u64) -> Hit {
+        Hit {
+            organization: OrganizationId("example-bank".to_owned()),
+            entry: "c1".to_owned(),
+            kind: EntryKind::Canary,
+            field: "email".to_owned(),
+            member: String::new(),
+            span: ByteSpan::new(start, start + 5),
+            masked: "p…".to_owned(),
+            steps: Vec::new(),
+            strength: 40,
+            row: 0,
+        }
+    }
+
+    #[test]
+    fn a_hit_belongs_to_the_innermost_post_that_holds_it() {
+        for (start, expected) in [(250, Some("2")), (150, Some("1")), (500, Some("3")), (600, None), (0, None)] {
+            let seen = place(hit(start), &reading(), &url("page"));
+            assert_eq!(seen.post.as_deref(), expected, "{start}");
+            assert_eq!(seen.thread.as_deref(), Some("101"));
+            assert_eq!(seen.url, expected.map_or_else(|| url("page"), |id| url(&format!("post/{id}"))));
+        }
+    }
+
+    #[test]
+    fn the_opener_of_a_thread_is_told_by_its_first_page_only() {
+        let author = |link_key| threads(&reading(), link_key).pop().unwrap().author;
+        assert_eq!(author("thread/101").as_deref(), Some("author 1"));
+        assert_eq!(author("thread/101/2"), None);
+    }
+
+    #[test]
+    fn links_off_the_site_are_dropped_and_floods_of_links_cut() {
+        let link =
+            |url: Url| Link { key: url.to_string(), url, kind: LinkKind::Other, post: None, mark: None, name: None };
+        let source = Source::from_url("http://forum.example/").unwrap();
+        let mut links: Vec<Link> = (0..LINKS_LIMIT + 10).map(|number| link(url(&format!("{number}")))).collect();
+        links.insert(0, link(Url::parse("http://cdn.example/x").unwrap()));
+        let mut oddities = Vec::new();
+        let admitted = admitted(links, &source, &mut oddities);
+        assert_eq!(admitted.len(), LINKS_LIMIT);
+        assert!(admitted.iter().all(|link| source.admit(&link.url).is_ok()));
+        assert_eq!(oddities[0].code, "too-many-links");
+    }
+
+    #[test]
+    fn a_digest_names_the_watchlists_it_was_matched_against() {
+        let digest = digest(b"body", 12);
+        assert!(is_of_revision(&digest, 12));
+        assert!(!is_of_revision(&digest, 2));
+        assert!(!is_of_revision("damaged", 12));
+    }
+}

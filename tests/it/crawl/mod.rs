@@ -1,0 +1,227 @@
+//! The whole crawl: real captured forums, with and without faults, and a small forum of our own that misbehaves.
+#![expect(clippy::print_stderr, reason = "the figures of a crawl are told to whoever runs the tests")]
+
+mod loops;
+mod replay;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dyepack::domain::source::{Source, SourceId};
+use dyepack::ports::clock::Clock;
+use dyepack::ports::fetch::{FetchOptions, Fetcher};
+use dyepack::ports::seal::Seal;
+use dyepack::ports::store::Store;
+use dyepack::ports::store::model::{HitFilter, HitRow, PostRow, RecordPolicy};
+use dyepack::services::crawl::{self, CrawlOptions, Ports, Summary, Until};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use replay::{Replay, squeeze};
+
+/// A store in a temporary folder and what a crawl needs beside it.
+struct Scene {
+    folder: TempDir,
+    ports: Ports,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("dyepack.db").display());
+        let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
+        let clock = Clock::system();
+        let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
+        Self { folder, ports: Ports { store, fetcher, clock } }
+    }
+
+    async fn add_source(&self, url: &str) -> SourceId {
+        let source = Source::from_url(url).unwrap();
+        self.ports.store.add_source(&source, self.ports.clock.now()).await.unwrap();
+        source.id
+    }
+
+    async fn crawl(&self) -> Summary {
+        self.crawl_with_patience(CrawlOptions::PATIENCE).await
+    }
+
+    async fn crawl_with_patience(&self, patience: Duration) -> Summary {
+        let options = CrawlOptions { until: Until::NothingDue { patience }, ..options() };
+        let (_stop, stopped) = watch::channel(false);
+        crawl::run(self.ports.clone(), options, stopped).await.unwrap()
+    }
+
+    async fn posts(&self, source: &SourceId) -> Vec<PostRow> {
+        self.ports.store.posts(source).await.unwrap()
+    }
+
+    async fn hits(&self) -> Vec<HitRow> {
+        self.ports.store.hits(&HitFilter::default()).await.unwrap()
+    }
+}
+
+fn options() -> CrawlOptions {
+    CrawlOptions::new("test", RecordPolicy { settle: Duration::ZERO })
+}
+
+/// Crawls a set and checks everything that must be on record; returns the scene for more.
+async fn crawl_and_check(set: &str, faults: &[&str]) -> Option<(Scene, Replay, SourceId)> {
+    let scene = Scene::new().await;
+    let replay = Replay::start(set, faults, scene.folder.path())?;
+    scene.ports.store.replace_watchlist(&replay.watchlist(), scene.ports.clock.now()).await.unwrap();
+    let source = scene.add_source(&replay.base).await;
+    let summary = scene.crawl().await;
+    eprintln!("{set} {faults:?}: {summary:?}");
+    check_posts(&replay, &scene.posts(&source).await);
+    check_hits(&replay, &scene.hits().await);
+    Some((scene, replay, source))
+}
+
+fn check_posts(replay: &Replay, rows: &[PostRow]) {
+    let expected = replay.public_posts();
+    let mut found: BTreeMap<&str, &PostRow> = BTreeMap::new();
+    for row in rows {
+        assert!(found.insert(&row.post, row).is_none(), "post {} is stored twice", row.post);
+    }
+    let mut wrong = Vec::new();
+    for (id, post) in &expected {
+        let Some(row) = found.get(id.as_str()) else {
+            wrong.push(format!("{id}: missing"));
+            continue;
+        };
+        if row.thread != post.thread {
+            wrong.push(format!("{id}: thread {} is not {}", row.thread, post.thread));
+        }
+        if row.author.as_deref() != Some(post.author.as_str()) {
+            wrong.push(format!("{id}: author {:?} is not {:?}", row.author, post.author));
+        }
+        if row.posted_at.map(|at| at.as_second() / 60) != Some(post.posted_at.as_second() / 60) {
+            wrong.push(format!("{id}: time {:?} is not {}", row.posted_at, post.posted_at));
+        }
+        if post.text.as_ref().is_some_and(|text| squeeze(row.text.reveal()) != *text) {
+            wrong.push(format!("{id}: text\n  {:?}\n  {:?}", squeeze(row.text.reveal()), post.text));
+        }
+    }
+    let threads: BTreeSet<&str> = rows.iter().map(|row| row.thread.as_str()).collect();
+    for (thread, truth) in replay.public_threads() {
+        if !threads.contains(thread.as_str()) {
+            wrong.push(format!("thread {thread} is missing"));
+        }
+        let title = rows.iter().find(|row| row.thread == thread).and_then(|row| row.thread_title.clone());
+        if title.as_deref() != truth["title"].as_str() {
+            wrong.push(format!("thread {thread}: title {title:?} is not {}", truth["title"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} posts are wrong:\n{}", wrong.len(), expected.len(), first_lines(&wrong));
+    let unexpected: Vec<&&str> = found.keys().filter(|id| !expected.contains_key(**id)).collect();
+    assert!(unexpected.is_empty(), "posts that are not there: {unexpected:?}");
+}
+
+fn first_lines(lines: &[String]) -> String {
+    lines.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n")
+}
+
+fn check_hits(replay: &Replay, hits: &[HitRow]) {
+    let planted = replay.planted();
+    let place = |hit: &HitRow| (hit.entry.clone(), hit.post.clone().unwrap_or_default());
+    let in_posts: BTreeSet<_> = hits.iter().filter(|hit| hit.attachment.is_none()).map(place).collect();
+    let in_attachments: BTreeSet<_> = hits.iter().filter(|hit| hit.attachment.is_some()).map(place).collect();
+    for (name, expected, found) in
+        [("posts", &planted.in_posts, &in_posts), ("attachments", &planted.in_attachments, &in_attachments)]
+    {
+        let missing: Vec<_> = expected.difference(found).collect();
+        eprintln!("{name}: {} of {} planted records found", expected.len() - missing.len(), expected.len());
+        assert!(
+            missing.len() * 100 <= expected.len(),
+            "{} of {} not found in {name}: {missing:?}",
+            missing.len(),
+            expected.len()
+        );
+    }
+    let masked = planted.masked.intersection(&in_posts).count();
+    eprintln!("masked: {masked} of {} found", planted.masked.len());
+    let false_hits: Vec<_> =
+        in_posts.union(&in_attachments).filter(|place| !planted.anywhere.contains(place)).collect();
+    assert!(false_hits.is_empty(), "hits where nothing was planted: {false_hits:?}");
+}
+
+fn check_requests(replay: &Replay) {
+    let requests = replay.requests();
+    let needed = replay.needed_pages();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for request in &requests {
+        *counts.entry(request.as_str()).or_default() += 1;
+    }
+    eprintln!("{} requests for {needed} needed pages, {} distinct", requests.len(), counts.len());
+    assert!(requests.len() * 10 <= needed * 13, "{} requests for {needed} pages: {counts:#?}", requests.len());
+    let never = [
+        "logout",
+        "reply",
+        "report",
+        "sortby",
+        "order",
+        "sk=",
+        "sd=",
+        "sid=",
+        "action=",
+        "print",
+        "posting",
+        "highlight",
+        "mode=",
+        "login",
+        "authorid",
+        "search",
+        "memberlist",
+        "archiver",
+        "mobile",
+    ];
+    for request in counts.keys() {
+        let fetched_for_nothing = never.iter().find(|word| request.contains(**word));
+        assert!(fetched_for_nothing.is_none(), "{request} was fetched");
+    }
+}
+
+const FAULTS: [&str; 6] = ["--fail-every", "7", "--drop-every", "11", "--truncate-every", "13"];
+
+macro_rules! captured_forum {
+    ($($set:literal => $module:ident),+ $(,)?) => { $(
+        mod $module {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn is_crawled_whole_politely_and_once() {
+                let Some((scene, replay, source)) = crawl_and_check($set, &[]).await else { return };
+                check_requests(&replay);
+                crawl_again_and_find_nothing_new(&scene, &source).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn loses_nothing_to_failing_dropping_and_truncating_servers() {
+                crawl_and_check($set, &FAULTS).await;
+            }
+        }
+    )+ };
+}
+
+captured_forum! {
+    "mybb-1.8.37" => mybb,
+    "phpbb-3.3.10" => phpbb,
+    "discuz-x3.4-utf8" => discuz,
+}
+
+/// Makes everything due again by starting from a later time, and crawls an unchanged site a second time.
+async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
+    let before =
+        (scene.posts(source).await.len(), scene.hits().await.len(), scene.ports.store.pending_alerts().await.unwrap());
+    let later = scene.ports.clock.now() + jiff::SignedDuration::from_hours(24 * 40);
+    let clock = Clock::shifted_to(later);
+    let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
+    let ports = Ports { store: scene.ports.store.clone(), fetcher, clock };
+    let again = Scene { folder: tempfile::tempdir().unwrap(), ports };
+    let summary = again.crawl().await;
+    assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");
+    assert_eq!((summary.progress.posts, summary.progress.hits, summary.progress.alerts), (0, 0, 0));
+    let after =
+        (scene.posts(source).await.len(), scene.hits().await.len(), scene.ports.store.pending_alerts().await.unwrap());
+    assert_eq!(before, after);
+}
