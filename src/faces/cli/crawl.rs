@@ -81,8 +81,8 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         ports: alerting::Ports { store: store.clone(), mailer, clock: context.clock.clone() },
         worker: worker.name.clone(),
     });
-    let work = async {
-        let crawling = crawl::run(ports, options, stop.subscribe());
+    let work = Box::pin(async {
+        let crawling = Box::pin(crawl::run(ports, options, stop.subscribe()));
         let crawled = match &post {
             Some(post) => post.beside(crawling).await?,
             None => crawling.await,
@@ -92,7 +92,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
             (Some(_), Until::Stopped) | (None, _) => Ok(()),
         };
         anyhow::Ok((crawled.context("the crawl ended early")?, delivered))
-    };
+    });
     let ended = until_told(work, &stop, &mut display, context.output).await;
     display.clear();
     let (summary, delivered) = ended??;
