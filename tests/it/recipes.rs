@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use dyepack::domain::forum::{self, PageKind, Reading};
+use dyepack::domain::forum::{self, Link, PageKind, Reading};
 use dyepack::domain::page::FetchedPage;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -233,7 +233,8 @@ fn check_paging(set: &Set) {
             let next = reading.next.as_ref().map(Url::as_str);
             let expected = files.get(at + 1).map(|next| urls[next].replace("&extra=page%3D1", ""));
             tally.note("next pages", next == expected.as_deref(), || format!("{file} {next:?} {expected:?}"));
-            let is_linked = next.is_none_or(|next| reading.links.iter().any(|link| link.url.as_str() == next));
+            let plain = |link: &Link| link.url.as_str().replace("&extra=page%3D1", "");
+            let is_linked = next.is_none_or(|next| reading.links.iter().any(|link| plain(link) == next));
             tally.note("next links", is_linked, || (*file).to_owned());
         }
     }
@@ -305,7 +306,8 @@ fn check_addresses(set: &Set) {
         }
         for link in &reading.links {
             count += 1;
-            let address = link.url.as_str();
+            // The one form in which threads of Discuz! are asked for.
+            let address = link.url.as_str().replace("&extra=page%3D1", "");
             let is_attachment = link.kind == forum::LinkKind::Attachment;
             let detour = DETOURS
                 .iter()

@@ -97,11 +97,15 @@ fn printed_clock(lines: &[&str], order: DayOrder) -> Option<DateTime> {
 }
 
 /// The zone follows from the printed clock if it differs from the time of the answer by whole half hours.
+///
+/// Every live server says what time it is (RFC 9110 section 6.6.1): an answer with headers but no `Date` is a copy, made
+/// who knows when, and says nothing of the zone. A page without any headers was read from a file, with its time given.
 fn inferred_zone(printed: DateTime, page: &FetchedPage) -> Option<Offset> {
     const STEP: i64 = 1_800;
     let answered = page.header("date").and_then(dates::http_date);
+    let fetched = (answered.is_some() || page.headers.is_empty()).then_some(page.fetched_at);
     let local = Offset::UTC.to_timestamp(printed).ok()?;
-    [answered, Some(page.fetched_at)].into_iter().flatten().find_map(|instant| {
+    [answered, fetched].into_iter().flatten().find_map(|instant| {
         // The printed minute is cut off, so the clock reads up to a minute less than it is.
         let ahead = local.duration_since(instant).as_secs() + 30;
         let steps = (ahead + STEP / 2).div_euclid(STEP);
@@ -217,6 +221,14 @@ mod tests {
             assert_eq!(clock.offset, Offset::constant(hours), "{lines:?}");
             assert_eq!(clock.now, now.parse().unwrap(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_copy_without_a_date_says_nothing_of_the_zone() {
+        let mut copy = page("2026-11-21T23:13:54Z", None);
+        copy.headers.push(("content-type".to_owned(), "text/html".to_owned()));
+        let clock = of_board(&["Current time:", "11-21-2026, 08:13 PM"], &copy, Engine::Mybb);
+        assert_eq!(clock.offset, Offset::UTC);
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl<'s, 'a> Harvest<'s, 'a> {
         };
         self.link(Link {
             key: place.link_key(),
-            url: place.url.clone(),
+            url: urls::fetch_url(self.sheet.engine, &place),
             kind: LinkKind::Thread,
             post: None,
             mark: mark.filter(|_| !marks.moved),
@@ -190,7 +190,8 @@ impl<'s, 'a> Harvest<'s, 'a> {
             PlaceKind::Post | PlaceKind::Attachment | PlaceKind::Member => return,
         };
         self.reading.next = Some(place.url.clone());
-        self.link(Link { key: place.link_key(), url: place.url, kind, post: None, mark: None, name: None });
+        let url = urls::fetch_url(self.sheet.engine, &place);
+        self.link(Link { key: place.link_key(), url, kind, post: None, mark: None, name: None });
     }
 
     /// Adds the posts of a thread, in page order.

@@ -67,6 +67,20 @@ pub(super) fn place(engine: Engine, url: &Url) -> Option<Place> {
     }
 }
 
+/// Returns the address to fetch a place at: canonical, but as a reader would ask for it.
+///
+/// Discuz! adds to each link the page of the list that the reader came from. The first page is where most come from, so
+/// that form is what sites' caches hold, and the one that some rules of theirs insist on.
+pub(super) fn fetch_url(engine: Engine, place: &Place) -> Url {
+    let is_dynamic = place.url.query().is_some_and(|query| query.starts_with("mod=viewthread&"));
+    if engine != Engine::Discuz || place.kind != PlaceKind::Thread || !is_dynamic {
+        return place.url.clone();
+    }
+    let query = format!("mod=viewthread&tid={}&extra=page%3D1", place.key);
+    let query = if place.is_first() { query } else { format!("{query}&page={}", place.page) };
+    with_query(place.url.clone(), &query)
+}
+
 /// Returns the address of one post.
 pub(super) fn post_url(engine: Engine, thread: &Place, post: &str) -> Option<Url> {
     let url = bare(&thread.url);
@@ -397,6 +411,25 @@ mod tests {
     fn read(engine: Engine, text: &str) -> Option<(String, String, bool)> {
         let place = place(engine, &Url::parse(text).unwrap())?;
         Some((place.link_key(), place.url.to_string(), place.is_plain))
+    }
+
+    #[test]
+    fn threads_of_discuz_are_fetched_as_readers_of_a_list_do() {
+        for (engine, canonical, fetched) in [
+            (Engine::Discuz, "forum.php?mod=viewthread&tid=7", "forum.php?mod=viewthread&tid=7&extra=page%3D1"),
+            (
+                Engine::Discuz,
+                "forum.php?mod=viewthread&tid=7&page=3",
+                "forum.php?mod=viewthread&tid=7&extra=page%3D1&page=3",
+            ),
+            (Engine::Discuz, "thread-7-1-1.html", "thread-7-1-1.html"),
+            (Engine::Discuz, "forum.php?mod=forumdisplay&fid=7", "forum.php?mod=forumdisplay&fid=7"),
+            (Engine::Mybb, "showthread.php?tid=7", "showthread.php?tid=7"),
+        ] {
+            let url = |text: &str| Url::parse("http://forum.example/").unwrap().join(text).unwrap();
+            let place = place(engine, &url(canonical)).unwrap();
+            assert_eq!(fetch_url(engine, &place), url(fetched));
+        }
     }
 
     #[test]

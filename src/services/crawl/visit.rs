@@ -2,6 +2,7 @@
 //!
 //! Pure work for a blocking thread: no fetching, no store.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ fn read_page(page: &Page, digest: String) -> ReadPage {
     let mut read_page = bare(page, digest);
     read_page.engine = Some(reading.engine);
     read_page.page = Some(reading.page);
-    read_page.hits = hits.into_iter().map(|hit| place(hit, &reading, &page.claim.link.url)).collect();
+    read_page.hits = without_echoes(hits.into_iter().map(|hit| place(hit, &reading, &page.claim.link.url)).collect());
     read_page.threads = threads(&reading, &page.claim.link.key);
     read_page.oddities = reading.oddities.into_iter().chain(oddities).collect();
     if let Some(thread) = &reading.thread {
@@ -135,6 +136,15 @@ fn place(hit: Hit, reading: &Reading, page_url: &Url) -> HitSeen {
         attachment: None,
         hit,
     }
+}
+
+/// Drops hits outside of posts that only repeat what a post of the same page says: engines copy the start of a post into
+/// the head of the page.
+fn without_echoes(mut hits: Vec<HitSeen>) -> Vec<HitSeen> {
+    let value = |seen: &HitSeen| (seen.hit.organization.clone(), seen.hit.entry.clone(), seen.hit.field.clone());
+    let in_posts: HashSet<_> = hits.iter().filter(|seen| seen.post.is_some()).map(value).collect();
+    hits.retain(|seen| seen.post.is_some() || !in_posts.contains(&value(seen)));
+    hits
 }
 
 fn threads(reading: &Reading, link_key: &str) -> Vec<ThreadSeen> {
@@ -307,6 +317,13 @@ mod tests {
             assert_eq!(seen.thread.as_deref(), Some("101"));
             assert_eq!(seen.url, expected.map_or_else(|| url("page"), |id| url(&format!("post/{id}"))));
         }
+    }
+
+    #[test]
+    fn a_copy_of_a_post_in_the_head_of_the_page_is_no_hit_of_its_own() {
+        let seen = |start| place(hit(start), &reading(), &url("page"));
+        assert_eq!(without_echoes(vec![seen(0), seen(250)]).len(), 1);
+        assert_eq!(without_echoes(vec![seen(0)]).len(), 1);
     }
 
     #[test]

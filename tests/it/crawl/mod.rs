@@ -140,9 +140,12 @@ fn check_hits(replay: &Replay, hits: &[HitRow]) {
     }
     let masked = planted.masked.intersection(&in_posts).count();
     eprintln!("masked: {masked} of {} found", planted.masked.len());
-    let false_hits: Vec<_> =
-        in_posts.union(&in_attachments).filter(|place| !planted.anywhere.contains(place)).collect();
-    assert!(false_hits.is_empty(), "hits where nothing was planted: {false_hits:?}");
+    let is_planted = |hit: &&HitRow| match &hit.post {
+        Some(_) => planted.anywhere.contains(&place(hit)),
+        None => planted.threads.contains(&(hit.entry.clone(), hit.thread.clone().unwrap_or_default())),
+    };
+    let false_hits: Vec<_> = hits.iter().filter(|hit| !is_planted(hit)).collect();
+    assert!(false_hits.is_empty(), "hits where nothing was planted: {false_hits:#?}");
 }
 
 fn check_requests(replay: &Replay) {

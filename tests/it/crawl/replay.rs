@@ -104,6 +104,7 @@ impl Replay {
         for occurrence in self.list("canary_occurrences") {
             let place = (text(&occurrence["canary"]), key(&occurrence["post"]));
             planted.anywhere.insert(place.clone());
+            planted.threads.insert((place.0.clone(), key(&occurrence["thread"])));
             let attachment = occurrence["attachment"].as_str();
             let is_visible = posts.contains_key(&place.1)
                 && occurrence["hidden_from_guest"] != true
@@ -209,6 +210,8 @@ pub(super) struct Planted {
     pub(super) masked: BTreeSet<(String, String)>,
     /// Everywhere, seen by a guest or not: a hit elsewhere is false.
     pub(super) anywhere: BTreeSet<(String, String)>,
+    /// The same as (canary, thread), for hits outside of any post.
+    pub(super) threads: BTreeSet<(String, String)>,
 }
 
 fn canary(record: &Value) -> Canary {
