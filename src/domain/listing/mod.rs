@@ -39,12 +39,13 @@ use post::{Part, Post};
 use prices::PriceFound;
 use volumes::VolumeFound;
 
-/// What a post says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What a post says of itself; by default, nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Listing {
     /// How likely it offers data for sale; 0..=1.
     pub sale: f64,
     /// What it most likely does.
+    #[serde(default)]
     pub act: Act,
     /// The price asked.
     pub price: Option<Price>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::features::{FEATURES, Features};
 
 /// What a post does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Offers data for sale.
@@ -23,6 +23,7 @@ pub enum Act {
     /// Reports or warns.
     News,
     /// Talks, asks, jokes, states rules.
+    #[default]
     Discussion,
     /// Teaches.
     Tutorial,

@@ -107,6 +107,7 @@ impl World {
                 ..listing::read("", "")
                 cues: Vec::new(),
                 claims: Claims::default(),
+                ..Listing::default()
             },
         };
         let thread = ThreadSeen {

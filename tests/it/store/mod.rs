@@ -144,6 +144,7 @@ fn post(thread: &str, key: &str, sale: f64) -> PostSeen {
         text: Secret::new(format!("text of {key}")),
         listing: Listing { sale, price: None, ..listing::read("", "") },
         listing: Listing { sale, act: Act::Discussion, price: None, cues: Vec::new(), claims: Claims::default() },
+        listing: Listing { sale, ..Listing::default() },
     }
 }
 
