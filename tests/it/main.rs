@@ -10,5 +10,6 @@ mod mail;
 mod planted;
 mod postgres;
 mod recipes;
+mod scan;
 mod site;
 mod store;

@@ -49,8 +49,6 @@ pub(super) struct Walk<'a> {
     prefixes: Vec<PrefixHash>,
     /// Whether a group begins at each place.
     borders: Vec<bool>,
-    /// Letters in a row at the chain's end, separators not counted.
-    letters: usize,
 }
 
 /// A chain is cut down to its last few bytes when it has grown to this: hostile chains go on for megabytes.
@@ -74,7 +72,6 @@ impl<'a> Walk<'a> {
             places: Vec::with_capacity(CHAIN_BYTES),
             prefixes: Vec::with_capacity(CHAIN_BYTES),
             borders: Vec::with_capacity(CHAIN_BYTES),
-            letters: 0,
         };
         let mut at = 0;
         while let Some(digit) = next_digit(text, at) {
@@ -121,17 +118,9 @@ impl<'a> Walk<'a> {
             let mut own_letters = 0;
             let mut prefix = self.prefixes.last().copied().unwrap_or_default();
             while let Some(byte) = self.byte(at).filter(|byte| is_member(*byte)) {
-                let is_digit = byte.is_ascii_digit();
-                self.letters = if is_digit { 0 } else { self.letters + 1 };
-                own_letters = if is_digit { 0 } else { own_letters + 1 };
+                own_letters = if byte.is_ascii_digit() { 0 } else { own_letters + 1 };
                 if own_letters > self.shape.letters || at - group >= self.shape.longest {
                     return self.group_end(at);
-                }
-                if self.letters > self.shape.letters {
-                    // The letters before this group do not belong to one value with it; it begins a chain of its own.
-                    self.clear();
-                    (at, own_letters, prefix) = (group, 0, PrefixHash::default());
-                    continue;
                 }
                 prefix = prefix.then(byte);
                 self.borders.push(at == group);
@@ -158,7 +147,6 @@ impl<'a> Walk<'a> {
         self.borders.clear();
         self.prefixes.clear();
         self.prefixes.push(PrefixHash::default());
-        self.letters = 0;
     }
 
     /// Looks up every window that ends at the chain's end.

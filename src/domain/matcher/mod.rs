@@ -113,3 +113,247 @@ pub struct Hit {
     /// Which row of the member: hits of one row belong together.
     pub row: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::text::replay;
+    use crate::domain::watchlist::{Anchors, Canary, Language, Organization};
+
+    fn canary(id: &str, fields: &[(&str, &str)]) -> Canary {
+        Canary {
+            id: id.to_owned(),
+            dataset: "customers".to_owned(),
+            holders: Vec::new(),
+            planted_at: None,
+            retired_at: None,
+            fields: fields
+                .iter()
+                .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn watchlist(id: &str, canaries: Vec<Canary>) -> Watchlist {
+        let organization = Organization {
+            id: OrganizationId(id.to_owned()),
+            name: id.to_owned(),
+            aliases: Vec::new(),
+            language: Language::En,
+            market_share: None,
+            contacts: Vec::new(),
+            custodians: Vec::new(),
+            datasets: Vec::new(),
+            anchors: Anchors {
+                names: vec!["示例银行".to_owned()],
+                bin: vec!["999912".to_owned()],
+                ..Anchors::default()
+            },
+        };
+        Watchlist { organization, canaries, deliveries: Vec::new() }
+    }
+
+    fn sample() -> Matcher {
+        let bank = vec![
+            canary(
+                "zh",
+                &[
+                    ("name", "欧阳采薇"),
+                    ("pan", "9990483834645856"),
+                    ("phone", "12014504193"),
+                    ("resident_id", "99586819640530876X"),
+                    ("email", "vanta980@mail.example"),
+                    ("iban", "QZ6499999999161754124340"),
+                ],
+            ),
+            canary(
+                "en",
+                &[
+                    ("name", "Gideon Brackenholt"),
+                    ("phone", "+1 (774) 555-0119"),
+                    ("national_id", "000-40-1022"),
+                    ("account", "EX6986859770124757"),
+                    ("address", "58 Beacon Terrace, Gullhaven"),
+                ],
+            ),
+            canary("ru", &[("name", "Елисей Тихозеров"), ("phone", "+7 000 126-40-97"), ("passport", "0024 366921")]),
+            canary("short", &[("name", "Perrin Oakmantle"), ("account", "483291")]),
+            canary("weak", &[("name", "Odalys Wrenfield"), ("address", "12 Harbour Lane, Westmere")]),
+        ];
+        let insurer = vec![canary("other", &[("pan", "9990483834645856")])];
+        Matcher::compile(&[watchlist("bank", bank), watchlist("insurer", insurer)])
+    }
+
+    fn scan(bytes: &[u8], name: &str) -> Vec<Hit> {
+        sample().scan(&Document { bytes, name, media_type: None, charset: None }).hits
+    }
+
+    fn found(text: &str, name: &str) -> Vec<String> {
+        let hits = scan(text.as_bytes(), name);
+        for hit in hits.iter().filter(|hit| hit.member.is_empty()) {
+            assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
+        }
+        hits.iter()
+            .filter(|hit| hit.organization.0 == "bank")
+            .map(|hit| format!("{}.{}", hit.entry, hit.field))
+            .collect()
+    }
+
+    #[test]
+    fn eighteen_common_spellings_are_all_found() {
+        for (text, expected) in [
+            ("这是欧阳采薇的卡9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇 9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇,9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇，9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇、9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇\u{3000}9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇\u{a0}9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("欧阳采薇|9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("身份证99586819640530876X有效", vec!["zh.resident_id"]),
+            ("9990 4838 3464 5856", vec!["zh.pan"]),
+            ("9990-4838-3464-5856", vec!["zh.pan"]),
+            ("９９９０４８３８３４６４５８５６", vec!["zh.pan"]),
+            ("<p>9990<b>4838</b>3464<i>5856</i></p>", vec!["zh.pan"]),
+            ("<p>9990&nbsp;4838&nbsp;3464&nbsp;5856</p>", vec!["zh.pan"]),
+            ("9990483834645856", vec!["zh.pan"]),
+            ("QZ64 9999 9999 1617 5412 4340", vec!["zh.iban"]),
+            ("9990\u{200b}4838\u{200b}3464\u{feff}5856", vec!["zh.pan"]),
+            ("电话12014504193微信同号", vec!["zh.phone"]),
+        ] {
+            let name = if text.starts_with('<') { "x.html" } else { "x.txt" };
+            assert_eq!(found(text, name), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn phones_and_numbers_are_found_whatever_the_prefix() {
+        for (text, expected) in [
+            ("tel +86 120 1450 4193", "zh.phone"),
+            ("8612014504193", "zh.phone"),
+            ("0086-12014504193", "zh.phone"),
+            ("7745550119", "en.phone"),
+            ("+1 774.555.0119", "en.phone"),
+            ("1 (774) 555-0119", "en.phone"),
+            ("8 (000) 126-40-97", "ru.phone"),
+            ("70001264097", "ru.phone"),
+            ("000.126.40.97", "ru.phone"),
+            ("ssn 000401022", "en.national_id"),
+            ("00 24 366921", "ru.passport"),
+            ("acct EX 6986 8597 7012 4757", "en.account"),
+            ("6986859770124757", "en.account"),
+            ("VANTA980@MAIL.EXAMPLE", "zh.email"),
+            ("vanta980@mail.example:hunter2", "zh.email"),
+        ] {
+            assert_eq!(found(text, "x.txt"), vec![expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_in_markup_is_found() {
+        for page in [
+            r#"<a href="mailto:vanta980%40mail.example">mail</a>"#,
+            "<a href='x' title='9990 4838 3464 5856'>x</a>",
+            "<!-- 9990483834645856 --><p>x</p>",
+            "<script>var rows = [{\"pan\":\"9990483834645856\"}];</script>",
+            "<div style=\"display:none\">9990483834645856</div>",
+            "<p>&#57;&#57;&#57;0483834645856</p>",
+            "<input type=hidden value=9990483834645856>",
+        ] {
+            assert_eq!(found(page, "x.html").len(), 1, "{page}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_or_a_short_value_alone_is_no_hit() {
+        for text in [
+            "欧阳采薇",
+            "Gideon Brackenholt 7745550110",
+            "Елисей Тихозеров, 0024 366922",
+            "483291",
+            "示例银行 999912",
+            "Perrin Oakmantle\n483291",
+            "58 Beacon Terrace, Gullhaven",
+            "Odalys Wrenfield\n12 Harbour Lane, Westmere",
+            "99904838346458561",
+            "x9990483834645856",
+            "9990483834645857",
+            "avanta980@mail.example",
+            "vanta980@mail.example.org",
+        ] {
+            assert_eq!(found(text, "x.txt"), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_of_one_row_carry_each_other() {
+        assert_eq!(found("Perrin Oakmantle;483291", "x.csv"), vec!["short.name", "short.account"]);
+        assert_eq!(found("OAKMANTLE, Perrin | 48-32-91", "x.csv"), vec!["short.name", "short.account"]);
+        assert_eq!(found("Odalys Wrenfield, 12 Harbour Lane, Westmere", "x.txt"), vec!["weak.name", "weak.address"]);
+        let table = "<table><tr><td>Gideon Brackenholt</td><td>+1 (774) 555-0119</td></tr><tr><td>x</td></tr></table>";
+        assert_eq!(found(table, "x.html"), vec!["en.name", "en.phone"]);
+        let hits = scan(b"Gideon Brackenholt,+1 (774) 555-0119,000-40-1022\n000-40-1022\n", "x.csv");
+        let rows: Vec<(u64, bool)> = hits.iter().map(|hit| (hit.row, hit.strength > 60)).collect();
+        assert_eq!(rows, vec![(0, true), (0, true), (0, true), (1, false)]);
+    }
+
+    #[test]
+    fn a_value_of_two_organizations_is_a_hit_for_each() {
+        let hits = scan(b"9990483834645856", "x.txt");
+        let owners: Vec<&str> = hits.iter().map(|hit| hit.organization.0.as_str()).collect();
+        assert_eq!(owners, vec!["bank", "insurer"]);
+        assert!(hits.iter().all(|hit| hit.masked == "9990********5856"));
+    }
+
+    #[test]
+    fn long_files_are_searched_in_pieces_with_exact_places_and_rows() {
+        let line = "1;Filler Person;0000111122223333;nobody@post.example\n";
+        let mut text = line.repeat(12_000);
+        let at = text.len();
+        text.push_str("x;欧阳采薇;9990 4838 3464 5856\n");
+        text.push_str(&line.repeat(6_000));
+        let hits: Vec<Hit> =
+            scan(text.as_bytes(), "x.csv").into_iter().filter(|hit| hit.organization.0 == "bank").collect();
+        let places: Vec<(u64, u64)> = hits.iter().map(|hit| (hit.span.start - at as u64, hit.row)).collect();
+        assert_eq!(places, vec![(2, 12_000), (15, 12_000)]);
+        let single_line = format!("{}|9990483834645856|{}", "7,".repeat(262_000), "7,".repeat(300_000));
+        assert_eq!(found(&single_line, "x.csv"), vec!["zh.pan"]);
+    }
+
+    #[test]
+    fn an_empty_matcher_and_an_empty_document_find_nothing() {
+        let matcher = Matcher::compile(&[]);
+        let document = Document { bytes: b"9990483834645856 a@b.example", name: "x", media_type: None, charset: None };
+        assert_eq!(matcher.scan(&document), Scan::default());
+        assert_eq!(scan(b"", "x"), vec![]);
+    }
+
+    fn spelled() -> impl Strategy<Value = String> {
+        let separators =
+            proptest::sample::select(vec!["", " ", "-", "\u{a0}", "</b>", "<i>", "\u{200b}", "&nbsp;", "\u{2014}"]);
+        let digits = proptest::sample::select(vec!["9990", "４８３８", "&#51;464", "5856"]);
+        proptest::collection::vec((digits, separators), 4..20)
+            .prop_map(|pieces| pieces.into_iter().flat_map(|(digits, separator)| [digits, separator]).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn every_hit_replays_to_its_value(before in "[a-z<>&; \n卡]{0,30}", value in spelled(), after in "[a-z<>&; \n卡]{0,30}") {
+            let page = format!("<p>{before} 9990 {value} vanta980@mail.example {after}");
+            for hit in scan(page.as_bytes(), "x.html") {
+                let value = replay(page.as_bytes(), hit.span, &hit.steps).unwrap();
+                let expected = if hit.field == "email" { "vanta980@mail.example" } else { "9990483834645856" };
+                prop_assert_eq!(value, expected);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..400), name in "[a-z]{1,3}\\.(html|csv|zip|gz|x)") {
+            let _ = scan(&bytes, &name);
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod init;
 mod output;
 mod read;
 mod source;
+mod scan;
 mod train_listing;
 mod watchlist;
 
@@ -71,6 +72,7 @@ enum Command {
     Classify(classify::Args),
     Hit(hit::Args),
     Init(init::Args),
+    Scan(scan::Args),
     Watchlist(watchlist::Args),
     Read(read::Args),
     #[command(hide = true)]
@@ -119,6 +121,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
+        Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,
         Command::TrainListing(args) => train_listing::run(&args, &context).await,

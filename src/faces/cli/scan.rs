@@ -1,0 +1,261 @@
+//! `scan`: finds planted records in local files and folders, without a database.
+#![expect(clippy::disallowed_methods, reason = "the command that opens the files it is told to")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use indicatif::ProgressBar;
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use super::context::Context;
+use super::output::{Format, Output};
+use super::{Exit, Failure};
+use crate::domain::matcher::{Document, EntryKind, Hit, Matcher, Scan};
+use crate::domain::watchlist::Watchlist;
+use crate::services::intake;
+
+/// Finds planted records in local files, folders and archives
+///
+/// Reads text, HTML, CSV, spreadsheets, zip and gzip archives, nested too, in any charset. Needs no database: watchlists
+/// are read from their folders. Values are printed masked; offsets are raw bytes of the member.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  dyepack scan --watchlist watchlists/example-bank leak.zip
+  dyepack scan dumps/ --format json
+  curl -s https://paste.example/raw/1 | dyepack scan -
+
+Exit codes: 0 nothing found, 1 found, 2 wrong use, 3 a file could not be read.")]
+pub(super) struct Args {
+    /// A watchlist's folder, or a folder of such folders [default: watchlists]
+    #[arg(long = "watchlist", value_name = "DIR")]
+    watchlists: Vec<PathBuf>,
+    /// Files and folders to search; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// A larger file is searched up to here; split it to search the rest.
+const FILE_LIMIT_BYTES: u64 = 4 << 30;
+
+/// A hit, as scripts read it.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    path: &'a str,
+    member: &'a str,
+    organization: &'a str,
+    entry: &'a str,
+    kind: EntryKind,
+    field: &'a str,
+    start: u64,
+    end: u64,
+    masked: &'a str,
+    steps: &'a [String],
+    strength: u32,
+}
+
+/// What a scan saw in all.
+#[derive(Debug, Default)]
+struct Tally {
+    hits: u64,
+    files: usize,
+    bytes: u64,
+    unreadable: u64,
+    rows: Vec<Vec<String>>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// `Failure::Usage` for a watchlist or path that is not there or not sound; others when a file cannot be read.
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let output = context.output;
+    let (watchlists, paths) = (args.watchlists.clone(), args.paths.clone());
+    let tally = spawn_blocking(move || {
+        let matcher = Matcher::compile(&load(&watchlists)?);
+        let files = list(&paths)?;
+        search(&matcher, &files, output)
+    })
+    .await
+    .context("cannot finish the scan")??;
+    if output.format() == Format::Table && !tally.rows.is_empty() {
+        output.table(&["where", "organization", "entry", "field", "value", "bytes", "bits"], &tally.rows)?;
+    }
+    output.note(format!("{} hits in {} files ({} bytes)", tally.hits, tally.files, tally.bytes));
+    if tally.unreadable > 0 {
+        bail!("cannot read {} of {} files: see the notes above", tally.unreadable, tally.files);
+    }
+    Ok(if tally.hits > 0 { Exit::Problems } else { Exit::Done })
+}
+
+fn load(folders: &[PathBuf]) -> anyhow::Result<Vec<Watchlist>> {
+    let usual = [PathBuf::from("watchlists")];
+    let folders = if folders.is_empty() { &usual } else { folders };
+    let mut watchlists = Vec::new();
+    for path in folders {
+        let inner = intake::folders(path).map_err(|problems| Failure::Usage(problems.to_string()))?;
+        for folder in inner {
+            watchlists.push(intake::load(&folder).map_err(|problems| Failure::Usage(problems.to_string()))?);
+        }
+    }
+    Ok(watchlists)
+}
+
+/// Lists files in a fixed order; folders recursively, symbolic links inside them not followed.
+fn list(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" || path.is_file() {
+            files.push(path.clone());
+        } else if path.is_dir() {
+            list_folder(path, &mut files)?;
+        } else {
+            return Err(Failure::Usage(format!("there is no file or folder {}", path.display())).into());
+        }
+    }
+    Ok(files)
+}
+
+fn list_folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        let mut inner = entries.collect::<Result<Vec<_>, _>>()?;
+        inner.sort_by_key(fs::DirEntry::path);
+        // The last folder pushed is listed first.
+        for entry in inner.iter().rev().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            folders.push(entry.path());
+        }
+        files.extend(
+            inner.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())).map(fs::DirEntry::path),
+        );
+    }
+    Ok(())
+}
+
+/// Searches files on all cores and prints what was found in their order.
+fn search(matcher: &Matcher, files: &[PathBuf], output: Output) -> anyhow::Result<Tally> {
+    let bar =
+        output.bar(Some(files.len() as u64), "{spinner} {pos}/{len} files  {bar:30}  {msg}  {elapsed} left {eta}");
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::sync_channel(16);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).min(files.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while let Some((index, path)) = take(next, files) {
+                    let searched = read(path).map(|bytes| (bytes.len() as u64, scan(matcher, path, &bytes)));
+                    if sender.send((index, searched)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut tally = Tally { files: files.len(), ..Tally::default() };
+        let mut waiting = BTreeMap::new();
+        let mut due = 0;
+        for (index, searched) in receiver {
+            waiting.insert(index, searched);
+            while let Some(searched) = waiting.remove(&due) {
+                if let Some(path) = files.get(due) {
+                    tally.take(&path.display().to_string(), searched, output)?;
+                }
+                due += 1;
+                show(&bar, &tally);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(tally)
+    })
+}
+
+fn take<'f>(next: &AtomicUsize, files: &'f [PathBuf]) -> Option<(usize, &'f PathBuf)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    Some((index, files.get(index)?))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path.as_os_str() == "-" {
+        io::stdin().lock().take(FILE_LIMIT_BYTES).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(FILE_LIMIT_BYTES).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn scan(matcher: &Matcher, path: &Path, bytes: &[u8]) -> Scan {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    matcher.scan(&Document { bytes, name: &name, media_type: None, charset: None })
+}
+
+fn show(bar: &ProgressBar, tally: &Tally) {
+    bar.inc(1);
+    bar.set_message(format!("{} MB, {} hits", tally.bytes >> 20, tally.hits));
+}
+
+impl Tally {
+    fn take(&mut self, path: &str, searched: io::Result<(u64, Scan)>, output: Output) -> anyhow::Result<()> {
+        let (bytes, scan) = match searched {
+            Ok(searched) => searched,
+            Err(error) => {
+                self.unreadable += 1;
+                output.note(format!("{path}: cannot be read: {error}"));
+                return Ok(());
+            }
+        };
+        self.bytes += bytes;
+        self.hits += scan.hits.len() as u64;
+        if bytes == FILE_LIMIT_BYTES {
+            output.note(format!("{path}: only its first {} GB were searched; split it", FILE_LIMIT_BYTES >> 30));
+        }
+        for oddity in &scan.oddities {
+            output.note(format!("{path}: {} ({})", oddity.detail, oddity.code));
+        }
+        for hit in &scan.hits {
+            match output.format() {
+                Format::Json => output.json(&row(path, hit))?,
+                Format::Table => self.rows.push(cells(path, hit)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row<'a>(path: &'a str, hit: &'a Hit) -> Row<'a> {
+    Row {
+        path,
+        member: &hit.member,
+        organization: &hit.organization.0,
+        entry: &hit.entry,
+        kind: hit.kind,
+        field: &hit.field,
+        start: hit.span.start,
+        end: hit.span.end,
+        masked: &hit.masked,
+        steps: &hit.steps,
+        strength: hit.strength,
+    }
+}
+
+fn cells(path: &str, hit: &Hit) -> Vec<String> {
+    let place = if hit.member.is_empty() { path.to_owned() } else { format!("{path} → {}", hit.member) };
+    vec![
+        place,
+        hit.organization.0.clone(),
+        hit.entry.clone(),
+        hit.field.clone(),
+        hit.masked.clone(),
+        format!("{}..{}", hit.span.start, hit.span.end),
+        hit.strength.to_string(),
+    ]
+}
