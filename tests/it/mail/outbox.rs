@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use dyepack::domain::forum::{Engine, PageKind};
-use dyepack::domain::listing::{self, Listing, Price};
-use dyepack::domain::listing::{Act, Claims, Listing, Price};
+use dyepack::domain::listing::{Listing, Price};
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::Source;
@@ -102,11 +101,7 @@ impl World {
             text: Secret::new(POST_TEXT.to_owned()),
             listing: Listing {
                 sale: if leak.offer.is_some() { 0.9 } else { 0.0 },
-                act: if leak.offer.is_some() { Act::Offer } else { Act::Discussion },
                 price: leak.offer.map(|amount| Price { amount, currency: "USD".to_owned() }),
-                ..listing::read("", "")
-                cues: Vec::new(),
-                claims: Claims::default(),
                 ..Listing::default()
             },
         };

@@ -8,8 +8,7 @@ use std::time::Duration;
 use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
-use dyepack::domain::listing::{self, Listing};
-use dyepack::domain::listing::{Act, Claims, Listing};
+use dyepack::domain::listing::Listing;
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
@@ -142,8 +141,6 @@ fn post(thread: &str, key: &str, sale: f64) -> PostSeen {
         author: Some("mallory".to_owned()),
         posted_at: Some(at(-1000)),
         text: Secret::new(format!("text of {key}")),
-        listing: Listing { sale, price: None, ..listing::read("", "") },
-        listing: Listing { sale, act: Act::Discussion, price: None, cues: Vec::new(), claims: Claims::default() },
         listing: Listing { sale, ..Listing::default() },
     }
 }
