@@ -11,7 +11,7 @@ const ROOMS_OF: [(&str, &[&str]); 4] = [
 ];
 
 /// Crate name in `use` paths, and the folders or files that may name it.
-const HOMES: [(&str, &[&str]); 20] = [
+const HOMES: [(&str, &[&str]); 23] = [
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
@@ -22,12 +22,15 @@ const HOMES: [(&str, &[&str]); 20] = [
     ("icu_normalizer", &["src/domain/text"]),
     ("encoding_rs", &["src/domain/text"]),
     ("chardetng", &["src/domain/text"]),
-    ("zip", &["src/domain/container"]),
+    ("zip", &["src/domain/container", "src/faces/cli/demo/archive.rs"]),
     ("calamine", &["src/domain/container"]),
     ("flate2", &["src/domain/container", "src/domain/text", "src/faces/cli/read.rs"]),
     ("hmac", &["src/domain/identifier", "src/domain/listing"]),
     ("chacha20poly1305", &["src/ports/seal.rs"]),
     ("clap", &["src/faces"]),
+    ("axum", &["src/faces"]),
+    ("mail_parser", &["src/faces/cli/demo"]),
+    ("tempfile", &["src/faces/cli/demo"]),
     ("anyhow", &["src/faces", "src/main.rs"]),
     ("indicatif", &["src/faces"]),
     ("comfy_table", &["src/faces"]),

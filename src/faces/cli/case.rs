@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::output::Format;
+use super::output::{Format, Output};
 use super::{Exit, Failure};
 use crate::domain::case::State;
 use crate::domain::watchlist::OrganizationId;
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::List { organization, state } => {
             let filter = CaseFilter { organization: organization.clone().map(OrganizationId), state: *state };
             let cases = store.cases(&filter).await?;
-            list(&cases, context)?;
+            list(&cases, context.output)?;
             if cases.is_empty() {
                 let is_narrowed = organization.is_some() || state.is_some();
                 context.output.note(if is_narrowed {
@@ -117,18 +117,19 @@ pub(super) fn time(at: Option<Timestamp>) -> String {
     at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
-fn list(cases: &[CaseRow], context: &Context) -> anyhow::Result<()> {
-    match context.output.format() {
+/// Prints cases, one a row.
+pub(super) fn list(cases: &[CaseRow], output: Output) -> anyhow::Result<()> {
+    match output.format() {
         Format::Json => {
             for case in cases {
-                context.output.json(case)?;
+                output.json(case)?;
             }
         }
         Format::Table if cases.is_empty() => {}
         Format::Table => {
             let headers =
                 ["case", "organization", "state", "offer", "entries", "hits", "copies", "sources", "posted", "matched"];
-            context.output.table(&headers, &cases.iter().map(row).collect::<Vec<_>>())?;
+            output.table(&headers, &cases.iter().map(row).collect::<Vec<_>>())?;
         }
     }
     Ok(())

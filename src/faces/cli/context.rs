@@ -17,6 +17,8 @@ use crate::ports::store::Store;
 pub(crate) struct Context {
     /// Folder of the database, keys and configuration; made when first written to.
     pub(crate) data_dir: PathBuf,
+    /// The folder named with `--data`, if one was.
+    pub(crate) given_data_dir: Option<PathBuf>,
     /// File, environment and defaults, merged.
     pub(crate) config: Config,
     /// The wall clock.
@@ -40,7 +42,7 @@ impl Context {
             shared.format,
             if shared.quiet { super::output::Talk::Quiet } else { super::output::Talk::Normal },
         );
-        Ok(Self { data_dir, config, clock: Clock::system(), output })
+        Ok(Self { data_dir, given_data_dir: shared.data.clone(), config, clock: Clock::system(), output })
     }
 
     /// Opens the store; makes the data directory, the key that seals the store and the database where they are not yet.

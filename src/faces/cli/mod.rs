@@ -6,13 +6,14 @@ mod case;
 mod classify;
 mod config;
 mod context;
-mod hit;
 mod crawl;
+mod demo;
+mod hit;
 mod init;
 mod output;
 mod read;
-mod source;
 mod scan;
+mod source;
 mod train_listing;
 mod watchlist;
 
@@ -70,6 +71,7 @@ enum Command {
     Alert(alert::Args),
     Case(case::Args),
     Classify(classify::Args),
+    Demo(demo::Args),
     Hit(hit::Args),
     Init(init::Args),
     Scan(scan::Args),
@@ -119,6 +121,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
+        Command::Demo(args) => demo::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,

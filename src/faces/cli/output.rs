@@ -54,6 +54,11 @@ impl Output {
         self.format
     }
 
+    /// Returns the same output, always for people.
+    pub(crate) const fn as_tables(self) -> Self {
+        Self { format: Format::Table, ..self }
+    }
+
     /// Prints a line of results.
     ///
     /// # Errors

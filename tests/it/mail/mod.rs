@@ -1,7 +1,7 @@
 //! Mail to a real SMTP server (aiosmtpd), well-behaved and not.
 
 mod outbox;
-mod sink;
+pub(crate) mod sink;
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,0 +1,167 @@
+//! Pages a second and CPU seconds per 1000 pages, for the whole pipeline: fetch, read, match, store.
+//!
+//! `cargo bench --bench pipeline [-- PAGES]` serves MyBB-shaped thread pages of about 90 KB from a process of its own,
+//! fetches each of them with bare reqwest (the floor), then crawls them into a fresh SQLite store. CPU is this process's
+//! own (user and system), so the server is not counted.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench lays out its own world"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use dyepack::domain::source::Source;
+use dyepack::ports::clock::Clock;
+use dyepack::ports::fetch::{FetchOptions, Fetcher};
+use dyepack::ports::seal::Seal;
+use dyepack::ports::store::Store;
+use dyepack::ports::store::model::RecordPolicy;
+use dyepack::services::{crawl, intake};
+use tokio::sync::watch;
+
+#[path = "../tests/it/world/forum.rs"]
+#[expect(dead_code, reason = "the bench needs part of what tests share")]
+mod forum;
+
+const POSTS_A_PAGE: usize = 10;
+const PAGES_A_THREAD: usize = 10;
+const POST_BYTES: usize = 8_700;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let first = args.find(|arg| arg != "--bench");
+    if first.as_deref() == Some("--serve") {
+        serve(args.next().unwrap().parse().unwrap());
+    }
+    let pages = first.and_then(|pages| pages.parse().ok()).unwrap_or(2000);
+    let (mut server, url) = start_server(pages);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    println!("{pages} pages of a thread, about 90 KB each");
+    println!("{:<34} {:>8} {:>10} {:>14} {:>10}", "", "pages", "pages/s", "CPU s / 1000", "peak MB");
+    runtime.block_on(async {
+        floor(&url, pages).await;
+        pipeline(&url).await;
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+/// Fetches every page and drops it.
+async fn floor(url: &str, pages: usize) {
+    dyepack::ports::tls::install();
+    let client = reqwest::Client::builder().build().unwrap();
+    let base = url.trim_end_matches("index.php").to_owned();
+    let usage = Usage::now();
+    let mut flights = tokio::task::JoinSet::new();
+    for lane in 0..8 {
+        let (client, base) = (client.clone(), base.clone());
+        flights.spawn(async move {
+            for page in (lane..pages).step_by(8) {
+                let (tid, number) = (page / PAGES_A_THREAD + 1, page % PAGES_A_THREAD + 1);
+                let address = format!("{base}showthread.php?tid={tid}&page={number}");
+                client.get(address).send().await.unwrap().bytes().await.unwrap();
+            }
+        });
+    }
+    while flights.join_next().await.is_some() {}
+    usage.report("bare reqwest, body dropped", pages as u64);
+}
+
+/// Crawls the forum from its start page until nothing is due.
+async fn pipeline(url: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let store_url = format!("sqlite:{}", folder.path().join("bench.db").display());
+    let clock = Clock::system();
+    let store = Store::open(&store_url, Seal::from_key(&[7; 32])).await.unwrap();
+    let watchlist = intake::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/example-bank")).unwrap();
+    store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
+    store.add_source(&Source::from_url(url).unwrap(), clock.now()).await.unwrap();
+    let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
+    let policy = RecordPolicy { settle: Duration::from_mins(1) };
+    let mut options = crawl::CrawlOptions::new("bench", policy);
+    options.until = crawl::Until::NothingDue { patience: Duration::from_secs(5) };
+    let (_stop, stopped) = watch::channel(false);
+    let usage = Usage::now();
+    let summary = crawl::run(crawl::Ports { store, fetcher, clock }, options, stopped).await.unwrap();
+    usage.report("crawl: fetch, read, match, store", summary.progress.pages);
+    println!(
+        "posts {}, hits {}, failures {}",
+        summary.progress.posts, summary.progress.hits, summary.progress.failures
+    );
+}
+
+fn start_server(pages: usize) -> (Child, String) {
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .args(["--serve", &pages.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    (server, url.trim().to_owned())
+}
+
+fn serve(pages: usize) -> ! {
+    let threads = pages.div_ceil(PAGES_A_THREAD);
+    let words = "the quay was quiet and nobody asked for order 4929 1834 again; 没有人回答，价格不变。 ";
+    let body = words.repeat(POST_BYTES / words.len());
+    let posts = |tid: usize| (0..POSTS_A_PAGE * PAGES_A_THREAD).map(move |at| (tid, at));
+    let content = forum::Content {
+        threads: (0..threads)
+            .map(|tid| {
+                posts(tid)
+                    .map(|(tid, at)| format!("<b>{tid}/{at}</b> {body}<br />{body_end}", body_end = tid * at))
+                    .collect()
+            })
+            .collect(),
+    };
+    let forum = forum::Forum::serve(content);
+    println!("{}", forum.url());
+    loop {
+        std::thread::park();
+    }
+}
+
+/// CPU time and wall time since a moment.
+struct Usage {
+    cpu: Duration,
+    wall: Instant,
+}
+
+impl Usage {
+    fn now() -> Self {
+        Self { cpu: cpu_time(), wall: Instant::now() }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    fn report(&self, what: &str, pages: u64) {
+        let cpu = cpu_time().saturating_sub(self.cpu).as_secs_f64();
+        let wall = self.wall.elapsed().as_secs_f64();
+        let pages_float = pages.max(1) as f64;
+        println!(
+            "{what:<34} {pages:>8} {:>10.0} {:>14.2} {:>10}",
+            pages_float / wall,
+            cpu * 1000.0 / pages_float,
+            peak_mb()
+        );
+    }
+}
+
+/// User and system time of this process (`/proc/self/stat`, fields 14 and 15, in ticks of 10 ms).
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
