@@ -10,6 +10,7 @@ mod kill;
 mod mail;
 mod planted;
 mod postgres;
+mod product;
 mod recipes;
 mod scan;
 mod site;

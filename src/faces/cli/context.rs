@@ -56,6 +56,17 @@ impl Context {
         Store::open(&self.store_url(), seal).await.context("cannot keep state")
     }
 
+    /// Says where state is kept, without user names or passwords.
+    pub(crate) fn store_place(&self) -> String {
+        let url = self.store_url();
+        match url::Url::parse(&url) {
+            Ok(parsed) if parsed.has_host() => {
+                format!("{}://{}{}", parsed.scheme(), parsed.host_str().unwrap_or_default(), parsed.path())
+            }
+            Ok(_) | Err(_) => url,
+        }
+    }
+
     /// Returns the store's URL: as configured, or SQLite in the data directory.
     pub(crate) fn store_url(&self) -> String {
         match &self.config.store.url {

@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand; this one only parses, sets the scene and dispatches.
-#![expect(dead_code, reason = "the commands that use the rest of the scene land one by one")]
 
 mod alert;
 mod case;
+mod check;
 mod classify;
 mod config;
 mod context;
@@ -68,19 +68,20 @@ struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Alert(alert::Args),
-    Case(case::Args),
-    Classify(classify::Args),
     Demo(demo::Args),
-    Hit(hit::Args),
     Init(init::Args),
-    Scan(scan::Args),
+    Check(check::Args),
     Watchlist(watchlist::Args),
-    Read(read::Args),
-    #[command(hide = true)]
-    TrainListing(train_listing::Args),
     Source(source::Args),
     Crawl(crawl::Args),
+    Hit(hit::Args),
+    Case(case::Args),
+    Alert(alert::Args),
+    Scan(scan::Args),
+    Read(read::Args),
+    Classify(classify::Args),
+    #[command(hide = true)]
+    TrainListing(train_listing::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -120,8 +121,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
+        Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
-        Command::Demo(args) => demo::run(args, &context).await,
+        Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,

@@ -276,6 +276,14 @@ impl Fetcher {
     }
 }
 
+/// Tells whether a proxy (`HOST:PORT`) accepts connections; sends nothing through it.
+///
+/// # Errors
+/// What the operating system says, or `TimedOut` after five seconds.
+pub async fn proxy_answers(address: &str) -> std::io::Result<()> {
+    route::knock(address, Duration::from_secs(5)).await
+}
+
 /// Returns the validators of an answer, for the next [`Request`]: `ETag` and `Last-Modified`.
 pub fn validators(page: &FetchedPage) -> (Option<String>, Option<String>) {
     let short = |name: &HeaderName| {

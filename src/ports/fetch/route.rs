@@ -9,11 +9,14 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::{FetchError, FetchOptions};
@@ -47,6 +50,14 @@ pub(super) fn client(source: &Source, options: &FetchOptions) -> Result<reqwest:
         }
     };
     builder.build().map_err(setup)
+}
+
+/// Tells whether something listens at a proxy's address; sends nothing.
+pub(super) async fn knock(address: &str, limit: Duration) -> std::io::Result<()> {
+    match timeout(limit, TcpStream::connect(address)).await {
+        Ok(connected) => connected.map(drop),
+        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    }
 }
 
 /// Returns the proxy that a source's requests must take; `None` for a direct connection.

@@ -131,6 +131,17 @@ impl Mailer {
         }
     }
 
+    /// Tries the way out without sending anything: connects, encrypts, logs in. A folder is always there.
+    ///
+    /// # Errors
+    /// `SendError` tells at which stage it failed and what to do.
+    pub async fn knock(&self) -> Result<(), SendError> {
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.knock().await,
+            Transport::Directory(_) | Transport::Memory(_) => Ok(()),
+        }
+    }
+
     /// Tells whether mail stays on this machine: a trial, where nobody is bothered by quick retries.
     pub fn is_local(&self) -> bool {
         match &self.transport {

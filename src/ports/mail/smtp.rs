@@ -116,7 +116,27 @@ impl Smtp {
         }
     }
 
+    /// Connects, encrypts and logs in as for a mail, and says goodbye.
+    pub(super) async fn knock(&self) -> Result<(), SendError> {
+        let limit = self.longest_attempt();
+        let opened = timeout(limit, self.open()).await.map_err(|_| self.timed_out(Stage::Message, limit))?;
+        Farewell(opened?).say().await;
+        Ok(())
+    }
+
     async fn converse(&self, from: &Address, to: &Address, message: &[u8]) -> Result<(String, Farewell), SendError> {
+        let mut connection = self.open().await?;
+        let parameters = self.mail_parameters(&connection, &[from, to])?;
+        let sender = Mail::new(Some(from.clone()), parameters);
+        self.within(Stage::Sender, connection.command(sender)).await?;
+        self.within(Stage::Recipient, connection.command(Rcpt::new(to.clone(), Vec::new()))).await?;
+        self.within(Stage::Data, connection.command(Data)).await?;
+        let response = self.within(Stage::Message, connection.message(message)).await?;
+        Ok((self.receipt(&response), Farewell(connection)))
+    }
+
+    /// Connects, encrypts and logs in, as far as each was asked for.
+    async fn open(&self) -> Result<AsyncSmtpConnection, SendError> {
         let mut connection = self.connect().await?;
         if self.server.security == Security::StartTls
             && let Some(tls) = &self.tls
@@ -129,13 +149,7 @@ impl Smtp {
         if let Some(credentials) = &self.credentials {
             self.log_in(&mut connection, credentials).await?;
         }
-        let parameters = self.mail_parameters(&connection, &[from, to])?;
-        let sender = Mail::new(Some(from.clone()), parameters);
-        self.within(Stage::Sender, connection.command(sender)).await?;
-        self.within(Stage::Recipient, connection.command(Rcpt::new(to.clone(), Vec::new()))).await?;
-        self.within(Stage::Data, connection.command(Data)).await?;
-        let response = self.within(Stage::Message, connection.message(message)).await?;
-        Ok((self.receipt(&response), Farewell(connection)))
+        Ok(connection)
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {

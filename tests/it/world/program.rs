@@ -7,12 +7,18 @@ use std::process::{Child, Command, Output, Stdio};
 #[derive(Debug)]
 pub(crate) struct Installation {
     folder: tempfile::TempDir,
+    database: Option<String>,
 }
 
 impl Installation {
     /// Makes an empty one.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
+    }
+
+    /// Returns the same installation, its state kept in another database than its own SQLite.
+    pub(crate) fn on(self, database: Option<String>) -> Self {
+        Self { database, ..self }
     }
 
     /// Prepares a command on this installation; its environment holds no settings of the machine's own.
@@ -20,6 +26,9 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dyepack"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DYEPACK_")) {
             command.env_remove(name);
+        }
+        if let Some(database) = &self.database {
+            command.env("DYEPACK_STORE_URL", database);
         }
         command.args(args).arg("--data").arg(self.data()).stdin(Stdio::null());
         command

@@ -1,0 +1,169 @@
+//! `check`: looks at everything the product stands on, and says what is wrong and how to mend it.
+
+use serde::Serialize;
+
+use super::context::Context;
+use super::output::Format;
+use super::{Exit, alert};
+use crate::domain::source::Network;
+use crate::ports::fetch;
+use crate::ports::store::{AuditVerdict, Store};
+
+/// Checks configuration, database, watchlists, sources, mail and networks
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dyepack check\n\nEnds with 0 if all is well and with 1 if something is to be mended."
+)]
+pub(super) struct Args {}
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: String,
+    ok: bool,
+    detail: String,
+}
+
+/// Runs `check`.
+pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let mut findings = vec![configuration(context)];
+    match context.open_store().await {
+        Ok(store) => {
+            findings.push(well("database", format!("opened; kept in {}", context.store_place())));
+            findings.push(audit(&store).await);
+            findings.extend(watchlists(&store).await);
+            findings.extend(sources(&store, context).await);
+        }
+        Err(error) => findings.push(ill("database", format!("{error:#}"))),
+    }
+    findings.push(mail(context).await);
+    findings.extend(networks(context).await);
+    show(&findings, context)?;
+    Ok(if findings.iter().all(|finding| finding.ok) { Exit::Done } else { Exit::Problems })
+}
+
+fn well(check: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Finding { check: check.into(), ok: true, detail: detail.into() }
+}
+
+fn ill(check: impl Into<String>, detail: impl Into<String>) -> Finding {
+    Finding { check: check.into(), ok: false, detail: detail.into() }
+}
+
+/// A broken configuration ends the program before this; so it only says which one counts.
+fn configuration(context: &Context) -> Finding {
+    match &context.config.path {
+        Some(path) => well("configuration", format!("read from {}", path.display())),
+        None => well("configuration", "none: defaults and DYEPACK_… variables; write one with: dyepack init"),
+    }
+}
+
+async fn audit(store: &Store) -> Finding {
+    match store.verify_audit().await {
+        Ok(AuditVerdict::Whole { rows }) => well("audit log", format!("whole: {rows} rows follow from each other")),
+        Ok(AuditVerdict::Broken { number }) => ill(
+            "audit log",
+            format!("row {number} was changed, removed or put in; compare with a backup before going on"),
+        ),
+        Err(error) => ill("audit log", format!("cannot be read: {error}")),
+    }
+}
+
+async fn watchlists(store: &Store) -> Vec<Finding> {
+    let watchlists = match store.watchlists().await {
+        Ok(watchlists) => watchlists,
+        Err(error) => return vec![ill("watchlists", format!("cannot be read: {error}"))],
+    };
+    if watchlists.is_empty() {
+        return vec![ill("watchlists", "none is enrolled; try: dyepack watchlist import watchlists/example-bank")];
+    }
+    let mut findings = Vec::new();
+    for watchlist in watchlists {
+        let id = &watchlist.organization.id;
+        let check = format!("watchlist {id}");
+        let canaries = watchlist.canaries.len();
+        findings.push(match store.confirmed_contacts(id).await {
+            Ok(contacts) if contacts.is_empty() => ill(
+                check,
+                format!(
+                    "{canaries} canaries, but no confirmed contact: its alerts wait; import it again without --confirm"
+                ),
+            ),
+            Ok(contacts) => well(check, format!("{canaries} canaries, {} confirmed contacts", contacts.len())),
+            Err(error) => ill(check, format!("its contacts cannot be read: {error}")),
+        });
+    }
+    findings
+}
+
+async fn sources(store: &Store, context: &Context) -> Vec<Finding> {
+    let rows = match store.sources(context.clock.now()).await {
+        Ok(rows) => rows,
+        Err(error) => return vec![ill("sources", format!("cannot be read: {error}"))],
+    };
+    if rows.is_empty() {
+        return vec![ill("sources", "there is none; add one with: dyepack source add https://forum.example/")];
+    }
+    let network = &context.config.network;
+    let finding = |row| {
+        let crate::ports::store::model::SourceRow { source, last_success_at, last_failure, last_failure_at, .. } = row;
+        let check = format!("source {}", source.label);
+        let is_failing = last_failure_at > last_success_at;
+        match (source.network(), &network.tor_socks, &network.i2p_http) {
+            (Network::Tor, None, _) => ill(check, "is an onion site, but [network] tor_socks is not set"),
+            (Network::I2p, _, None) => ill(check, "is an I2P site, but [network] i2p_http is not set"),
+            (Network::Open | Network::Tor | Network::I2p, _, _) => match last_failure {
+                Some(failure) if is_failing => ill(check, format!("failing: {failure}")),
+                Some(_) | None => {
+                    well(check, last_success_at.map_or("not read yet".to_owned(), |at| format!("last read {at:.0}")))
+                }
+            },
+        }
+    };
+    rows.into_iter().map(finding).collect()
+}
+
+async fn mail(context: &Context) -> Finding {
+    match alert::mailer(None, context).await {
+        Ok(None) => ill("mail", "is not set up: set url under [mail] in the configuration"),
+        Err(error) => ill("mail", format!("{error:#}")),
+        Ok(Some(mailer)) => match mailer.knock().await {
+            Ok(()) => well("mail", format!("{} answers", mailer.place())),
+            Err(error) => ill("mail", format!("{error}")),
+        },
+    }
+}
+
+async fn networks(context: &Context) -> Vec<Finding> {
+    let network = &context.config.network;
+    let mut findings = Vec::new();
+    for (check, setting, address) in [("tor", "tor_socks", &network.tor_socks), ("i2p", "i2p_http", &network.i2p_http)]
+    {
+        let Some(address) = address else { continue };
+        findings.push(match fetch::proxy_answers(address).await {
+            Ok(()) => well(check, format!("something listens at {address}")),
+            Err(error) => {
+                ill(check, format!("nothing answers at {address} ({error}); start it, or mend [network] {setting}"))
+            }
+        });
+    }
+    findings
+}
+
+fn show(findings: &[Finding], context: &Context) -> anyhow::Result<()> {
+    match context.output.format() {
+        Format::Json => {
+            for finding in findings {
+                context.output.json(finding)?;
+            }
+        }
+        Format::Table => {
+            let row = |finding: &Finding| {
+                let state = if finding.ok { "ok" } else { "MEND" };
+                vec![state.to_owned(), finding.check.clone(), finding.detail.clone()]
+            };
+            context.output.table(&["", "check", "detail"], &findings.iter().map(row).collect::<Vec<_>>())?;
+        }
+    }
+    Ok(())
+}
