@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, LineStyle, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ impl Output {
     /// When standard output is closed.
     pub(crate) fn table(self, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(headers.iter().copied());
         for row in rows {
             table.add_row(row.iter().map(|cell| printable(cell)));
