@@ -11,6 +11,7 @@ mod mail;
 mod planted;
 mod postgres;
 mod product;
+mod recipe_variants;
 mod recipes;
 mod scan;
 mod site;

@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use dyepack::domain::forum::{self, Link, PageKind, Reading};
 use dyepack::domain::page::FetchedPage;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
+
+use crate::recipe_variants::{rename_classes, to_gbk};
 
 /// A captured board.
 struct Set {
@@ -365,6 +367,59 @@ fn check_spans(set: &Set) {
     tally.check(set.name, 0.99);
 }
 
+/// Posts read again from changed pages must be the same posts: other classes, another charset, read days later.
+fn check_variants(set: &Set) {
+    let mut tally = Tally::default();
+    let guests = set.captures.iter().filter(|capture| matches!(capture["kind"].as_str(), Some("thread" | "board")));
+    for capture in guests.step_by(9) {
+        let original = &set.readings[file(capture)];
+        let page = set.page(capture);
+        let text = String::from_utf8(page.body.clone()).unwrap();
+        let renamed = FetchedPage { body: rename_classes(&text).into_bytes(), ..page.clone() };
+        let late = FetchedPage {
+            fetched_at: page.fetched_at + SignedDuration::from_secs(112_345),
+            headers: Vec::new(),
+            ..page.clone()
+        };
+        let mut variants = vec![("renamed classes", renamed), ("read late", late)];
+        if set.name.starts_with("discuz") {
+            let headers = vec![("content-type".to_owned(), "text/html; charset=gbk".to_owned())];
+            variants.push(("in gbk", FetchedPage { body: to_gbk(&text), headers, ..page }));
+        }
+        for (what, page) in variants {
+            let reading = forum::read(&page, &set.start());
+            tally.note(
+                what,
+                reading.posts.len() == original.posts.len() && reading.threads.len() == original.threads.len(),
+                || file(capture).to_owned(),
+            );
+            tally.note(what, reading.next == original.next, || file(capture).to_owned());
+            for (post, before) in reading.posts.iter().zip(&original.posts) {
+                let is_same_text = post.text == before.text
+                    || (what == "in gbk" && before.text.chars().any(|letter| letter > '\u{ffff}'));
+                let is_same = post.id == before.id && post.author == before.author && is_same_text;
+                let apart = post
+                    .posted_at
+                    .zip(before.posted_at)
+                    .map(|(after, before)| after.duration_since(before).as_secs().abs());
+                let is_near = apart.is_some_and(|apart| apart <= 60);
+                tally.note(what, is_same && is_near, || format!("{} {post:?} {before:?}", file(capture)));
+            }
+            for (row, before) in reading.threads.iter().zip(&original.threads) {
+                let apart = row
+                    .last_post_at
+                    .zip(before.last_post_at)
+                    .map(|(after, before)| after.duration_since(before).as_secs().abs());
+                let is_same = row.title == before.title && row.author == before.author && row.replies == before.replies;
+                tally.note(what, is_same && apart.is_some_and(|apart| apart <= 60), || {
+                    format!("{} {row:?} {before:?}", file(capture))
+                });
+            }
+        }
+    }
+    tally.check(set.name, 0.99);
+}
+
 fn check(name: &'static str) {
     if let Some(set) = Set::open(name) {
         check_posts(&set);
@@ -373,6 +428,7 @@ fn check(name: &'static str) {
         check_kinds(&set);
         check_addresses(&set);
         check_spans(&set);
+        check_variants(&set);
     }
 }
 

@@ -69,9 +69,9 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
 }
 
 fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
-    let in_frames: Vec<(&'a str, ElementRef<'a>)> = sheet.numbered("post_").collect();
+    let in_frames: Vec<(&'a str, ElementRef<'a>)> = sheet.outermost("post_");
     // Mobile templates and old skins have no frame around the post's table.
-    let bare = || sheet.numbered("pid").collect();
+    let bare = || sheet.outermost("pid");
     let frames: Vec<(&'a str, ElementRef<'a>)> = if in_frames.is_empty() { bare() } else { in_frames };
     frames
         .into_iter()

@@ -3,14 +3,12 @@
 //! It knows no software, only what most share: items with numbered ids or in `article`s, `time` elements, links to
 //! authors. Plain text and JSON are one post.
 
-use std::collections::HashMap;
-
 use scraper::ElementRef;
 use url::Url;
 
 use crate::domain::forum::harvest::{self, Harvest};
 use crate::domain::forum::sheet::Sheet;
-use crate::domain::forum::{Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, dom, here, post_text};
+use crate::domain::forum::{Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, dom, here, items, post_text};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -75,7 +73,7 @@ const SESSION: [&str; 12] = [
 /// Reads any page as well as can be.
 pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
     let mut harvest = Harvest::new(sheet);
-    let items = items(sheet);
+    let items = items::find(sheet);
     let main = main_element(sheet);
     let place = thread_of(sheet);
     if items.is_empty() {
@@ -87,7 +85,7 @@ pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
     } else {
         let spans = harvest::spans(sheet, &items);
         for (element, span) in items.iter().zip(spans) {
-            let text = post_text::read(*element, &is_furniture);
+            let text = text_of(*element);
             if !text.is_empty() {
                 harvest.post(post(sheet, &place.url, *element, text, span));
             }
@@ -158,76 +156,6 @@ fn thread_of(sheet: &Sheet<'_>) -> ThreadRef {
     }
 }
 
-/// Elements that are evidently the items of a list of messages, in page order.
-fn items<'a>(sheet: &Sheet<'a>) -> Vec<ElementRef<'a>> {
-    let mut groups: HashMap<&str, Vec<ElementRef<'a>>> = HashMap::new();
-    for id in &sheet.survey.order {
-        let stem = id.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        if stem.len() < id.len() && is_message_stem(stem) {
-            groups.entry(stem).or_default().extend(sheet.by_id(id).filter(|element| is_container(*element)));
-        }
-    }
-    let numbered =
-        groups.into_values().filter(|group| group.len() > 1 && !is_nested(group)).max_by_key(|group| weight(group));
-    let group = numbered.filter(|group| weight(group) > 0).or_else(|| {
-        let root = sheet.dom.root_element();
-        let articles: Vec<ElementRef<'a>> = dom::named(root, "article").collect();
-        let typed = || dom::elements(root).filter(is_typed).collect();
-        let group: Vec<ElementRef<'a>> = if articles.len() > 1 { articles } else { typed() };
-        (group.len() > 1).then_some(group)
-    });
-    let mut items = group.unwrap_or_default();
-    // An item within an item belongs to it.
-    let outer: Vec<_> = items.iter().map(|item| item.id()).collect();
-    items.retain(|item| !item.ancestors().any(|around| outer.contains(&around.id())));
-    items.sort_by_key(|item| dom::begin(*item));
-    items
-}
-
-fn is_message_stem(stem: &str) -> bool {
-    const STEMS: [&str; 16] = [
-        "post",
-        "p",
-        "pid",
-        "msg",
-        "message",
-        "comment",
-        "reply",
-        "entry",
-        "js-post-",
-        "elcomment_",
-        "commentid",
-        "tweet",
-        "item",
-        "node",
-        "answer",
-        "td_post_",
-    ];
-    let stem = stem.to_ascii_lowercase();
-    let bare = stem.trim_end_matches(['-', '_', ':']);
-    STEMS.contains(&stem.as_str()) || STEMS.contains(&bare)
-}
-
-fn is_container(element: ElementRef<'_>) -> bool {
-    matches!(dom::name(element), "div" | "article" | "li" | "tr" | "table" | "section" | "td" | "tbody" | "dl")
-}
-
-fn is_typed(element: &ElementRef<'_>) -> bool {
-    dom::attr(*element, "itemtype").is_some_and(|kind| {
-        ["Comment", "DiscussionForumPosting", "BlogPosting", "Answer", "SocialMediaPosting"]
-            .iter()
-            .any(|name| kind.ends_with(name))
-    })
-}
-
-fn is_nested(group: &[ElementRef<'_>]) -> bool {
-    group.first().zip(group.get(1)).is_some_and(|(first, second)| dom::is_within(*second, *first))
-}
-
-fn weight(group: &[ElementRef<'_>]) -> usize {
-    group.iter().take(50).map(|element| dom::line_up_to(*element, 200).len()).sum()
-}
-
 fn main_element<'a>(sheet: &Sheet<'a>) -> ElementRef<'a> {
     let root = sheet.dom.root_element();
     let named = dom::elements(root)
@@ -251,18 +179,18 @@ fn span(sheet: &Sheet<'_>, element: ElementRef<'_>) -> ByteSpan {
 }
 
 fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String, span: ByteSpan) -> Post {
-    let time = dom::elements(element).find(|inner| {
-        dom::name(*inner) == "time" || dom::attr(*inner, "data-time").is_some() || dom::name(*inner) == "abbr"
-    });
-    let dated = || {
-        dom::elements(element).find(|inner| {
-            ["date", "time"].iter().any(|word| dom::class(*inner).contains(word))
-                && dom::line_up_to(*inner, 80).len() <= 80
-        })
+    let body = items::body(element);
+    let is_outside = |inner: &ElementRef<'_>| body.is_none_or(|body| !dom::is_within(*inner, body));
+    let is_time = |inner: &ElementRef<'_>| {
+        matches!(dom::name(*inner), "time" | "abbr") || dom::attr(*inner, "data-time").is_some()
     };
-    let posted = time
-        .and_then(|time| sheet.moment(time, &|_| false))
-        .or_else(|| dated().and_then(|inner| sheet.moment(inner, &|_| false)));
+    let times = dom::elements(element).filter(is_time).filter(is_outside).take(8);
+    let short =
+        || dom::elements(element).filter(is_outside).filter(|inner| dom::line_up_to(*inner, 60).len() <= 60).take(80);
+    let posted = times
+        .into_iter()
+        .find_map(|time| sheet.moment(time, &|_| false))
+        .or_else(|| short().find_map(|inner| sheet.moment(inner, &|_| false)));
     let mut own = url.clone();
     if !dom::id(element).is_empty() {
         own.set_fragment(Some(dom::id(element)));
@@ -270,7 +198,7 @@ fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String,
     Post {
         id: digest(&text),
         url: own,
-        author: author(element),
+        author: items::author(element),
         posted_at: posted.map(|moment| moment.at),
         attachments: harvest::attachments(sheet, element),
         links: Vec::new(),
@@ -279,17 +207,12 @@ fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String,
     }
 }
 
-fn author(element: ElementRef<'_>) -> Option<String> {
-    let attribute = dom::attr(element, "data-author").map(str::to_owned);
-    attribute.or_else(|| {
-        let is_author = |inner: &ElementRef<'_>| {
-            dom::attr(*inner, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|word| word == "author"))
-                || dom::attr(*inner, "itemprop").is_some_and(|property| property == "author")
-                || ["username", "author", "bigusername", "nickname"].iter().any(|class| dom::has_class(*inner, class))
-        };
-        let name = dom::line_up_to(dom::elements(element).find(is_author)?, 120);
-        (!name.is_empty() && name.chars().count() <= 60).then_some(name)
-    })
+fn text_of(item: ElementRef<'_>) -> String {
+    let whole = || post_text::read(item, &is_furniture);
+    items::body(item)
+        .map(|body| post_text::read(body, &is_furniture))
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(whole)
 }
 
 fn attachment_links(post: &Post) -> Vec<Link> {

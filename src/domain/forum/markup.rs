@@ -113,8 +113,13 @@ impl<'a> Pass<'a> {
             Some(b'?') => self.find(b'>', at).map_or(self.text.len(), |end| end + 1),
             Some(b'/') if self.byte(at + 2).is_some_and(|byte| byte.is_ascii_alphabetic()) => self.end_tag(at),
             Some(byte) if byte.is_ascii_alphabetic() => self.start_tag(at),
-            Some(_) | None => {
+            Some(b'/') => {
                 self.out.push_str("&lt;");
+                at + 1
+            }
+            Some(_) | None => {
+                self.tags += 1;
+                self.out.push('<');
                 at + 1
             }
         }
@@ -401,7 +406,7 @@ mod tests {
     #[test]
     fn ordinary_markup_is_kept_and_marked() {
         let bounded = bound("<div id=a><b>x</b> < y<br></div>");
-        assert_eq!(bounded.html, "<div dp-at=0  id=a><b>x</b> &lt; y<br></div>");
+        assert_eq!(bounded.html, "<div dp-at=0  id=a><b>x</b> < y<br></div>");
         assert!(bounded.oddities.is_empty());
     }
 

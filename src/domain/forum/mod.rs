@@ -10,6 +10,7 @@ mod dom;
 mod generic;
 mod harvest;
 mod here;
+mod items;
 mod markup;
 mod mybb;
 mod notice;

@@ -2,6 +2,8 @@
 //!
 //! Told apart by ids (`post_N`, `pid_N`, `tid_N`) and link shapes; themes change the classes.
 
+use std::collections::HashSet;
+
 use scraper::ElementRef;
 
 use crate::domain::forum::dates::Moment;
@@ -73,7 +75,8 @@ fn title(sheet: &Sheet<'_>, posts: &[Found<'_>]) -> Option<String> {
 
 fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
     sheet
-        .numbered("post_")
+        .outermost("post_")
+        .into_iter()
         .filter_map(|(id, element)| {
             let body = sheet.by_id(&format!("pid_{id}")).filter(|body| dom::is_within(*body, element))?;
             let author = author(sheet, element, body);
@@ -136,11 +139,15 @@ fn is_not_own_words(element: ElementRef<'_>) -> bool {
 fn thread_rows<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
     let titles: Vec<ElementRef<'_>> = sheet.numbered("tid_").map(|(_, element)| element).collect();
     let last_separator = titles.first().and_then(|title| separator_after(*title));
+    let mut known = HashSet::new();
     for title in &titles {
         let Some(row) = dom::ancestors(*title).find(|around| matches!(dom::name(*around), "tr" | "li" | "article"))
         else {
             continue;
         };
+        if !known.insert(row.id()) {
+            continue;
+        }
         let links = sheet.anchors_in(*title).filter_map(|anchor| Some((anchor.element, anchor.place.as_ref()?)));
         let Some((link, place)) = links.into_iter().find(|(_, place)| place.kind == PlaceKind::Thread) else {
             continue;

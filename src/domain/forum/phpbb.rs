@@ -2,6 +2,8 @@
 //!
 //! Told apart by ids (`pN`, `post_contentN`), element order and link shapes; styles change the classes.
 
+use std::collections::HashSet;
+
 use scraper::ElementRef;
 
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
@@ -67,7 +69,8 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
 
 fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
     sheet
-        .numbered("p")
+        .outermost("p")
+        .into_iter()
         .filter_map(|(id, element)| {
             let body = body(sheet, id, element)?;
             let time = dom::named(element, "time")
@@ -151,6 +154,7 @@ fn is_not_own_words(element: ElementRef<'_>) -> bool {
 }
 
 fn topic_rows<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
+    let mut known = HashSet::new();
     for anchor in &sheet.anchors {
         let Some(place) = anchor.place.as_ref().filter(|place| place.kind == PlaceKind::Thread) else { continue };
         if !place.is_plain || !place.is_first() {
@@ -161,9 +165,13 @@ fn topic_rows<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
         else {
             continue;
         };
+        if known.contains(&row.id()) {
+            continue;
+        }
         let title = dom::line(anchor.element);
         let is_title = dom::has_class(anchor.element, "topictitle") || has_last_post(sheet, row);
         if is_title && !title.is_empty() && !dom::ancestors(anchor.element).take(6).any(dom::is_hidden) {
+            known.insert(row.id());
             read_row(sheet, harvest, row, (anchor, place), title);
         }
     }

@@ -89,6 +89,7 @@ fn spoken(element: ElementRef<'_>) -> Option<&str> {
 struct Text {
     out: String,
     preformatted: usize,
+    code: usize,
     /// A link to an attached file was just left out.
     is_after_file: bool,
 }
@@ -101,8 +102,11 @@ impl Text {
             self.out.extend(words.chars().map(|letter| if letter == '\u{a0}' { ' ' } else { letter }));
             return;
         }
-        for letter in words.chars() {
+        // Boards that show code without `pre` write a tab as four blanks that do not break.
+        let tabbed = if self.code > 0 { words.replace("\u{a0}\u{a0}\u{a0}\u{a0}", "\u{b}") } else { String::new() };
+        for letter in if self.code > 0 { tabbed.as_str() } else { words }.chars() {
             match letter {
+                '\u{b}' => self.out.push('\t'),
                 // A blank that authors typed twice; boards keep it so that columns stay apart.
                 '\u{a0}' => self.out.push(' '),
                 letter if letter.is_ascii_whitespace() => {
@@ -120,6 +124,7 @@ impl Text {
             "br" | "hr" => self.out.push('\n'),
             "img" => self.out.push_str(spoken(element).unwrap_or_default()),
             "td" | "th" => self.cell(),
+            "code" => self.code += 1,
             "pre" | "textarea" => {
                 self.line();
                 self.preformatted += 1;
@@ -131,6 +136,7 @@ impl Text {
 
     fn close(&mut self, element: ElementRef<'_>) {
         match dom::name(element) {
+            "code" => self.code = self.code.saturating_sub(1),
             "pre" | "textarea" => {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 self.line();
@@ -237,6 +243,7 @@ mod tests {
             ("a<span style=\"display: none\">junk</span>b", "ab"),
             ("a<i class=note>edited</i><div>b</div>c", "a\nb\nc"),
             ("a&nbsp;&nbsp;b", "a  b"),
+            ("<code>a&nbsp;&nbsp;&nbsp;&nbsp;b<br />\nc</code>", "a\tb\nc"),
         ] {
             assert_eq!(text(html), expected, "{html}");
         }

@@ -11,6 +11,9 @@ use crate::domain::forum::harvest::{Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::PlaceKind;
 
+/// A row is small; what holds more elements is a list.
+const ELEMENT_LIMIT: usize = 400;
+
 /// Reads rows by the shape of their links.
 pub(super) fn read<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
     let mut known = HashSet::new();
@@ -51,7 +54,8 @@ pub(super) fn read<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
 /// The nearest row-like element with something else in it than the title.
 fn around<'a>(sheet: &Sheet<'a>, title: ElementRef<'a>) -> Option<ElementRef<'a>> {
     let is_row = |element: &ElementRef<'_>| matches!(dom::name(*element), "tr" | "li" | "article" | "tbody" | "div");
-    dom::ancestors(title).filter(is_row).take(5).find(|row| {
+    let is_small = |element: &ElementRef<'_>| dom::elements(*element).nth(ELEMENT_LIMIT).is_none();
+    dom::ancestors(title).filter(is_row).take(5).take_while(is_small).find(|row| {
         let keys: HashSet<&str> = sheet
             .anchors_in(*row)
             .filter_map(|anchor| anchor.place.as_ref())

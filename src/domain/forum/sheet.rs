@@ -112,6 +112,17 @@ impl<'a> Sheet<'a> {
         self.survey.order.iter().filter_map(move |id| Some((dom::numbered(id, prefix)?, self.by_id(id)?)))
     }
 
+    /// The same, without elements that lie within one another: posts do not nest.
+    pub(super) fn outermost(&self, prefix: &str) -> Vec<(&'a str, ElementRef<'a>)> {
+        let mut found: Vec<(&'a str, ElementRef<'a>)> = Vec::new();
+        for (number, element) in self.numbered(prefix) {
+            if found.last().is_none_or(|(_, last)| !dom::is_within(element, *last)) {
+                found.push((number, element));
+            }
+        }
+        found
+    }
+
     /// Makes an address absolute; `None` if it leads off the site or is no page.
     pub(super) fn resolve(&self, href: &str) -> Option<Url> {
         self.addresses.resolve(href)

@@ -1,0 +1,152 @@
+//! The repeated items of a page whose software is unknown: which elements they are, their body, their author.
+
+use std::collections::{HashMap, HashSet};
+
+use scraper::ElementRef;
+
+use crate::domain::forum::dom;
+use crate::domain::forum::sheet::Sheet;
+
+const TIME_LIMIT: usize = 1_000;
+
+/// Elements that are evidently the items of a list of messages, in page order.
+pub(super) fn find<'a>(sheet: &Sheet<'a>) -> Vec<ElementRef<'a>> {
+    let mut groups: HashMap<&str, Vec<ElementRef<'a>>> = HashMap::new();
+    for id in &sheet.survey.order {
+        let stem = id.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        if stem.len() < id.len() && is_message_stem(stem) {
+            groups.entry(stem).or_default().extend(sheet.by_id(id).filter(|element| is_container(*element)));
+        }
+    }
+    let numbered =
+        groups.into_values().filter(|group| group.len() > 1 && !is_nested(group)).max_by_key(|group| weight(group));
+    let group = numbered.filter(|group| weight(group) > 0).or_else(|| {
+        let root = sheet.dom.root_element();
+        let articles: Vec<ElementRef<'a>> = dom::named(root, "article").collect();
+        let typed = || dom::elements(root).filter(is_typed).collect();
+        let group: Vec<ElementRef<'a>> = if articles.len() > 1 { articles } else { typed() };
+        if group.len() > 1 { Some(group) } else { dated_siblings(root) }
+    });
+    let mut items = group.unwrap_or_default();
+    // An item within an item belongs to it.
+    let outer: Vec<_> = items.iter().map(|item| item.id()).collect();
+    items.retain(|item| !item.ancestors().any(|around| outer.contains(&around.id())));
+    items.sort_by_key(|item| dom::begin(*item));
+    items
+}
+
+/// Elements side by side that each hold a `time`: where most neighbouring times meet, the branches are the items.
+fn dated_siblings(root: ElementRef<'_>) -> Option<Vec<ElementRef<'_>>> {
+    let times: Vec<ElementRef<'_>> = dom::named(root, "time").take(TIME_LIMIT).collect();
+    let mut meetings = HashMap::new();
+    for pair in times.windows(2) {
+        let [first, second] = pair else { continue };
+        let around: HashSet<_> = first.ancestors().map(|node| node.id()).collect();
+        if let Some(meeting) = dom::ancestors(*second).find(|node| around.contains(&node.id())) {
+            let entry = meetings.entry(meeting.id()).or_insert((0, meeting));
+            entry.0 += 1;
+        }
+    }
+    let (count, list) = meetings.into_values().max_by_key(|(count, _): &(usize, ElementRef<'_>)| *count)?;
+    let holds_time = |item: &ElementRef<'_>| dom::named(*item, "time").next().is_some();
+    (count > 1).then(|| dom::children(list).filter(holds_time).collect())
+}
+
+fn is_message_stem(stem: &str) -> bool {
+    const STEMS: [&str; 16] = [
+        "post",
+        "p",
+        "pid",
+        "msg",
+        "message",
+        "comment",
+        "reply",
+        "entry",
+        "js-post-",
+        "elcomment_",
+        "commentid",
+        "tweet",
+        "item",
+        "node",
+        "answer",
+        "td_post_",
+    ];
+    let stem = stem.to_ascii_lowercase();
+    let bare = stem.trim_end_matches(['-', '_', ':']);
+    STEMS.contains(&stem.as_str()) || STEMS.contains(&bare)
+}
+
+fn is_container(element: ElementRef<'_>) -> bool {
+    matches!(dom::name(element), "div" | "article" | "li" | "tr" | "table" | "section" | "td" | "tbody" | "dl")
+}
+
+fn is_typed(element: &ElementRef<'_>) -> bool {
+    dom::attr(*element, "itemtype").is_some_and(|kind| {
+        ["Comment", "DiscussionForumPosting", "BlogPosting", "Answer", "SocialMediaPosting"]
+            .iter()
+            .any(|name| kind.ends_with(name))
+    })
+}
+
+fn is_nested(group: &[ElementRef<'_>]) -> bool {
+    group.first().zip(group.get(1)).is_some_and(|(first, second)| dom::is_within(*second, *first))
+}
+
+fn weight(group: &[ElementRef<'_>]) -> usize {
+    group.iter().take(50).map(|element| dom::line_up_to(*element, 200).len()).sum()
+}
+
+/// The part of an item that its author wrote, where some mark in common use tells it.
+pub(super) fn body(item: ElementRef<'_>) -> Option<ElementRef<'_>> {
+    const CLASSES: [&str; 14] = [
+        "bbWrapper",
+        "postbody",
+        "post_body",
+        "post-body",
+        "post_message",
+        "message_text",
+        "messageText",
+        "entry-content",
+        "comment-content",
+        "comment-body",
+        "post-content",
+        "postcontent",
+        "cooked",
+        "ipsType_richText",
+    ];
+    let is_body = |inner: &ElementRef<'_>| {
+        dom::attr(*inner, "itemprop").is_some_and(|property| matches!(property, "text" | "articleBody" | "commentText"))
+            || dom::attr(*inner, "data-role") == Some("commentContent")
+            || dom::numbered(dom::id(*inner), "post_message_").is_some()
+            || dom::class(*inner)
+                .split_ascii_whitespace()
+                .any(|class| CLASSES.contains(&class) || class.ends_with("message_text"))
+    };
+    dom::elements(item).find(is_body)
+}
+
+/// Who wrote an item, by what pages commonly mark authors with.
+pub(super) fn author(element: ElementRef<'_>) -> Option<String> {
+    let attribute = dom::attr(element, "data-author").map(str::to_owned);
+    attribute.or_else(|| {
+        let by_mark = dom::elements(element).find(|inner| {
+            dom::attr(*inner, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|word| word == "author"))
+                || dom::attr(*inner, "itemprop").is_some_and(|property| property == "author")
+                || dom::class(*inner).split_ascii_whitespace().any(is_author_class)
+        });
+        let is_profile = |inner: &ElementRef<'_>| {
+            const PARTS: [&str; 6] = ["/profile/", "/members/", "/member/", "/user/", "/users/", "member.php?u="];
+            let href = dom::attr(*inner, "href").unwrap_or_default();
+            PARTS.iter().any(|part| href.contains(part)) && !dom::line_up_to(*inner, 80).is_empty()
+        };
+        let by_link = || dom::named(element, "a").find(is_profile);
+        let name = dom::line_up_to(by_mark.or_else(by_link)?, 120);
+        (!name.is_empty() && name.chars().count() <= 60).then_some(name)
+    })
+}
+
+fn is_author_class(class: &str) -> bool {
+    matches!(class, "username" | "author" | "bigusername" | "nickname" | "from_author")
+        || class.ends_with("_author")
+        || class.ends_with("_owner_name")
+}
