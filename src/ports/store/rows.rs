@@ -1,7 +1,7 @@
 //! What comes out of the store, in the words of the domain; re-exported by `model`.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::alert::AlertReason;
 use crate::domain::case::State;
@@ -186,6 +186,7 @@ pub struct CaseRow {
     /// Places it was seen: sources.
     pub sources: Vec<String>,
     /// Custodian codes whose copies hold the entries, with how many of the entries each holds.
+    #[serde(serialize_with = "as_object")]
     pub holders: Vec<(String, u64)>,
     /// Earliest post time.
     pub first_posted_at: Option<Timestamp>,
@@ -233,6 +234,7 @@ pub struct CaseEntry {
     /// Codes of the custodians whose copies hold it.
     pub holders: Vec<String>,
     /// Fields seen, each with its masked value.
+    #[serde(serialize_with = "as_object")]
     pub fields: Vec<(String, String)>,
     /// Hits of it on record.
     pub hits: u64,
@@ -369,4 +371,9 @@ pub struct AlertClaim {
     pub frozen: Option<Vec<u8>>,
     /// Who holds the lease.
     pub lease: String,
+}
+
+/// Writes pairs as one JSON object, in their order.
+fn as_object<S: Serializer, V: Serialize>(pairs: &[(String, V)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }

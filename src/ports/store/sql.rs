@@ -10,7 +10,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 use super::StoreError;
 
 /// Rows or keys in one statement: few sizes, so that prepared statements are used again.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+const CHUNKS: [usize; 6] = [64, 16, 8, 4, 2, 1];
 
 /// A value to bind.
 #[derive(Debug, Clone)]
@@ -227,7 +227,7 @@ mod tests {
             sizes.push(size);
             left -= size;
         }
-        assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
+        assert_eq!(sizes, [64, 16, 4, 2, 1]);
     }
 
     #[test]
