@@ -14,8 +14,15 @@ const BASE: &str = "http://forum.example/board/";
 
 fn page(body: Vec<u8>, address: &str, fetched_at: &str) -> FetchedPage {
     let url = Url::parse(BASE).unwrap().join(address).unwrap();
-    let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
-    FetchedPage { requested: url.clone(), url, status: 200, headers, body, fetched_at: fetched_at.parse().unwrap() }
+    // No headers at all: read from a file, at a time that is given.
+    FetchedPage {
+        requested: url.clone(),
+        url,
+        status: 200,
+        headers: Vec::new(),
+        body,
+        fetched_at: fetched_at.parse().unwrap(),
+    }
 }
 
 fn read(body: Vec<u8>, address: &str, fetched_at: &str) -> Reading {
