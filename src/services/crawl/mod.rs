@@ -138,6 +138,7 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
     };
     let ended = crawl.work().await;
     crawl.drain().await;
+    crawl.count_due().await;
     ended.map(|()| crawl.tally.summary(crawl.ports.clock.now()))
 }
 
