@@ -7,6 +7,7 @@ mod crawl;
 mod enrol;
 mod fetch;
 mod kill;
+mod listing;
 mod mail;
 mod planted;
 mod postgres;

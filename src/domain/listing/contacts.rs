@@ -237,7 +237,11 @@ fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
 fn recognise(text: &str, token: &Token<'_>) -> Option<(ContactKind, usize, usize)> {
     // `telegram:@name` is one token: what follows the last colon or link prefix counts.
     let mut body = token.text;
-    for prefix in ["https://", "http://", "t.me/", "telegram.me/", "tg://resolve?domain="] {
+    if body.len() < 4 {
+        return None;
+    }
+    let prefixes = ["https://", "http://", "t.me/", "telegram.me/", "tg://resolve?domain="];
+    for prefix in prefixes.into_iter().filter(|_| token.text.contains('/')) {
         if let Some(at) = body.find(prefix) {
             let rest = body.get(at + prefix.len()..)?;
             if prefix.starts_with('t') {
@@ -379,10 +383,14 @@ fn label_before(text: &str, at: usize) -> Option<ContactKind> {
     let near = near.rsplit('\n').next()?.trim_end_matches(|sign: char| !sign.is_alphanumeric());
     // An unlabelled name must follow its label closely; `: ` or ` ` between is close.
     (text.get(start..at)?.len() - near.len() < 40).then_some(())?;
+    let last = near.as_bytes().last()?;
     let is_own_word =
         |word: &str, before: &str| !word.is_ascii() || !before.ends_with(|last: char| last.is_ascii_alphanumeric());
     labels()
-        .filter(|(word, _)| near.strip_suffix(word).is_some_and(|before| is_own_word(word, before)))
+        .filter(|(word, _)| {
+            word.as_bytes().last() == Some(last)
+                && near.strip_suffix(word).is_some_and(|before| is_own_word(word, before))
+        })
         .max_by_key(|(word, _)| word.len())
         .map(|(_, kind)| kind)
 }

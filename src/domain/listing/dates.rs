@@ -115,6 +115,12 @@ pub(super) fn find(post: &Post<'_>) -> Vec<Found<Dated>> {
 fn date_at(part: &Part<'_>, number: &Number) -> Option<(Dated, usize, usize)> {
     let text = part.words.text.as_str();
     let (start, rest) = (number.start, text.get(number.start..)?);
+    // A year, two digits before 年, or a day: nothing else starts a date.
+    let digits = number.digits_end - start;
+    if !(digits == 4 || number.value <= 31.0 || rest.get(2..).is_some_and(|rest| rest.starts_with('年')) || digits >= 6)
+    {
+        return None;
+    }
     let before = text.get(super::fold::floor_boundary(text, start.saturating_sub(24))..start)?;
     let numeric = numeric(rest).map(|(year, month, day, length)| (year, month, day, start, start + length));
     let found = numeric
@@ -127,6 +133,9 @@ fn date_at(part: &Part<'_>, number: &Number) -> Option<(Dated, usize, usize)> {
         (Some(month), Some(day)) => civil::Date::new(year, month, day).is_ok(),
         (_, day) => day.is_none(),
     };
+    if !(is_real && is_day) {
+        return None;
+    }
     let line = text.get(..start)?.rfind('\n').map_or(0, |at| at + 1);
     let label = text.get(line..start)?;
     let says_data =
@@ -134,7 +143,7 @@ fn date_at(part: &Part<'_>, number: &Number) -> Option<(Dated, usize, usize)> {
             .iter()
             .any(|word| label.contains(word));
     let role = if day.is_some() && !says_data { DateRole::Post } else { DateRole::Data };
-    (is_real && is_day).then_some((Dated { year, month, day, role }, start, end))
+    Some((Dated { year, month, day, role }, start, end))
 }
 
 type Parts = (i16, Option<i8>, Option<i8>, usize, usize);
@@ -188,7 +197,8 @@ fn named(before: &str, rest: &str, start: usize) -> Option<Parts> {
     let digits = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(rest.len());
     let number: i16 = rest.get(..digits)?.parse().ok()?;
     let ahead = before.trim_end_matches([' ', '.', ',']);
-    let month_before = MONTHS.iter().filter(|(name, _)| {
+    let last = ahead.as_bytes().last();
+    let month_before = MONTHS.iter().filter(|(name, _)| name.as_bytes().last() == last).filter(|(name, _)| {
         ahead.strip_suffix(name).is_some_and(|rest| !rest.ends_with(|last: char| last.is_alphanumeric()))
     });
     if let Some((name, month)) = month_before.max_by_key(|(name, _)| name.len()) {
@@ -207,7 +217,10 @@ fn named(before: &str, rest: &str, start: usize) -> Option<Parts> {
         ));
     }
     let after = rest.get(digits..)?.trim_start_matches(['s', 't', 'n', 'd', 'r', 'h', ' ']);
-    let (name, month) = MONTHS.iter().filter(|(name, _)| after.starts_with(name)).max_by_key(|(name, _)| name.len())?;
+    let (name, month) = MONTHS
+        .iter()
+        .filter(|(name, _)| after.starts_with(|first: char| first.is_alphabetic()) && after.starts_with(name))
+        .max_by_key(|(name, _)| name.len())?;
     let tail = after.get(name.len()..)?.trim_start_matches([' ', '.', ',']);
     let year: i16 = tail.get(..4)?.parse().ok()?;
     Some((year, Some(*month), Some(i8::try_from(number).ok()?), start, start + (rest.len() - tail.len()) + 4))

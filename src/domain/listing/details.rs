@@ -1,5 +1,8 @@
 //! What else a listing claims: whose data it is, from when, with which columns, by whom.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
 use super::fold::is_han;
@@ -72,11 +75,14 @@ const ENDINGS: [&str; 21] = [
     "信托",
 ];
 
+static NAME_ENDINGS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(ENDINGS).expect("a few short words fit an automaton"));
+
 /// Names that end in a word of their trade: capitals before it in Latin and Cyrillic, Han characters in Chinese.
 fn names<'a>(part: &'a Part<'_>, line: &'a str, offset: usize) -> impl Iterator<Item = Found<Owner>> + 'a {
     let mut taken = 0;
     let mut ends: Vec<(usize, usize)> =
-        ENDINGS.iter().flat_map(|ending| line.match_indices(ending).map(|(at, _)| (at, at + ending.len()))).collect();
+        NAME_ENDINGS.find_overlapping_iter(line).map(|hit| (hit.start(), hit.end())).collect();
     ends.sort_unstable_by(|left, right| left.0.cmp(&right.0).then(right.1.cmp(&left.1)));
     ends.into_iter().filter_map(move |(at, end)| {
         if at < taken {
@@ -309,33 +315,39 @@ pub(super) fn links(post: &Post<'_>) -> Vec<Found<String>> {
     links
 }
 
+const SELLER_WORDS: [&str; 16] = [
+    "sold by:",
+    "sold by",
+    "listed by:",
+    "vendor:",
+    "seller:",
+    "vendor name:",
+    "posted by:",
+    "posted by",
+    "item by",
+    "卖家:",
+    "商家:",
+    "发布者:",
+    "продавец:",
+    "автор:",
+    "vendedor:",
+    "penjual:",
+];
+
+static SELLER_LABELS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let builder = AhoCorasick::builder().match_kind(aho_corasick::MatchKind::LeftmostLongest).build(SELLER_WORDS);
+    builder.expect("a few short words fit an automaton")
+});
+
 /// Finds who sells, where the text of a market page names him: `Sold by X`, `卖家：X`, a line of its own by the price tag,
 /// `X · date · section`.
 pub(super) fn seller(post: &Post<'_>, tags: &[usize]) -> Option<Found<String>> {
-    const LABELS: [&str; 16] = [
-        "sold by:",
-        "sold by",
-        "listed by:",
-        "vendor:",
-        "seller:",
-        "vendor name:",
-        "posted by:",
-        "posted by",
-        "item by",
-        "卖家:",
-        "商家:",
-        "发布者:",
-        "продавец:",
-        "автор:",
-        "vendedor:",
-        "penjual:",
-    ];
     let body = &post.body;
     let text = body.words.text.as_str();
-    let labelled = LABELS.iter().filter_map(|label| {
-        let at = text.find(label)?;
+    let labelled = SELLER_LABELS.find_iter(text).filter_map(|label| {
+        let at = label.start();
         let is_own_word = !text.get(..at)?.ends_with(|before: char| before.is_alphanumeric());
-        let from = at + label.len();
+        let from = label.end();
         let blank = text.get(from..)?.len() - text.get(from..)?.trim_start_matches([' ', '@']).len();
         let start = from + blank;
         let length = text.get(start..)?.find(|sign: char| !is_name(sign)).unwrap_or(text.len() - start);

@@ -65,8 +65,13 @@ pub(super) fn of(texts: &[&str]) -> Vec<Language> {
 
 fn by_words(texts: &[&str]) -> Language {
     let mut counts = [0_usize; SMALL.len()];
-    for word in texts.iter().flat_map(|text| text.split(|sign: char| !sign.is_alphabetic())).take(600) {
-        let word = word.to_lowercase();
+    for word in texts
+        .iter()
+        .flat_map(|text| text.split(|sign: char| !sign.is_alphabetic()))
+        .filter(|word| (2..=8).contains(&word.len()))
+        .take(150)
+    {
+        let word = word.to_ascii_lowercase();
         for (count, (_, words)) in counts.iter_mut().zip(&SMALL) {
             *count += usize::from(words.contains(&word.as_str()));
         }

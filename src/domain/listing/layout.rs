@@ -30,7 +30,11 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         let range = start..start + piece.len();
         start = range.end;
         let line = piece.trim();
-        let (opens, closes) = (line.matches("[quote").count(), line.matches("[/quote]").count());
+        let (opens, closes) = if line.contains('[') {
+            (line.matches("[quote").count(), line.matches("[/quote]").count())
+        } else {
+            (0, 0)
+        };
         let kind = if depth > 0 || opens > 0 || is_quote(line) {
             LineKind::Quote
         } else if is_row(line) {
@@ -76,7 +80,8 @@ fn is_quote(line: &str) -> bool {
 
 /// Tells whether a line is a record rather than a sentence: many cells, most of them values.
 fn is_row(line: &str) -> bool {
-    if line.len() < 12 {
+    let has_values = line.contains('@') || line.contains("**") || line.bytes().filter(u8::is_ascii_digit).count() >= 4;
+    if line.len() < 12 || !(has_values || line.starts_with(['i', '(', '{'])) {
         return false;
     }
     if line.starts_with("insert into ") || line.starts_with("('") || (line.starts_with('{') && line.contains("\":")) {
@@ -85,12 +90,16 @@ fn is_row(line: &str) -> bool {
     if is_login(line) {
         return true;
     }
-    [',', ';', '|', '\t', ':'].into_iter().any(|separator| {
-        let cells: Vec<&str> = line.split(separator).take(40).map(str::trim).collect();
-        let values = cells.iter().filter(|cell| is_value(cell)).count();
-        let wordy = cells.iter().filter(|cell| cell.split(' ').count() > 5 || cell.chars().count() > 48).count();
-        cells.len() >= 4 && values >= 2 && values * 3 >= cells.len() && wordy * 4 <= cells.len()
-    })
+    has_values
+        && [',', ';', '|', '\t', ':'].into_iter().filter(|separator| line.matches(*separator).count() >= 3).any(
+            |separator| {
+                let cells: Vec<&str> = line.split(separator).take(40).map(str::trim).collect();
+                let values = cells.iter().filter(|cell| is_value(cell)).count();
+                let wordy =
+                    cells.iter().filter(|cell| cell.split(' ').count() > 5 || cell.chars().count() > 48).count();
+                cells.len() >= 4 && values >= 2 && values * 3 >= cells.len() && wordy * 4 <= cells.len()
+            },
+        )
 }
 
 /// `name@host:password` and `https://host:name:password`, one to a line.

@@ -44,6 +44,14 @@ impl Act {
         Self::Other,
     ];
 
+    /// Tells whether an amount of money in such a post is likely to be asked or offered for goods.
+    pub(super) const fn may_ask_a_price(self) -> bool {
+        match self {
+            Self::Offer | Self::Request | Self::Share | Self::Tutorial | Self::Other => true,
+            Self::Ransom | Self::News | Self::Discussion => false,
+        }
+    }
+
     /// Returns its word in JSON, in the training grammar and in the store.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -132,9 +132,10 @@ fn scale_after(text: &str, end: usize) -> (f64, usize) {
     let rest = text.get(end..).unwrap_or_default();
     let blank = usize::from(rest.starts_with(' '));
     let rest = rest.get(blank..).unwrap_or_default();
+    let first = rest.as_bytes().first();
     let best = SCALES
         .iter()
-        .filter(|(form, _)| rest.starts_with(form))
+        .filter(|(form, _)| form.as_bytes().first() == first && rest.starts_with(form))
         .filter(|(form, _)| {
             let is_letter = form.chars().all(|letter| !super::fold::is_han(letter));
             let next = rest.get(form.len()..).and_then(|rest| rest.chars().next());

@@ -1,5 +1,8 @@
 //! How much is offered: rows, people, sets, gigabytes.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
 use super::numbers::Number;
@@ -198,6 +201,17 @@ pub(super) fn offered(found: &[VolumeFound]) -> Option<&VolumeFound> {
         .max_by(|left, right| left.score.cmp(&right.score).then(left.volume.amount.total_cmp(&right.volume.amount)))
 }
 
+/// The words before amounts, ready to be searched.
+struct Hints {
+    totals: AhoCorasick,
+    otherwise: AhoCorasick,
+}
+
+static HINTS: LazyLock<Hints> = LazyLock::new(|| {
+    let automaton = |words: &[&str]| AhoCorasick::new(words).expect("a few dozen short words fit an automaton");
+    Hints { totals: automaton(&TOTALS), otherwise: automaton(&OTHERWISE) }
+});
+
 fn candidate(text: &str, number: &Number) -> Option<VolumeFound> {
     let after = text.get(number.end..)?;
     let trimmed = after.trim_start_matches([' ', '+', '多', '余', '-', '个']);
@@ -220,10 +234,10 @@ fn candidate(text: &str, number: &Number) -> Option<VolumeFound> {
     if number.scale > 1.0 && unit.is_some() {
         score += 1;
     }
-    if TOTALS.iter().any(|word| before.contains(word)) {
+    if HINTS.totals.is_match(before) {
         score += 2;
     }
-    if OTHERWISE.iter().any(|word| before.contains(word)) {
+    if HINTS.otherwise.is_match(before) {
         score -= 4;
     }
     if number.value < 20.0 {
@@ -242,9 +256,10 @@ fn candidate(text: &str, number: &Number) -> Option<VolumeFound> {
 }
 
 fn unit_at(text: &str) -> (Option<VolumeUnit>, usize) {
+    let first = text.as_bytes().first();
     let word = ROWS
         .iter()
-        .filter(|word| text.starts_with(*word))
+        .filter(|word| word.as_bytes().first() == first && text.starts_with(*word))
         .filter(|word| {
             let next = text.get(word.len()..).and_then(|rest| rest.chars().next());
             !word.is_ascii() || !next.is_some_and(|next| next.is_alphanumeric() && !super::fold::is_han(next))

@@ -26,10 +26,10 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Texts to generate
-    #[arg(long, default_value_t = 60_000)]
+    #[arg(long, default_value_t = 120_000)]
     texts: usize,
     /// Passes over them
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     passes: usize,
 }
 

@@ -2,6 +2,9 @@
 
 mod words;
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
 use super::fold;
@@ -92,7 +95,10 @@ fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn starting(text: &str) -> Option<(&'static str, usize)> {
-    let (code, form) = forms().filter(|(_, form)| text.starts_with(form)).max_by_key(|(_, form)| form.len())?;
+    let first = text.as_bytes().first()?;
+    let (code, form) = forms()
+        .filter(|(_, form)| form.as_bytes().first() == Some(first) && text.starts_with(form))
+        .max_by_key(|(_, form)| form.len())?;
     let next = text.get(form.len()..).and_then(|rest| rest.chars().next());
     let runs_on = form.ends_with(is_word) && next.is_some_and(is_word);
     (!runs_on).then_some((code, form.len()))
@@ -100,9 +106,11 @@ fn starting(text: &str) -> Option<(&'static str, usize)> {
 
 /// The short ones are too common as words to go before a number.
 fn ending(text: &str) -> Option<(&'static str, usize)> {
+    let last = text.as_bytes().last()?;
     let may_lead = |form: &str| !matches!(form, "u" | "р" | "元" | "块" | "刀" | "ton");
-    let (code, form) =
-        forms().filter(|(_, form)| may_lead(form) && text.ends_with(form)).max_by_key(|(_, form)| form.len())?;
+    let (code, form) = forms()
+        .filter(|(_, form)| form.as_bytes().last() == Some(last) && text.ends_with(form) && may_lead(form))
+        .max_by_key(|(_, form)| form.len())?;
     let before = text.get(..text.len() - form.len()).and_then(|rest| rest.chars().next_back());
     let runs_on = form.starts_with(is_word) && before.is_some_and(is_word);
     (!runs_on).then_some((code, form.len()))
@@ -111,6 +119,17 @@ fn ending(text: &str) -> Option<(&'static str, usize)> {
 fn is_word(character: char) -> bool {
     character.is_alphanumeric() && !fold::is_han(character)
 }
+
+/// The words that go before amounts, ready to be searched.
+struct Hints {
+    labels: AhoCorasick,
+    otherwise: AhoCorasick,
+}
+
+static HINTS: LazyLock<Hints> = LazyLock::new(|| {
+    let automaton = |words: &[&str]| AhoCorasick::new(words).expect("a few dozen short words fit an automaton");
+    Hints { labels: automaton(&LABELS), otherwise: automaton(&OTHERWISE) }
+});
 
 fn unit_after(text: &str, end: usize) -> PriceUnit {
     let near: String = text.get(end..).unwrap_or_default().chars().take(14).collect();
@@ -131,10 +150,10 @@ fn score(text: &str, candidate: &mut PriceFound, mentions: &[Mention]) -> i32 {
     let after: String = text.get(candidate.end..line_end).unwrap_or_default().chars().take(16).collect();
     let line = text.get(line_start..line_end).unwrap_or_default().trim();
     let mut score = 2;
-    if LABELS.iter().any(|label| clause.contains(label)) {
+    if HINTS.labels.is_match(clause) {
         score += 4;
     }
-    let is_other = OTHERWISE.iter().any(|word| clause.contains(word));
+    let is_other = HINTS.otherwise.is_match(clause);
     if is_other {
         score -= 6;
     }
