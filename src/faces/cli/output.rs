@@ -82,7 +82,9 @@ impl Output {
     /// When standard output is closed.
     pub(crate) fn table(self, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_content_arrangement(ContentArrangement::Dynamic);
+        table
+            .load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')))
+            .set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(headers.iter().copied());
         for row in rows {
             table.add_row(row.iter().map(|cell| printable(cell)));
