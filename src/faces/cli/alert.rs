@@ -47,7 +47,7 @@ Exit codes: 0 the mail server took it, 2 wrong use or settings, 3 it did not.")]
         /// Send to this organization's confirmed contacts, in its language
         #[arg(long, value_name = "ID", conflicts_with = "to")]
         organization: Option<String>,
-        /// Where mail goes, instead of [mail] url
+        /// Where mail goes, instead of `[mail] url`
         #[arg(long, value_name = "URL")]
         mail: Option<String>,
     },

@@ -52,8 +52,20 @@ impl Context {
     pub(crate) async fn open_store(&self) -> anyhow::Result<Store> {
         let made = tokio::fs::create_dir_all(&self.data_dir).await;
         made.with_context(|| format!("cannot make the folder {}", self.data_dir.display()))?;
-        let seal = Seal::load_or_create(&self.data_dir.join("dyepack.key")).context("cannot keep state")?;
-        Store::open(&self.store_url(), seal).await.context("cannot keep state")
+        Store::open(&self.store_url(), self.seal()?).await.context("cannot keep state")
+    }
+
+    /// Returns the key that seals what is kept, made on first use: `dyepack.key` in the data directory, mode 0600.
+    ///
+    /// # Errors
+    /// When it cannot be made or read, or when others may read it.
+    pub(crate) fn seal(&self) -> anyhow::Result<Seal> {
+        Seal::load_or_create(&self.seal_path()).context("cannot keep state")
+    }
+
+    /// Returns where that key lies.
+    pub(crate) fn seal_path(&self) -> PathBuf {
+        self.data_dir.join("dyepack.key")
     }
 
     /// Says where state is kept, without user names or passwords.

@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// Enrol this watchlist first
     #[arg(long, value_name = "DIR")]
     watchlist: Vec<PathBuf>,
-    /// Where mail goes, instead of [mail] url: smtp://HOST:PORT
+    /// Where mail goes, instead of `[mail] url`: smtp://HOST:PORT
     #[arg(long, value_name = "URL")]
     mail: Option<String>,
 }

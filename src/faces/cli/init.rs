@@ -1,4 +1,4 @@
-//! `init`: writes a starter configuration; never overwrites one.
+//! `init`: writes a starter configuration and the key that seals what is kept; never overwrites either.
 
 use anyhow::Context as _;
 use tokio::fs;
@@ -55,7 +55,12 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(STARTER.as_bytes()).await.with_context(|| format!("cannot write {}", path.display()))?;
     file.flush().await.with_context(|| format!("cannot write {}", path.display()))?;
+    context.seal()?;
     context.output.line(format_args!("wrote {}", path.display()))?;
+    context.output.line(format_args!(
+        "wrote {}: keep a copy apart; without it nothing kept can be read",
+        context.seal_path().display()
+    ))?;
     context.output.note(
         "next: set [mail] url in it, then\n  dyepack watchlist import watchlists/example-bank\n  \
          dyepack source add https://forum.example/\n  dyepack check",

@@ -38,9 +38,9 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  dyepack demo                                     watch the whole product work, on this machine alone
+  dyepack demo                                     watch the whole product work on this machine
   dyepack init                                     write a starter configuration and keys
-  dyepack watchlist import watchlists/example-bank enrol an organization
+  dyepack watchlist import watchlists/example-bank enrol it
   dyepack source add https://forum.example/        add a site to read
   dyepack crawl                                    read what is due, mail what is found
 

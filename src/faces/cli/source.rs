@@ -18,6 +18,9 @@ const ROWS_SHOWN: usize = 5;
 
 /// Adds, lists and tries the sites that are read
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dyepack source test https://forum.example/\n  dyepack source add https://forum.example/\n  dyepack source list"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
