@@ -14,6 +14,10 @@ pub(super) fn walk(text: &str, table: &Table, found: &mut impl FnMut(Range<usize
     }
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'@', bytes) {
+        let is_between = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|byte| is_any_member(*byte));
+        if !is_between(at.checked_sub(1)) || !is_between(at.checked_add(1)) {
+            continue;
+        }
         // Addresses in other scripts are tried too: `почта@пример.рф`; the ASCII reading goes first.
         for member in [is_ascii_member as fn(u8) -> bool, is_any_member] {
             let range = around(bytes, at, member);

@@ -11,8 +11,10 @@ use super::table::{PrefixHash, Table, power};
 /// What all keys have in common; what does not fit is passed over without a look-up.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
-    /// Distinct lengths, ascending, each with [`power`] of it.
-    lengths: Vec<(usize, u64)>,
+    /// Bit `n` tells whether some key has `n` bytes.
+    lengths: u128,
+    /// [`power`] of each length.
+    powers: Vec<u64>,
     longest: usize,
     /// The longest run of letters in any key: `ex6986…` has two, `gb82west…` four.
     letters: usize,
@@ -21,21 +23,23 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Measures the keys.
+    /// Measures the keys; one of more than [`LONGEST_KEY`] bytes is never found.
     pub(super) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
         let mut shape = Self::default();
-        let mut lengths = std::collections::BTreeSet::new();
-        for key in keys {
-            lengths.insert(key.len());
+        for key in keys.filter(|key| key.len() <= LONGEST_KEY) {
+            shape.lengths |= 1 << key.len();
             shape.longest = shape.longest.max(key.len());
             let mut runs = key.split(|character: char| character.is_ascii_digit()).map(str::len);
             shape.leading = shape.leading.max(runs.clone().next().unwrap_or_default());
             shape.letters = shape.letters.max(runs.by_ref().max().unwrap_or_default());
         }
-        shape.lengths = lengths.into_iter().map(|length| (length, power(length))).collect();
+        shape.powers = (0..=shape.longest).map(power).collect();
         shape
     }
 }
+
+/// Longer identifiers do not exist; the walk remembers no more of a chain than twice this.
+const LONGEST_KEY: usize = 64;
 
 /// Walks over one text.
 #[derive(Debug)]
@@ -43,16 +47,29 @@ pub(super) struct Walk<'a> {
     table: &'a Table,
     shape: &'a Shape,
     text: &'a [u8],
-    /// Where each letter and digit of the chain stands in the text.
-    places: Vec<usize>,
-    /// Hashes of the chain's prefixes, one more than places.
-    prefixes: Vec<PrefixHash>,
-    /// Whether a group begins at each place.
-    borders: Vec<bool>,
+    /// The last groups of the chain, each at its place in the chain modulo the ring's length: a key that ends here can
+    /// only begin at one of them.
+    ring: [Group; 2 * LONGEST_KEY],
 }
 
-/// A chain is cut down to its last few bytes when it has grown to this: hostile chains go on for megabytes.
-const CHAIN_BYTES: usize = 4096;
+/// Where a group begins: in the text, and the hash of the chain before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Group {
+    start: usize,
+    before: PrefixHash,
+}
+
+/// Where a chain ends so far.
+#[derive(Debug, Default)]
+struct ChainEnd {
+    /// In the text.
+    at: usize,
+    /// Letters and digits of the chain.
+    length: usize,
+    prefix: PrefixHash,
+    /// Bit `n` tells whether a group begins `n` letters and digits before the end.
+    borders: u128,
+}
 
 impl<'a> Walk<'a> {
     /// Calls `found` with the range and the targets of every key in a folded text.
@@ -65,14 +82,7 @@ impl<'a> Walk<'a> {
         if table.is_empty() {
             return;
         }
-        let mut walk = Self {
-            table,
-            shape,
-            text,
-            places: Vec::with_capacity(CHAIN_BYTES),
-            prefixes: Vec::with_capacity(CHAIN_BYTES),
-            borders: Vec::with_capacity(CHAIN_BYTES),
-        };
+        let mut walk = Self { table, shape, text, ring: [Group::default(); 2 * LONGEST_KEY] };
         let mut at = 0;
         while let Some(digit) = next_digit(text, at) {
             let start = walk.chain_start(digit, at);
@@ -111,62 +121,54 @@ impl<'a> Walk<'a> {
 
     /// Reads a chain and looks its windows up; returns where to go on.
     fn chain(&mut self, start: usize, found: &mut impl FnMut(Range<usize>, (u32, u32))) -> usize {
-        self.clear();
-        let mut at = start;
+        let mut end = ChainEnd { at: start, ..ChainEnd::default() };
         loop {
-            let group = at;
+            let group = end.at;
+            if let Some(slot) = self.ring.get_mut(end.length % (2 * LONGEST_KEY)) {
+                *slot = Group { start: group, before: end.prefix };
+            }
             let mut own_letters = 0;
-            let mut prefix = self.prefixes.last().copied().unwrap_or_default();
-            while let Some(byte) = self.byte(at).filter(|byte| is_member(*byte)) {
+            while let Some(byte) = self.byte(end.at).filter(|byte| is_member(*byte)) {
                 own_letters = if byte.is_ascii_digit() { 0 } else { own_letters + 1 };
-                if own_letters > self.shape.letters || at - group >= self.shape.longest {
-                    return self.group_end(at);
+                if own_letters > self.shape.letters || end.at - group >= self.shape.longest {
+                    return self.group_end(end.at);
                 }
-                prefix = prefix.then(byte);
-                self.borders.push(at == group);
-                self.places.push(at);
-                self.prefixes.push(prefix);
-                at += 1;
+                end.prefix = end.prefix.then(byte);
+                end.at += 1;
             }
-            self.look_up(found);
-            match self.gap_end(at) {
-                Some(next) => at = next,
-                None => return at.max(start + 1),
-            }
-            if self.places.len() >= CHAIN_BYTES {
-                let spare = self.places.len().saturating_sub(self.shape.longest);
-                self.places.drain(..spare);
-                self.borders.drain(..spare);
-                self.prefixes.drain(..spare);
+            let own = end.at - group;
+            // A group is at most `LONGEST_KEY` long, so the shift cannot overflow.
+            end.borders = (end.borders | 1) << own;
+            end.length += own;
+            self.look_up(&end, found);
+            match self.gap_end(end.at) {
+                Some(next) => end.at = next,
+                None => return end.at.max(start + 1),
             }
         }
     }
 
-    fn clear(&mut self) {
-        self.places.clear();
-        self.borders.clear();
-        self.prefixes.clear();
-        self.prefixes.push(PrefixHash::default());
-    }
-
-    /// Looks up every window that ends at the chain's end.
-    fn look_up(&self, found: &mut impl FnMut(Range<usize>, (u32, u32))) {
-        let end = self.places.len();
-        let (Some(whole), Some(last)) = (self.prefixes.get(end), self.places.last()) else { return };
-        for (length, power) in &self.shape.lengths {
-            let Some(start) = end.checked_sub(*length) else { return };
-            if self.borders.get(start) != Some(&true) {
-                continue;
-            }
-            let Some(before) = self.prefixes.get(start) else { continue };
-            let window = self.places.get(start..end).unwrap_or_default();
-            let is_equal = |key: &[u8]| {
-                key.len() == window.len() && key.iter().zip(window).all(|(byte, at)| self.byte(*at) == Some(*byte))
-            };
-            if let Some(targets) = self.table.find(whole.since(*before, *power), is_equal) {
-                found(window.first().copied().unwrap_or_default()..last + 1, targets);
+    /// Looks up the windows that end where the chain ends now.
+    fn look_up(&self, end: &ChainEnd, found: &mut impl FnMut(Range<usize>, (u32, u32))) {
+        let mut windows = end.borders & self.shape.lengths;
+        while windows != 0 {
+            let bytes = windows.trailing_zeros() as usize;
+            windows &= windows - 1;
+            let Some(first) = end.length.checked_sub(bytes) else { return };
+            let Some(group) = self.ring.get(first % (2 * LONGEST_KEY)) else { return };
+            let power = self.shape.powers.get(bytes).copied().unwrap_or_default();
+            let window = group.start..end.at;
+            let hash = end.prefix.since(group.before, power);
+            if let Some(targets) = self.table.find(hash, |key| self.is_spelled(&window, key)) {
+                found(window, targets);
             }
         }
+    }
+
+    /// Tells whether the letters and digits of a range are exactly a key.
+    fn is_spelled(&self, window: &Range<usize>, key: &[u8]) -> bool {
+        let text = self.text.get(window.clone()).unwrap_or_default();
+        text.iter().filter(|byte| is_member(**byte)).eq(key)
     }
 
     fn group_end(&self, at: usize) -> usize {

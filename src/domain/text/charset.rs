@@ -14,7 +14,7 @@ use super::map::{OffsetMap, Trace};
 use crate::domain::span::ByteSpan;
 
 /// Raw bytes between two places where the decoder is known to be at rest; what a lookup has to decode again.
-const CHECKPOINT_BYTES: usize = 1024;
+const CHECKPOINT_BYTES: usize = 2048;
 /// The detector costs 50 µs/KB and settles within a few hundred non-ASCII bytes.
 const DETECT_BYTES: usize = 4096;
 /// HTML's own rule: a `meta` must lie within the first KB; real pages are less tidy.
@@ -39,7 +39,7 @@ pub struct Decoded<'a> {
 impl Decoded<'_> {
     /// Returns the raw bytes that a range of the text came from.
     ///
-    /// Costs nothing for UTF-8, else the decoding of about 1 KB at each end.
+    /// Costs nothing for UTF-8, else the decoding of about 2 KB at each end.
     pub fn to_raw(&self, text: &Range<usize>) -> ByteSpan {
         let start = self.raw_atom(text.start).start;
         let end = if text.end > text.start { self.raw_atom(text.end - 1).end } else { start };

@@ -36,6 +36,9 @@ fn numeric(text: &str) -> Option<(char, usize)> {
 
 fn named(text: &str) -> Option<(Meaning, usize)> {
     let length = text.bytes().take(NAME_BYTES).take_while(u8::is_ascii_alphanumeric).count();
+    if length < 2 {
+        return None;
+    }
     let name = text.get(..length)?;
     let has_semicolon = text.as_bytes().get(length) == Some(&b';');
     if let Some((meaning, _)) = NAMES.get(name).filter(|_| has_semicolon) {

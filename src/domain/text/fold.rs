@@ -33,6 +33,7 @@ pub(super) fn fold_mapped(source: &str) -> (String, OffsetMap) {
 }
 
 fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
+    let mut rare = Rare::default();
     let bytes = source.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -57,12 +58,15 @@ fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
         }
         let Some(character) = source.get(at..).and_then(|rest| rest.chars().next()) else { break };
         let end = at + character.len_utf8();
-        fold_character(character, at..end, folded, trace);
+        fold_character(character, at..end, folded, trace, &mut rare);
         at = end;
     }
 }
 
 fn ascii_run(bytes: &[u8], from: usize) -> usize {
+    if bytes.get(from).is_none_or(|byte| *byte >= 0x80) {
+        return from;
+    }
     let rest = bytes.get(from..).unwrap_or_default();
     let mut end = 0;
     for chunk in rest.chunks_exact(16) {
@@ -75,16 +79,25 @@ fn ascii_run(bytes: &[u8], from: usize) -> usize {
     from + end + tail.iter().position(|byte| *byte >= 0x80).unwrap_or(tail.len())
 }
 
-/// Han from U+4000 on is three bytes a character, never changes and composes with nothing that follows.
+/// Han from U+4000 on (three bytes a character) and small Cyrillic letters (two) stay as they are.
 fn inert_run(bytes: &[u8], from: usize) -> usize {
     let mut end = from;
-    while bytes.get(end).is_some_and(|lead| (0xe4..=0xe9).contains(lead)) {
-        end += 3;
+    loop {
+        end += match (bytes.get(end), bytes.get(end + 1)) {
+            (Some(0xe4..=0xe9), _) => 3,
+            (Some(0xd0), Some(0xb0..=0xbf)) | (Some(0xd1), Some(0x80..=0x8f)) => 2,
+            _ => return end.min(bytes.len()),
+        };
     }
-    end.min(bytes.len())
 }
 
-fn fold_character<T: Trace>(character: char, source: std::ops::Range<usize>, folded: &mut String, trace: &mut T) {
+fn fold_character<T: Trace>(
+    character: char,
+    source: std::ops::Range<usize>,
+    folded: &mut String,
+    trace: &mut T,
+    rare: &mut Rare,
+) {
     if is_ignorable(character) {
         return;
     }
@@ -106,21 +119,41 @@ fn fold_character<T: Trace>(character: char, source: std::ops::Range<usize>, fol
     let view = folded.len();
     match simple(character) {
         Some(simple) => folded.push(simple),
-        None => {
-            for normal in NFKC.normalize_iter(std::iter::once(character)) {
-                for lower in normal.to_lowercase() {
-                    if !is_mark(lower) && !is_ignorable(lower) {
-                        folded.push(unify(lower));
-                    }
-                }
-            }
-        }
+        None => rare.push(character, folded),
     }
     let length = folded.len() - view;
     if length == source.len() && folded.get(view..).is_some_and(|made| made.chars().count() == 1) {
         trace.copy(view, source.start, length);
     } else {
         trace.atom(view, length, source);
+    }
+}
+
+/// Remembers what the normalizer made of the last characters: it is two hundred times slower than a copy, and rare
+/// characters come in runs.
+#[derive(Debug, Default)]
+struct Rare {
+    known: Vec<(char, String)>,
+}
+
+impl Rare {
+    const PLACES: usize = 256;
+
+    fn push(&mut self, character: char, folded: &mut String) {
+        if self.known.is_empty() {
+            self.known.resize(Self::PLACES, ('\0', String::new()));
+        }
+        let place = u32::from(character) as usize % Self::PLACES;
+        let Some((known, made)) = self.known.get_mut(place) else { return };
+        if *known != character {
+            *known = character;
+            made.clear();
+            for normal in NFKC.normalize_iter(std::iter::once(character)) {
+                let kept = normal.to_lowercase().filter(|lower| !is_mark(*lower) && !is_ignorable(*lower));
+                made.extend(kept.map(unify));
+            }
+        }
+        folded.push_str(made);
     }
 }
 

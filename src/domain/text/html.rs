@@ -51,6 +51,8 @@ pub(super) fn unwrap_attribute(source: &str, region: Region) -> String {
 struct Reader<'a, T> {
     source: &'a str,
     at: usize,
+    /// Where text begins that has been passed over and not been written yet.
+    text_from: usize,
     flow: Sink<T>,
     hidden: Sink<T>,
     extra: Sink<T>,
@@ -77,6 +79,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         Self {
             source,
             at: 0,
+            text_from: 0,
             flow: Sink::with_capacity(source.len() / 2),
             hidden: Sink::default(),
             extra: Sink::default(),
@@ -88,17 +91,17 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
 
     fn read(mut self) -> Markup<T> {
         let bytes = self.source.as_bytes();
-        while self.at < bytes.len() {
-            let rest = bytes.get(self.at..).unwrap_or_default();
-            let next = memchr::memchr2(b'<', b'&', rest).map_or(bytes.len(), |found| self.at + found);
-            self.text(self.at..next);
-            self.at = next;
-            match bytes.get(next) {
-                Some(b'&') => self.reference(),
-                Some(_) => self.angle(),
-                None => {}
+        while let Some(found) = memchr::memchr2(b'<', b'&', bytes.get(self.at..).unwrap_or_default()) {
+            self.at += found;
+            let outcome = if bytes.get(self.at) == Some(&b'&') { self.reference() } else { self.angle() };
+            match outcome {
+                Some(()) => self.text_from = self.at,
+                // A sign that opens nothing is text like what stands before it.
+                None => self.at += 1,
             }
         }
+        self.at = bytes.len();
+        self.text();
         self.finish()
     }
 
@@ -124,8 +127,9 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         if self.hider.is_some() { &mut self.hidden } else { &mut self.flow }
     }
 
-    fn text(&mut self, range: Range<usize>) {
-        let source = self.source;
+    /// Writes the text that has been passed over since the last construct.
+    fn text(&mut self) {
+        let (source, range) = (self.source, self.text_from..self.at);
         if self.preformatted > 0 {
             self.sink().preformatted(source, range);
         } else {
@@ -133,46 +137,46 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         }
     }
 
-    fn reference(&mut self) {
+    fn reference(&mut self) -> Option<()> {
         let at = self.at;
-        match entity(self.source.get(at..).unwrap_or_default()) {
-            Some((meaning, length)) => {
-                self.sink().characters(meaning, at..at + length);
-                self.at += length;
-            }
-            None => self.literal(1),
-        }
-    }
-
-    fn literal(&mut self, length: usize) {
-        self.text(self.at..self.at + length);
+        let (meaning, length) = entity(self.source.get(at..)?)?;
+        self.text();
+        self.sink().characters(meaning, at..at + length);
         self.at += length;
+        Some(())
     }
 
-    fn angle(&mut self) {
-        let rest = self.source.as_bytes().get(self.at + 1..).unwrap_or_default();
-        match rest.first() {
-            Some(byte) if byte.is_ascii_alphabetic() => self.open_tag(),
-            Some(b'/') if rest.get(1).is_some_and(u8::is_ascii_alphabetic) => self.close_tag(),
-            Some(b'!') if rest.starts_with(b"!--") => self.comment(),
-            Some(b'!') if rest.starts_with(b"![CDATA[") => self.cdata(),
-            Some(b'!' | b'?' | b'/') => match self.find(1, b">", Ending::Greater) {
-                Some(end) => self.at = end + 1,
-                None => self.literal(1),
-            },
-            Some(_) | None => self.literal(1),
+    fn angle(&mut self) -> Option<()> {
+        let rest = self.source.as_bytes().get(self.at + 1..)?;
+        match rest.first()? {
+            byte if byte.is_ascii_alphabetic() => self.open_tag(),
+            b'/' if rest.get(1)?.is_ascii_alphabetic() => self.close_tag(),
+            b'!' if rest.starts_with(b"!--") => self.comment(),
+            b'!' if rest.starts_with(b"![CDATA[") => self.skip_to(self.at + b"<![CDATA[".len()),
+            b'!' | b'?' | b'/' => {
+                let end = self.greater(1)?;
+                self.skip_to(end + 1)
+            }
+            _ => None,
         }
     }
 
-    /// Finds `needle` from `skip` bytes ahead on; remembers when there is none.
-    fn find(&mut self, skip: usize, needle: &[u8], ending: Ending) -> Option<usize> {
-        if self.lacks(ending) {
+    /// Passes over what is neither text nor has an effect; of a CDATA section only the signs around its content.
+    fn skip_to(&mut self, end: usize) -> Option<()> {
+        self.text();
+        self.at = end;
+        Some(())
+    }
+
+    /// Finds `>` from `skip` bytes ahead on; remembers when there is none.
+    fn greater(&mut self, skip: usize) -> Option<usize> {
+        if self.lacks(Ending::Greater) {
             return None;
         }
         let from = self.at + skip;
-        let found = memchr::memmem::find(self.source.as_bytes().get(from..).unwrap_or_default(), needle);
+        let found = memchr::memchr(b'>', self.source.as_bytes().get(from..).unwrap_or_default());
         if found.is_none() {
-            self.lacking |= ending as u8;
+            self.lacking |= Ending::Greater as u8;
         }
         found.map(|offset| from + offset)
     }
@@ -181,26 +185,34 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         self.lacking & ending as u8 != 0
     }
 
-    fn comment(&mut self) {
-        // `<!-->` and `<!--->` are whole comments; an unclosed one hides nothing from us.
-        match self.find(2, b"-->", Ending::Comment) {
+    /// `<!-->` and `<!--->` are whole comments; an unclosed one hides nothing from us.
+    fn comment(&mut self) -> Option<()> {
+        self.text();
+        let inside = self.at + 2;
+        let end = if self.lacks(Ending::Comment) {
+            None
+        } else {
+            memchr::memmem::find(self.source.as_bytes().get(inside..)?, b"-->").map(|length| inside + length)
+        };
+        match end {
             Some(end) => {
                 self.extra.raw(self.source, (self.at + 4).min(end)..end);
                 self.at = end + 3;
             }
-            None => self.at += 4,
+            None => {
+                self.lacking |= Ending::Comment as u8;
+                self.at += 4;
+            }
         }
+        Some(())
     }
 
-    /// A CDATA section is an element's plain text to XML, and an HTML fragment to the forums that answer with one.
-    fn cdata(&mut self) {
-        self.at += 9;
-    }
-
-    fn close_tag(&mut self) {
-        let Some(end) = self.find(2, b">", Ending::Greater) else { return self.literal(1) };
+    fn close_tag(&mut self) -> Option<()> {
+        let end = self.greater(2)?;
+        self.text();
         let inner = self.source.get(self.at + 2..end).unwrap_or_default();
-        let name = inner.split(|byte: char| byte.is_ascii_whitespace() || byte == '/').next().unwrap_or_default();
+        let length = inner.bytes().position(|byte| byte.is_ascii_whitespace() || byte == b'/');
+        let name = inner.get(..length.unwrap_or(inner.len())).unwrap_or_default();
         let at = self.at;
         self.at = end + 1;
         match Effect::of(name) {
@@ -216,11 +228,13 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         if let Some((hider, depth)) = self.hider.filter(|(hider, _)| hider.eq_ignore_ascii_case(name)) {
             self.hider = if depth > 1 { Some((hider, depth - 1)) } else { None };
         }
+        Some(())
     }
 
-    fn open_tag(&mut self) {
+    fn open_tag(&mut self) -> Option<()> {
         let at = self.at;
-        let Some(tag) = self.tag() else { return self.literal(1) };
+        let tag = self.tag()?;
+        self.text();
         self.at = tag.end;
         let effect = Effect::of(tag.name);
         match self.hider {
@@ -249,6 +263,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             Effect::Style => self.raw_text(tag.name, Ending::Style),
             Effect::Inline | Effect::Void => {}
         }
+        Some(())
     }
 
     fn tag(&mut self) -> Option<Tag<'a>> {
@@ -258,7 +273,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             }
             self.lacking |= Ending::Quote as u8;
         }
-        let end = self.find(1, b">", Ending::Greater)?;
+        let end = self.greater(1)?;
         Some(Tag::without_attributes(self.source, self.at, end + 1))
     }
 
