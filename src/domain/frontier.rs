@@ -55,7 +55,7 @@ impl Rhythm {
     pub fn of(source: &Source) -> Self {
         if source.is_local() {
             Self {
-                first_retry: Duration::from_secs(1),
+                first_retry: Duration::from_millis(100),
                 retry_growth: 2,
                 longest_retry: 10 * MINUTE,
                 list_start: 10 * MINUTE,
@@ -214,8 +214,8 @@ mod tests {
     fn passing_failures_are_tried_again_at_growing_intervals_for_ever() {
         let passing = Trouble::Passing { retry_after: None };
         for (rhythm, attempts, expected) in [
-            (local(), 0, Duration::from_secs(1)),
-            (local(), 3, Duration::from_secs(8)),
+            (local(), 0, Duration::from_millis(100)),
+            (local(), 3, Duration::from_millis(800)),
             (local(), 4_000_000_000, 10 * MINUTE),
             (open(), 0, Duration::from_secs(30)),
             (open(), 1, 2 * MINUTE),

@@ -5,8 +5,6 @@
 //! values, scripts and comments follow as lines of their own: nothing is missed, and hidden junk cannot break a visible
 //! value. Not here: which part is a post (`forum`).
 
-use std::ops::Range;
-
 use super::entity::entity;
 use super::html_sink::{Region, Sink};
 use super::html_tag::{Effect, Tag, read_tag};
@@ -162,6 +160,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
     }
 
     /// Passes over what is neither text nor has an effect; of a CDATA section only the signs around its content.
+    #[expect(clippy::unnecessary_wraps, reason = "one of the steps of `angle`, of which others may decline")]
     fn skip_to(&mut self, end: usize) -> Option<()> {
         self.text();
         self.at = end;
@@ -194,15 +193,12 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         } else {
             memchr::memmem::find(self.source.as_bytes().get(inside..)?, b"-->").map(|length| inside + length)
         };
-        match end {
-            Some(end) => {
-                self.extra.raw(self.source, (self.at + 4).min(end)..end);
-                self.at = end + 3;
-            }
-            None => {
-                self.lacking |= Ending::Comment as u8;
-                self.at += 4;
-            }
+        if let Some(end) = end {
+            self.extra.raw(self.source, (self.at + 4).min(end)..end);
+            self.at = end + 3;
+        } else {
+            self.lacking |= Ending::Comment as u8;
+            self.at += 4;
         }
         Some(())
     }
