@@ -274,7 +274,7 @@ impl Display {
         self.pages_before = progress.pages;
         let line = line(&progress);
         if self.output.has_bars() {
-            self.bar.set_message(line);
+            self.bar.set_message(format!("{pages_per_second:.0} pages/s · {line}"));
         } else if line != self.last_line {
             self.output.note(format_args!("{line} · {pages_per_second:.0} pages/s"));
             self.last_line = line;

@@ -143,8 +143,8 @@ fn list_folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 
 /// Searches files on all cores and prints what was found in their order.
 fn search(matcher: &Matcher, files: &[PathBuf], output: Output) -> anyhow::Result<Tally> {
-    let bar =
-        output.bar(Some(files.len() as u64), "{spinner} {pos}/{len} files  {bar:30}  {msg}  {elapsed} left {eta}");
+    let bar = output
+        .bar(Some(files.len() as u64), "{spinner} {pos}/{len} files  {per_sec}  {bar:30}  {msg}  {elapsed} left {eta}");
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel(16);
     thread::scope(|scope| {
