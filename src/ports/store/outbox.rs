@@ -15,6 +15,16 @@ use super::{Durability, Store, StoreError, ids};
 use crate::domain::alert::AlertReason;
 use crate::domain::watchlist::OrganizationId;
 
+/// What may be sent of the alerts `a`: a follow-up waits until the mail before it, of the same case to the same contact,
+/// is sent or given up. No more than one of those is not frozen, so of two made at once the frozen one goes first.
+macro_rules! in_turn {
+    () => {
+        "a.state = 'queued' AND a.contact <> '' AND NOT EXISTS (SELECT 1 FROM alert e \
+         WHERE e.leak_case = a.leak_case AND e.contact = a.contact AND e.state = 'queued' AND (e.created_at < a.created_at \
+         OR (e.created_at = a.created_at AND e.frozen_at IS NOT NULL AND a.frozen_at IS NULL)))"
+    };
+}
+
 impl Store {
     /// Leases alerts that are due to contacts that are confirmed, the longest due first.
     ///
@@ -27,8 +37,11 @@ impl Store {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Vec<AlertClaim>, StoreError> {
-        const DUE: &str = "SELECT id FROM alert WHERE state = 'queued' AND due_at <= $1 AND contact <> '' \
-                           AND (lease IS NULL OR lease_until <= $1) ORDER BY due_at, id LIMIT $2";
+        const DUE: &str = concat!(
+            "SELECT a.id FROM alert a WHERE ",
+            in_turn!(),
+            " AND a.due_at <= $1 AND (a.lease IS NULL OR a.lease_until <= $1) ORDER BY a.due_at, a.id LIMIT $2"
+        );
         let look = sql::fetch(&mut *self.reader.acquire().await?, DUE, values![now, 1_i64]).await?;
         if look.is_empty() {
             return Ok(Vec::new());
@@ -189,8 +202,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn next_alert_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let statement = "SELECT MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) FROM alert \
-                         WHERE state = 'queued' AND contact <> ''";
+        let statement = concat!(
+            "SELECT MIN(CASE WHEN a.lease_until > a.due_at THEN a.lease_until ELSE a.due_at END) FROM alert a WHERE ",
+            in_turn!()
+        );
         let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values![]).await?;
         row.map_or(Ok(None), |row| row.maybe_time(0))
     }

@@ -293,6 +293,7 @@ contract! {
     a_quote_joins_the_case_and_a_tie_merges_two,
     alerts_settle_freeze_and_are_sent_once,
     a_mail_rendered_before_news_is_not_frozen,
+    a_follow_up_waits_for_the_mail_before_it,
     follow_ups_are_made_for_news_only,
     an_alert_waits_for_a_confirmed_contact,
     a_case_moves_only_where_it_may_and_the_log_shows_tampering,

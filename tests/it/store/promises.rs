@@ -400,6 +400,24 @@ pub(super) async fn a_mail_rendered_before_news_is_not_frozen(subject: Subject) 
     assert_ne!(next.message_id, claim.message_id);
 }
 
+pub(super) async fn a_follow_up_waits_for_the_mail_before_it(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    let first = claim_alerts(store, 100).await.remove(0);
+    store.freeze_alert(&first, b"with c1", at(100)).await.unwrap();
+    store.alert_failed(&first, "451 try later", Some(at(900))).await.unwrap();
+    let news = crawl(store, &source, ("t1/p2", 101), thread_page("t1", "p2", &["c2"])).await;
+    assert_eq!(news.alerts, 1);
+    assert!(claim_alerts(store, 800).await.is_empty(), "the follow-up is due, the first mail is not");
+    assert_eq!(store.next_alert_due().await.unwrap(), Some(at(900)));
+    let again = claim_alerts(store, 900).await;
+    assert_eq!(again.iter().map(|claim| &claim.id).collect::<Vec<_>>(), [&first.id]);
+    store.alert_sent(&again[0], at(901)).await.unwrap();
+    assert_eq!(claim_alerts(store, 901).await.remove(0).thread_root, Some(first.message_id));
+}
+
 pub(super) async fn follow_ups_are_made_for_news_only(subject: Subject) {
     let store = &subject.store;
     enrol(store).await;
