@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::compile::Compiled;
 use crate::domain::container::{Limits, unpack};
+use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
 use crate::domain::watchlist::{OrganizationId, Watchlist};
@@ -71,10 +72,34 @@ pub struct Document<'a> {
 /// What was found in a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Entries found.
+    /// Entries found; of fingerprints at most [`FINGERPRINT_HITS`] a document, the rest is only counted in `tested`.
     pub hits: Vec<Hit>,
+    /// How many values were looked up among fingerprints: one a kind, and one of all kinds, for each organization that
+    /// has any.
+    pub tested: Vec<Tested>,
     /// What could not be read as expected.
     pub oddities: Vec<Oddity>,
+}
+
+/// So many fingerprints prove what the rate of hits has not proved already.
+pub const FINGERPRINT_HITS: usize = 4096;
+
+/// How many values of a document had the right shape and check digits to be somebody's, and how many were this
+/// organization's: the rate is what counts, never the number of hits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// Whose fingerprints were asked.
+    pub organization: OrganizationId,
+    /// Kind of the values; `None` counts the values and rows of all kinds together.
+    pub kind: Option<Kind>,
+    /// Values looked up.
+    pub values: u64,
+    /// Values found.
+    pub hits: u64,
+    /// Rows with at least one value looked up.
+    pub rows: u64,
+    /// Rows with at least one value found.
+    pub rows_hit: u64,
 }
 
 /// What kind of entry was found.

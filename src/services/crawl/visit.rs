@@ -83,7 +83,7 @@ fn digest(body: &[u8], revision: i64) -> String {
 
 fn read_page(page: &Page, digest: String) -> ReadPage {
     let reading = forum::read(&page.fetched, &page.source.start_url);
-    let Scan { hits, oddities } = scan(page, page.fetched.url.path());
+    let Scan { hits, oddities, tested: _ } = scan(page, page.fetched.url.path());
     let title = reading.title.clone();
     let mut read_page = bare(page, digest);
     read_page.engine = Some(reading.engine);
@@ -198,7 +198,7 @@ fn read_attachment(page: &Page, digest: String) -> ReadPage {
         read_page.oddities.push(Oddity::new("attachment-refused", "the site shows a page in place of the file"));
         return read_page;
     }
-    let Scan { hits, oddities } = scan(page, &name);
+    let Scan { hits, oddities, tested: _ } = scan(page, &name);
     let link = &page.claim.link;
     read_page.hits = hits
         .into_iter()
