@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod case;
 pub mod container;
+pub mod fingerprints;
 pub mod forum;
 pub mod frontier;
 pub mod identifier;

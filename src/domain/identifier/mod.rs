@@ -3,11 +3,13 @@
 //! A canary's value need not be valid by public rules, so nothing here checks digits. Not here: where values stand in a
 //! text (`matcher`).
 
+mod fingerprint;
 mod mask;
 mod phone;
 
 use crate::domain::text::fold;
 
+pub use fingerprint::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher, KeyId, Part};
 pub use mask::mask;
 
 /// What a field holds, as far as matching cares.

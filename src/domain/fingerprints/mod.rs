@@ -1,0 +1,101 @@
+//! Fingerprints of real customers' identifiers: the set in memory and the `.dpf` file that carries it.
+//!
+//! Not here: how one is computed (`identifier`), and where keys and files lie (`ports::vault`).
+
+mod set;
+
+use std::sync::Arc;
+
+use crate::domain::identifier::{Epoch, FingerprintKey, FingerprintKind, Hasher, KeyId};
+use crate::domain::watchlist::OrganizationId;
+
+pub use set::{COUNT_LIMIT, FingerprintSet};
+
+/// Whose fingerprints they are, of what, and made with which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Whose customers.
+    pub organization: OrganizationId,
+    /// What was hashed.
+    pub kind: FingerprintKind,
+    /// Which of the organization's keys.
+    pub epoch: Epoch,
+    /// Tells that key from others.
+    pub key_id: KeyId,
+}
+
+impl Label {
+    /// Labels what a key makes of a kind.
+    pub fn of(key: &FingerprintKey, kind: FingerprintKind) -> Self {
+        Self { organization: key.organization.clone(), kind, epoch: key.epoch, key_id: key.id(kind) }
+    }
+
+    /// Tells whether a key is the one it was made with.
+    pub fn is_made_with(&self, key: &FingerprintKey) -> bool {
+        *self == Self::of(key, self.kind)
+    }
+}
+
+/// All sets that are looked up, each with what makes fingerprints comparable to it: of every organization, all live epochs.
+#[derive(Debug, Clone, Default)]
+pub struct Fingerprints {
+    sets: Vec<(Hasher, Arc<FingerprintSet>)>,
+}
+
+impl Fingerprints {
+    /// Adds a set; `false`, and not added, if the key is not the one it was made with.
+    #[must_use]
+    pub fn add(&mut self, key: &FingerprintKey, set: Arc<FingerprintSet>) -> bool {
+        let is_own = set.label.is_made_with(key);
+        if is_own {
+            self.sets.push((Hasher::new(key, set.label.kind), set));
+        }
+        is_own
+    }
+
+    /// Returns every set with its hasher, in the order they were added.
+    pub fn sets(&self) -> &[(Hasher, Arc<FingerprintSet>)] {
+        &self.sets
+    }
+
+    /// Tells whether nothing is looked up.
+    pub const fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// Returns the sets that hold a canonical value of a kind.
+    pub fn holding(&self, kind: FingerprintKind, canonical: &[u8]) -> impl Iterator<Item = &FingerprintSet> {
+        self.sets
+            .iter()
+            .filter(move |(hasher, set)| hasher.kind() == kind && set.contains(&hasher.fingerprint(canonical)))
+            .map(|(_, set)| &**set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+
+    pub(super) fn key() -> FingerprintKey {
+        FingerprintKey::new(OrganizationId("example-bank".to_owned()), Epoch(1), Secret::new([7; 32]))
+    }
+
+    pub(super) fn label() -> Label {
+        Label::of(&key(), FingerprintKind::Pan)
+    }
+
+    #[test]
+    fn a_set_is_looked_up_only_with_the_key_it_was_made_with() {
+        let fingerprint = Hasher::new(&key(), FingerprintKind::Pan).fingerprint(b"9990483834645856");
+        let set = Arc::new(FingerprintSet::of(label(), vec![fingerprint]));
+        let foreign = FingerprintKey::new(OrganizationId("example-bank".to_owned()), Epoch(1), Secret::new([8; 32]));
+        let mut fingerprints = Fingerprints::default();
+        assert!(!fingerprints.add(&foreign, Arc::clone(&set)));
+        assert!(fingerprints.is_empty());
+        assert!(fingerprints.add(&key(), set));
+        assert_eq!(fingerprints.holding(FingerprintKind::Pan, b"9990483834645856").count(), 1);
+        assert_eq!(fingerprints.holding(FingerprintKind::Pan, b"9990483834645857").count(), 0);
+        assert_eq!(fingerprints.holding(FingerprintKind::Account, b"9990483834645856").count(), 0);
+    }
+}

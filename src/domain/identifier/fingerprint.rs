@@ -1,0 +1,297 @@
+//! Keyed fingerprints: what stands for a real customer's identifier, which itself is never kept.
+//!
+//! `HMAC-SHA256(K[organization, kind, epoch], "dyepack/fp/1|" ‖ kind ‖ "|" ‖ canonical)`, of which the first 16 bytes stay:
+//! PCI DSS 3.5.1.1 asks for a keyed hash of the whole card number. One key is kept for an organization and epoch; the key
+//! of each kind is derived from it, so that masked pairs share nothing with whole numbers. Not here: how fingerprints are
+//! kept and looked up (`domain::fingerprints`), where keys lie (`ports::vault`).
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::Kind;
+use crate::domain::secret::Secret;
+use crate::domain::watchlist::OrganizationId;
+
+/// The fingerprint of one value: eight bytes of tag, by which it is found, and eight that confirm it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// Returns the first eight bytes as a number in the order of the bytes.
+    pub fn tag(&self) -> u64 {
+        u64::from_be_bytes(first(&self.0))
+    }
+}
+
+/// Shows the tag alone, in hexadecimal digits: enough to tell entries apart.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.tag())
+    }
+}
+
+/// What a set of fingerprints was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FingerprintKind {
+    /// Payment card number, all digits.
+    Pan,
+    /// Account number of the organization's own making.
+    Account,
+    /// International bank account number.
+    Iban,
+    /// Resident identity number, 18 characters.
+    ResidentId,
+    /// National identity, social security or tax number.
+    NationalId,
+    /// Passport number.
+    Passport,
+    /// Telephone number in E.164.
+    Phone,
+    /// Mail address.
+    Email,
+    /// First six and last four digits of a card, with first three and last four of a telephone number.
+    Pan6l4Ph3l4,
+    /// First three and last four digits of a telephone number, with a name.
+    Ph3l4Nm,
+    /// First six and last four characters of a resident identity number, with a name.
+    Ric6l4Nm,
+    /// First six and last four characters of a resident identity number, with first three and last four digits of a
+    /// telephone number.
+    Ric6l4Ph3l4,
+}
+
+/// What one column of a kind holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The whole value in its canonical form.
+    Whole(Kind),
+    /// First six and last four digits of a card.
+    CardEnds,
+    /// First three and last four digits of a telephone number as dialled within its country.
+    PhoneEnds,
+    /// First six and last four characters of a resident identity number of 18.
+    ResidentEnds,
+    /// A person's name.
+    Name,
+}
+
+impl FingerprintKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Pan,
+        Self::Account,
+        Self::Iban,
+        Self::ResidentId,
+        Self::NationalId,
+        Self::Passport,
+        Self::Phone,
+        Self::Email,
+        Self::Pan6l4Ph3l4,
+        Self::Ph3l4Nm,
+        Self::Ric6l4Nm,
+        Self::Ric6l4Ph3l4,
+    ];
+
+    /// Returns the word that is hashed, and used wherever people or scripts read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pan => "pan",
+            Self::Account => "account",
+            Self::Iban => "iban",
+            Self::ResidentId => "resident_id",
+            Self::NationalId => "national_id",
+            Self::Passport => "passport",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Pan6l4Ph3l4 => "pan6l4|ph3l4",
+            Self::Ph3l4Nm => "ph3l4|nm",
+            Self::Ric6l4Nm => "ric6l4|nm",
+            Self::Ric6l4Ph3l4 => "ric6l4|ph3l4",
+        }
+    }
+
+    /// Returns the word as a file's name can hold it: `pan6l4-ph3l4`.
+    pub fn file_word(self) -> String {
+        self.as_str().replace('|', "-")
+    }
+
+    /// Takes either word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text || kind.file_word() == text)
+    }
+
+    /// Returns what a row must hold to be fingerprinted, in the order in which the parts are hashed.
+    pub const fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Pan => &[Part::Whole(Kind::Pan)],
+            Self::Account => &[Part::Whole(Kind::Account)],
+            Self::Iban => &[Part::Whole(Kind::Iban)],
+            Self::ResidentId => &[Part::Whole(Kind::ResidentId)],
+            Self::NationalId => &[Part::Whole(Kind::NationalId)],
+            Self::Passport => &[Part::Whole(Kind::Passport)],
+            Self::Phone => &[Part::Whole(Kind::Phone)],
+            Self::Email => &[Part::Whole(Kind::Email)],
+            Self::Pan6l4Ph3l4 => &[Part::CardEnds, Part::PhoneEnds],
+            Self::Ph3l4Nm => &[Part::PhoneEnds, Part::Name],
+            Self::Ric6l4Nm => &[Part::ResidentEnds, Part::Name],
+            Self::Ric6l4Ph3l4 => &[Part::ResidentEnds, Part::PhoneEnds],
+        }
+    }
+}
+
+impl fmt::Display for FingerprintKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Which of an organization's keys; the next one is made when the last may have been seen, and both live until every
+/// fingerprint is made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Epoch(pub u32);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Tells one key from another, and nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub [u8; 8]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+/// The key of one organization and epoch, from which those of all kinds follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FingerprintKey {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Which of its keys.
+    pub epoch: Epoch,
+    secret: Secret<[u8; 32]>,
+}
+
+impl FingerprintKey {
+    /// Makes a key of 32 random bytes.
+    pub const fn new(organization: OrganizationId, epoch: Epoch, secret: Secret<[u8; 32]>) -> Self {
+        Self { organization, epoch, secret }
+    }
+
+    /// Returns the random bytes, for the file that keeps them.
+    pub const fn secret(&self) -> &Secret<[u8; 32]> {
+        &self.secret
+    }
+
+    /// Returns the id of the key derived for a kind.
+    pub fn id(&self, kind: FingerprintKind) -> KeyId {
+        let digest = self.derived(kind).chain_update("dyepack/fp-key-id/1").finalize().into_bytes();
+        KeyId(first(&digest))
+    }
+
+    fn derived(&self, kind: FingerprintKind) -> Hmac<Sha256> {
+        let message = format!("dyepack/fp-key/1|{}|{}|{}", self.organization, kind, self.epoch);
+        let key = keyed(self.secret.reveal()).chain_update(message).finalize().into_bytes();
+        keyed(&key)
+    }
+}
+
+/// Makes fingerprints of one kind with one key; the keyed state is set up once and copied for each.
+#[derive(Clone)]
+pub struct Hasher {
+    kind: FingerprintKind,
+    state: Hmac<Sha256>,
+}
+
+impl Hasher {
+    /// Derives the kind's key and sets the state up.
+    pub fn new(key: &FingerprintKey, kind: FingerprintKind) -> Self {
+        let state = key.derived(kind).chain_update("dyepack/fp/1|").chain_update(kind.as_str()).chain_update("|");
+        Self { kind, state }
+    }
+
+    /// Returns what it fingerprints.
+    pub const fn kind(&self) -> FingerprintKind {
+        self.kind
+    }
+
+    /// Fingerprints a canonical value; of a pair, both parts with `|` between them.
+    pub fn fingerprint(&self, canonical: &[u8]) -> Fingerprint {
+        Fingerprint(first(&self.state.clone().chain_update(canonical).finalize().into_bytes()))
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Hasher({}, [hidden])", self.kind)
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length (RFC 2104)")
+}
+
+fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    *bytes.first_chunk().expect("16 bytes or more are given, and no more than 16 asked for")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> FingerprintKey {
+        FingerprintKey::new(OrganizationId("example-bank".to_owned()), Epoch(1), Secret::new([byte; 32]))
+    }
+
+    const PAN: u128 = 0xbae5_3e6c_f02a_d07a_c677_7fff_3280_3036;
+
+    /// Values computed with Python's `hmac`.
+    #[test]
+    fn fingerprints_are_those_of_the_published_formula() {
+        let hasher = Hasher::new(&key(7), FingerprintKind::Pan);
+        let Fingerprint(bytes) = hasher.fingerprint(b"9990483834645856");
+        assert_eq!(u128::from_be_bytes(bytes), PAN);
+        assert_eq!(key(7).id(FingerprintKind::Pan).to_string(), "60d055842e817bea");
+        assert_eq!(hasher.fingerprint(b"9990483834645856"), Fingerprint(PAN.to_be_bytes()), "the state is not used up");
+    }
+
+    #[test]
+    fn key_kind_epoch_and_organization_each_change_a_fingerprint() {
+        let of = |key: &FingerprintKey, kind| Hasher::new(key, kind).fingerprint(b"9990483834645856");
+        let later = FingerprintKey { epoch: Epoch(2), ..key(7) };
+        let other = FingerprintKey { organization: OrganizationId("other-bank".to_owned()), ..key(7) };
+        let all = [
+            of(&key(7), FingerprintKind::Pan),
+            of(&key(8), FingerprintKind::Pan),
+            of(&key(7), FingerprintKind::Account),
+            of(&later, FingerprintKind::Pan),
+            of(&other, FingerprintKind::Pan),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn words_of_kinds_are_read_back_in_both_forms() {
+        for kind in FingerprintKind::ALL {
+            assert_eq!(FingerprintKind::parse(kind.as_str()), Some(kind));
+            assert_eq!(FingerprintKind::parse(&kind.file_word()), Some(kind));
+            assert!(!kind.file_word().contains('|'));
+        }
+        assert_eq!(FingerprintKind::parse("name"), None);
+    }
+
+    #[test]
+    fn a_key_and_its_hasher_print_nothing_of_it() {
+        let key = key(0x5a);
+        let shown = format!("{key:?} {:?}", Hasher::new(&key, FingerprintKind::Email));
+        assert!(!shown.contains("90") && !shown.contains("5a"), "{shown}");
+    }
+}
