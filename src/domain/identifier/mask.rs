@@ -5,20 +5,36 @@ use super::Kind;
 /// Masks a value for display.
 ///
 /// - Numbers keep their first six and last four characters at most, and never more than half of them in all.
-/// - A mail address keeps its host and the first two characters before it (one of three or fewer): `su***@post.example`.
+/// - A mail or Jabber address keeps its host and the first two characters before it (one of three or fewer): `su***@post.example`.
 /// - A name keeps the first letter of each word: `G*** B***`; one without spaces keeps the first character, and the
 ///   last of three or more: `张*三`.
+/// - A wallet, a Tox or a Session identifier keeps four characters at both ends, a Telegram handle two at the beginning.
 /// - Anything else keeps a quarter of its characters, four at most, at the beginning.
 pub fn mask(kind: Kind, value: &str) -> String {
     let value = value.trim();
     match kind {
-        Kind::Email => email(value),
+        Kind::Email | Kind::Jabber => email(value),
         Kind::Name => name(value),
         Kind::Address | Kind::Other => {
             let length = value.chars().count();
             keep(value, (length / 4).min(4), 0)
         }
-        Kind::Pan | Kind::Iban | Kind::Account | Kind::ResidentId | Kind::NationalId | Kind::Passport | Kind::Phone => {
+        Kind::Btc | Kind::Ltc | Kind::Eth | Kind::Trx | Kind::Xmr | Kind::Tox | Kind::Session => {
+            let shown = (value.chars().count() / 4).min(4);
+            keep(value, shown, shown)
+        }
+        Kind::Telegram => keep(value, (value.chars().count() / 3).min(2), 0),
+        Kind::Pan
+        | Kind::Iban
+        | Kind::Account
+        | Kind::ResidentId
+        | Kind::NationalId
+        | Kind::Ssn
+        | Kind::Uscc
+        | Kind::Inn
+        | Kind::Snils
+        | Kind::Passport
+        | Kind::Phone => {
             let visible = value.chars().count() / 2;
             let last = (visible / 2).min(4);
             keep(value, (visible - last).min(6), last)
@@ -83,12 +99,30 @@ mod tests {
             (Kind::Name, "Gideon Brackenholt", "G*** B***"),
             (Kind::Address, "12 Main Street", "12 ***********"),
             (Kind::Other, "ab", "**"),
+            (Kind::Iban, "DE89370400440532013000", "DE8937************3000"),
+            (Kind::ResidentId, "11010519491231002X", "11010*********002X"),
+            (Kind::Ssn, "536904399", "53*****99"),
+            (Kind::Uscc, "91110000600037341L", "91110*********341L"),
+            (Kind::Inn, "7707083893", "770*****93"),
+            (Kind::Snils, "11223344595", "112******95"),
+            (Kind::Jabber, "lynx_shop@xmpp.example", "ly***@xmpp.example"),
+            (Kind::Telegram, "vendor_lynx", "ve*********"),
+            (Kind::Trx, "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "TR7N************Lj6t"),
         ] {
             assert_eq!(mask(kind, value), masked, "{value}");
         }
     }
 
     proptest! {
+        #[test]
+        fn no_kind_shows_more_than_six_and_four(value in "[0-9a-z]{1,80}") {
+            for kind in [Kind::Pan, Kind::Iban, Kind::ResidentId, Kind::Ssn, Kind::Btc, Kind::Tox, Kind::Telegram, Kind::Other] {
+                let masked = mask(kind, &value);
+                let shown = masked.chars().filter(|character| *character != '*').count();
+                prop_assert!(shown <= 10 && shown * 2 <= value.len());
+            }
+        }
+
         #[test]
         fn a_number_never_shows_more_than_half(value in "[0-9a-z]{1,40}") {
             let masked = mask(Kind::Account, &value);
