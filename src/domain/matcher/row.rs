@@ -1,24 +1,30 @@
-//! Ties the finds of one row together and decides which of them are hits.
+//! Ties the finds of one record together and decides which of them are hits.
 //!
-//! A row is a line of the view: a line of text, a table row, a record of a dump. In lines without end, what stands
-//! further apart than [`ROW_BYTES`] is not one row.
+//! Where a record begins and ends is told by `records`. In lines without end, what stands further apart than
+//! [`LINE_BYTES`] is not one record.
 
 use std::ops::Range;
 
 use super::compile::{Compiled, Target};
 use super::literal::find_in;
+use super::records::{Extent, LINE_BYTES, Record, Records};
 use crate::domain::identifier::STANDS_ALONE_BITS;
-
-/// Longer records are rare, and so is the name of a canary that near its number by chance.
-const ROW_BYTES: usize = 2048;
 
 /// A spelling that was found in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Find {
     pub(super) range: Range<usize>,
     pub(super) target: Target,
-    /// Whether the range was compared without its separators.
-    pub(super) is_compact: bool,
+    pub(super) reading: Reading,
+}
+
+/// How the range of a find is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// As it stands.
+    Plain,
+    /// Without its separators.
+    Compact,
 }
 
 /// A find that counts, with its row.
@@ -27,8 +33,8 @@ pub(super) struct Tied {
     pub(super) find: Find,
     /// Information of the distinct fields of this entry in this row.
     pub(super) strength: u32,
-    /// Line of the view, from zero.
-    pub(super) line: usize,
+    /// Where the row begins in the view.
+    pub(super) row: usize,
 }
 
 /// Ties finds into rows and keeps the rows that prove something.
@@ -39,41 +45,33 @@ pub(super) fn tie(text: &str, compiled: &Compiled, mut finds: Vec<Find>) -> Vec<
         (later.target.entry, later.target.field) == (first.target.entry, first.target.field)
             && later.range.end <= first.range.end
     });
-    finds.sort_by_key(|find| (find.target.entry, find.range.start, find.range.end));
+    finds.sort_by_key(|find| (find.range.start, find.range.end));
+    let mut records = Records::of(text);
+    let mut held: Vec<(Record, Find)> = finds.into_iter().map(|find| (records.holding(&find.range), find)).collect();
+    held.sort_by_key(|(record, find)| (find.target.entry, record.range.start, find.range.start, find.range.end));
     let mut tied = Vec::new();
-    let mut rest = finds.as_slice();
-    while !rest.is_empty() {
-        let length = 1 + rest.windows(2).take_while(|pair| is_one_row(text, pair)).count();
-        let (row, others) = rest.split_at(length);
+    for row in held.chunk_by(|(one, find), (other, next)| {
+        find.target.entry == next.target.entry && one.range.start == other.range.start
+    }) {
         tied.extend(weigh(text, compiled, row));
-        rest = others;
     }
     tied.sort_by_key(|tied| (tied.find.range.start, tied.find.range.end, tied.find.target));
-    number_lines(text, &mut tied);
     tied
 }
 
-fn is_one_row(text: &str, pair: &[Find]) -> bool {
-    let [first, second] = pair else { return false };
-    let between = first.range.end.min(second.range.start)..second.range.start;
-    first.target.entry == second.target.entry
-        && between.len() <= ROW_BYTES
-        && text.as_bytes().get(between).is_some_and(|between| memchr::memchr(b'\n', between).is_none())
-}
-
 /// Adds the companions that stand in the row; gives everything if it is enough together.
-fn weigh(text: &str, compiled: &Compiled, row: &[Find]) -> Vec<Tied> {
-    let (Some(first), Some(last)) = (row.first(), row.last()) else { return Vec::new() };
-    let part = around(text, first.range.start..last.range.end);
-    let mut finds = row.to_vec();
+fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)]) -> Vec<Tied> {
+    let Some((record, first)) = row.first() else { return Vec::new() };
+    let part = part(text, record, row);
+    let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
     let entry = compiled.entries.get(first.target.entry as usize);
     for companion in entry.map(|entry| &*entry.companions).unwrap_or_default() {
-        if row.iter().any(|find| find.target.field == companion.field) {
+        if row.iter().any(|(_, find)| find.target.field == companion.field) {
             continue;
         }
         if let Some(range) = find_in(text, &part, &companion.spellings) {
             let target = Target { field: companion.field, bits: companion.bits, stands_alone: false, ..first.target };
-            finds.push(Find { range, target, is_compact: false });
+            finds.push(Find { range, target, reading: Reading::Plain });
         }
     }
     let mut fields: Vec<(u32, u32)> = finds.iter().map(|find| (find.target.field, find.target.bits)).collect();
@@ -85,28 +83,18 @@ fn weigh(text: &str, compiled: &Compiled, row: &[Find]) -> Vec<Tied> {
     if !is_enough {
         return Vec::new();
     }
-    finds.into_iter().map(|find| Tied { find, strength, line: 0 }).collect()
+    finds.into_iter().map(|find| Tied { find, strength, row: record.range.start }).collect()
 }
 
-/// Widens a range to its line, or to what counts as a row of a very long one.
-fn around(text: &str, range: Range<usize>) -> Range<usize> {
-    let bytes = text.as_bytes();
-    let floor = range.start.saturating_sub(ROW_BYTES);
-    let ceiling = (range.end + ROW_BYTES).min(bytes.len());
-    let before = bytes.get(floor..range.start).unwrap_or_default();
-    let after = bytes.get(range.end..ceiling).unwrap_or_default();
-    let start = memchr::memrchr(b'\n', before).map_or(floor, |at| floor + at + 1);
-    let end = memchr::memchr(b'\n', after).map_or(ceiling, |at| range.end + at);
-    start..end
-}
-
-fn number_lines(text: &str, tied: &mut [Tied]) {
-    let (mut line, mut counted) = (0, 0);
-    for tied in tied {
-        let start = tied.find.range.start;
-        let between = text.as_bytes().get(counted..start).unwrap_or_default();
-        line += memchr::memchr_iter(b'\n', between).count();
-        counted = start;
-        tied.line = line;
+/// Where companions may stand: the record, or what lies near enough in a line without end.
+fn part(text: &str, record: &Record, row: &[(Record, Find)]) -> Range<usize> {
+    match record.extent {
+        Extent::Whole => record.range.clone(),
+        Extent::Window => {
+            let end = row.iter().map(|(_, find)| find.range.end).max().unwrap_or(record.range.end);
+            let ahead = text.as_bytes().get(end..(end + LINE_BYTES).min(text.len())).unwrap_or_default();
+            let line_end = memchr::memchr(b'\n', ahead).unwrap_or(ahead.len());
+            record.range.start..record.range.end.max(end + line_end)
+        }
     }
 }

@@ -4,7 +4,8 @@
 //! with the file.
 
 use super::compile::{Compiled, Target};
-use super::row::{Find, Tied, tie};
+use super::records::unfinished;
+use super::row::{Find, Reading, Tied, tie};
 use super::{Document, EntryKind, Hit, email, groups};
 use crate::domain::identifier::{Kind, mask};
 use crate::domain::span::ByteSpan;
@@ -38,9 +39,16 @@ fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
     (hit.span, &hit.organization.0, &hit.entry, &hit.field)
 }
 
+/// What two pieces both hold is one hit; the piece that holds its record whole knows it better.
 fn dedup_from(hits: &mut Vec<Hit>, first: usize) {
     let mut found = hits.split_off(first);
-    found.dedup_by(|left, right| order(left) == order(right));
+    found.dedup_by(|later, first| {
+        let is_same = order(later) == order(first);
+        if is_same && later.strength > first.strength {
+            std::mem::swap(later, first);
+        }
+        is_same
+    });
     hits.append(&mut found);
 }
 
@@ -54,10 +62,25 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
         collect(compiled, &view, &cut, hits);
-        cut.lines += memchr::memchr_iter(b'\n', view.text.as_bytes()).count() as u64;
-        buffer = view.text;
         cut.is_cut_before = cut.is_cut_after;
-        cut.start = if piece.is_line_end { piece.end } else { piece.resume(OVERLAP_BYTES) };
+        cut.start = if piece.is_line_end {
+            piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
+        } else {
+            piece.resume(OVERLAP_BYTES)
+        };
+        buffer = view.text;
+    }
+}
+
+/// Counts the bytes at the end of a piece that belong to a record of several lines which goes on behind it.
+fn unfinished_bytes(bytes: &[u8], view: &str) -> usize {
+    let rest = view.get(unfinished(view)..).unwrap_or_default();
+    let lines = memchr::memchr_iter(b'\n', rest.as_bytes()).count();
+    let mut line_ends = memchr::memrchr_iter(b'\n', bytes);
+    match line_ends.nth(lines) {
+        // Only where lines end with the same byte in the piece as in its view, and not so that nothing would be gained.
+        Some(at) if lines > 0 && at > bytes.len() / 2 && !bytes.contains(&0) => bytes.len() - at - 1,
+        Some(_) | None => 0,
     }
 }
 
@@ -67,8 +90,6 @@ struct Cut<'a> {
     member: &'a str,
     /// First raw byte.
     start: usize,
-    /// Lines before it.
-    lines: u64,
     /// Whether a line was cut where it begins, so that a value may be incomplete there.
     is_cut_before: bool,
     /// The same where it ends.
@@ -77,7 +98,7 @@ struct Cut<'a> {
 
 impl<'a> Cut<'a> {
     const fn whole(member: &'a str) -> Self {
-        Self { member, start: 0, lines: 0, is_cut_before: false, is_cut_after: false }
+        Self { member, start: 0, is_cut_before: false, is_cut_after: false }
     }
 }
 
@@ -97,34 +118,35 @@ fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<H
 /// Finds every spelling in a folded text.
 fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
     let mut finds = Vec::new();
-    let mut note = |range: std::ops::Range<usize>, targets: (u32, u32), is_compact: bool| {
+    let mut note = |range: std::ops::Range<usize>, targets: (u32, u32), reading: Reading| {
         let is_torn = (cut.is_cut_before && range.start < 256) || (cut.is_cut_after && range.end + 256 > text.len());
         let targets: &[Target] = if is_torn { &[] } else { compiled.targets(targets) };
-        finds.extend(targets.iter().map(|target| Find { range: range.clone(), target: *target, is_compact }));
+        finds.extend(targets.iter().map(|target| Find { range: range.clone(), target: *target, reading }));
     };
     groups::Walk::over(text.as_bytes(), &compiled.numbers, &compiled.shape, &mut |range, targets| {
-        note(range, targets, true);
+        note(range, targets, Reading::Compact);
     });
-    email::walk(text, &compiled.emails, &mut |range, targets| note(range, targets, false));
-    compiled.literals.walk(text, &mut |range, targets| note(range, targets, false));
+    email::walk(text, &compiled.emails, &mut |range, targets| note(range, targets, Reading::Plain));
+    compiled.literals.walk(text, &mut |range, targets| note(range, targets, Reading::Plain));
     finds
 }
 
 fn hit(compiled: &Compiled, view: &View<'_>, locator: &Locator<'_>, cut: &Cut<'_>, tied: &Tied) -> Option<Hit> {
-    let Find { range, target, is_compact } = &tied.find;
+    let Find { range, target, reading } = &tied.find;
     let entry = compiled.entries.get(target.entry as usize)?;
     let field = compiled.fields.get(target.field as usize)?;
     let kind = Kind::of_field(field);
     let mut place = locator.place(range);
-    let masked = if *is_compact {
-        place.steps.push(COMPACT.to_owned());
-        let value: String = view.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
-        mask(kind, &value)
-    } else if kind == Kind::Email {
-        mask(kind, view.text.get(range.clone())?)
-    } else {
-        mask(kind, locator.unfolded(range))
+    let masked = match reading {
+        Reading::Compact => {
+            place.steps.push(COMPACT.to_owned());
+            let value: String = view.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
+            mask(kind, &value)
+        }
+        Reading::Plain if kind == Kind::Email => mask(kind, view.text.get(range.clone())?),
+        Reading::Plain => mask(kind, locator.unfolded(range)),
     };
+    let row = tied.row..tied.row + view.text.get(tied.row..)?.chars().next()?.len_utf8();
     let offset = cut.start as u64;
     Some(Hit {
         organization: compiled.organizations.get(entry.organization as usize)?.clone(),
@@ -136,7 +158,7 @@ fn hit(compiled: &Compiled, view: &View<'_>, locator: &Locator<'_>, cut: &Cut<'_
         masked,
         steps: place.steps,
         strength: tied.strength,
-        row: cut.lines + tied.line as u64,
+        row: offset + locator.place(&row).span.start,
     })
 }
 
