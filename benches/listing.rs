@@ -1,6 +1,6 @@
 //! How long a post takes to be read as a listing: short, as on forums; long, with the offer far down.
 //!
-//! `cargo bench --bench listing` prints microseconds a post; the house limit is 200.
+//! `cargo bench --bench listing` prints microseconds of CPU a post and a kilobyte; the house limit is 200 a post of usual size.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -14,26 +14,44 @@ const CHINESE: &str = "共34万条，2026年1月导出，字段：姓名、身�
 const RUSSIAN: &str =
     "120к строк, ФИО, телефон, паспорт, остаток. Цена 900$ за все, гарант форума, в одни руки. Пишите в лс";
 const ROW: &str = "ada lovelace,ada@mail.example,+1 555 0100,9990123412341234,07/27\n";
+const IDLE: &str = "Two weeks in the mountains, no signal at all, and four good books. ";
+const IDLE_CHINESE: &str = "这两周出差没有上线，消息回得慢，请见谅。大家怎么看最近的行情，感觉没什么意思。\n";
+const IDLE_RUSSIAN: &str =
+    "Две недели в горах, связи не было совсем, зато прочитал четыре хорошие книги и сходил на рыбалку.\n";
 
 fn main() {
-    let sampled = format!("{SHORT}\n{}", ROW.repeat(12));
-    let long = format!("{}\n{SHORT}", "Two weeks in the mountains, no signal at all, and four good books. ".repeat(15));
     let posts = [
-        ("English, 0.1 kB", "Selling bank customer database", SHORT),
-        ("Chinese, 0.2 kB", "出一手银行理财客户数据", CHINESE),
-        ("Russian, 0.2 kB", "Продам базу клиентов банка", RUSSIAN),
-        ("English with sample rows, 0.9 kB", "Selling bank customer database", &sampled),
-        ("English, offer far down, 1.1 kB", "Back from holiday", &long),
+        ("English", "Selling bank customer database", SHORT.to_owned()),
+        ("Chinese", "出一手银行理财客户数据", CHINESE.to_owned()),
+        ("Russian", "Продам базу клиентов банка", RUSSIAN.to_owned()),
+        ("English with sample rows", "Selling bank customer database", format!("{SHORT}\n{}", ROW.repeat(12))),
+        ("English, offer far down", "Back from holiday", format!("{}\n{SHORT}", IDLE.repeat(15))),
+        ("long English, offer far down", "Back from holiday", format!("{}{SHORT}{}", IDLE.repeat(64), IDLE.repeat(64))),
+        ("long Chinese", "闲聊", IDLE_CHINESE.repeat(76)),
+        ("long Russian", "Привет", IDLE_RUSSIAN.repeat(49)),
+        ("long list of sample rows", "Selling bank customer database", format!("{SHORT}\n{}", ROW.repeat(132))),
+        ("a hundred kilobytes of numbers", "Numbers", "1,2,3,4,5,6,7,8,9 $ ".repeat(5_000)),
     ];
+    println!("{:34} {:>8} {:>10} {:>8}", "", "bytes", "µs a post", "µs/KB");
     for (name, title, text) in posts {
-        for _ in 0..200 {
-            std::hint::black_box(listing::read(title, text));
+        for _ in 0..20 {
+            std::hint::black_box(listing::read(title, &text));
         }
-        let rounds = 2000_u32;
-        let start = Instant::now();
+        let rounds = u32::try_from((4_000_000 / (text.len() + 1_000)).max(40)).unwrap_or(40);
+        let start = cpu_seconds();
         for _ in 0..rounds {
-            std::hint::black_box(listing::read(std::hint::black_box(title), std::hint::black_box(text)));
+            std::hint::black_box(listing::read(std::hint::black_box(title), std::hint::black_box(&text)));
         }
-        println!("{name:36} {:7.1} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds));
+        let micros = (cpu_seconds() - start) * 1e6 / f64::from(rounds);
+        let kilobytes = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX)) / 1e3;
+        println!("{name:34} {:8} {micros:10.1} {:8.1}", text.len(), micros / kilobytes);
     }
+}
+
+/// Seconds this process spent on a processor (`/proc/self/schedstat`); where that is not to be had, the clock.
+fn cpu_seconds() -> f64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let schedstat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = schedstat.split(' ').next().and_then(|field| field.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| START.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
 }

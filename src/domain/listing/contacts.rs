@@ -3,11 +3,14 @@
 //! A contact is kept as a digest, by which sellers are linked across sites, and a short form that people can read; the
 //! contact as written is at hand while the post is, and is not serialised.
 
+use std::sync::LazyLock;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::layout::{self, LineKind};
+use super::forms::Forms;
+use super::layout::LineKind;
 use super::post::Part;
 use super::{Found, Source};
 use crate::domain::secret::Secret;
@@ -185,29 +188,31 @@ const LABELS: [(ContactKind, &[&str]); 15] = [
     (ContactKind::Skype, &["skype"]),
 ];
 
-/// All announcing words with their kind.
-fn labels() -> impl Iterator<Item = (&'static str, ContactKind)> {
-    LABELS.iter().flat_map(|(kind, words)| words.iter().map(|word| (*word, *kind)))
-}
+static LABEL_FORMS: LazyLock<Forms<ContactKind>> =
+    LazyLock::new(|| Forms::ending(LABELS.iter().flat_map(|(kind, words)| words.iter().map(|word| (*word, *kind)))));
 
 /// Finds the contacts of a part outside quotations and sample rows, each once, in order of appearance.
 pub(super) fn find(part: &Part<'_>) -> Vec<Found<Contact>> {
     let text = part.plain.text.as_str();
-    let lines = layout::lines(text);
     let mut found: Vec<Found<Contact>> = Vec::new();
     for token in tokens(text) {
-        let kind_of_line = layout::kind_at(&lines, token.start);
-        if kind_of_line == LineKind::Quote || found.len() >= 32 {
-            continue;
-        }
         let Some((kind, start, end)) = recognise(text, &token) else { continue };
-        if kind_of_line == LineKind::Row && label_before(text, token.start).is_none() {
+        let kind_of_line = part.kind_in_plain(token.start);
+        let is_others = match kind_of_line {
+            LineKind::Prose => false,
+            LineKind::Row => label_before(text, token.start).is_none(),
+            LineKind::Quote => true,
+        };
+        if is_others {
             continue;
         }
         let source: Source = part.plain_source(start, end);
         let contact = Contact::new(kind, part.plain.source(start, end));
         if !found.iter().any(|known| known.value.digest == contact.digest) {
             found.push(Found { value: contact, at: source });
+        }
+        if found.len() >= 32 {
+            break;
         }
     }
     found
@@ -220,15 +225,15 @@ struct Token<'a> {
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let is_part = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '@' | '.' | '_' | '-' | '+' | '/' | ':' | '#' | '*')
+    let is_part = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b':' | b'#' | b'*')
     };
+    let bytes = text.as_bytes();
     let mut rest = 0;
     std::iter::from_fn(move || {
-        let skipped = text.get(rest..)?.find(is_part)?;
-        let start = rest + skipped;
-        let length = text.get(start..)?.find(|character| !is_part(character)).unwrap_or(text.len() - start);
-        rest = start + length;
+        let start = rest + bytes.get(rest..)?.iter().position(is_part)?;
+        let after = bytes.get(start..)?;
+        rest = start + after.iter().position(|byte| !is_part(byte)).unwrap_or(after.len());
         Some(Token { text: text.get(start..rest)?, start })
     })
 }
@@ -328,7 +333,7 @@ fn shape(body: &str, label: Option<ContactKind>) -> Option<ContactKind> {
 fn labelled(body: &str, label: ContactKind) -> Option<ContactKind> {
     let is_name = (4..=40).contains(&body.len())
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-#".contains(&byte))
-        && labels().all(|(word, _)| word != body)
+        && LABEL_FORMS.at_end(body, |word, _| word == body).is_none()
         && !matches!(
             body,
             "only"
@@ -383,16 +388,9 @@ fn label_before(text: &str, at: usize) -> Option<ContactKind> {
     let near = near.rsplit('\n').next()?.trim_end_matches(|sign: char| !sign.is_alphanumeric());
     // An unlabelled name must follow its label closely; `: ` or ` ` between is close.
     (text.get(start..at)?.len() - near.len() < 40).then_some(())?;
-    let last = near.as_bytes().last()?;
     let is_own_word =
         |word: &str, before: &str| !word.is_ascii() || !before.ends_with(|last: char| last.is_ascii_alphanumeric());
-    labels()
-        .filter(|(word, _)| {
-            word.as_bytes().last() == Some(last)
-                && near.strip_suffix(word).is_some_and(|before| is_own_word(word, before))
-        })
-        .max_by_key(|(word, _)| word.len())
-        .map(|(_, kind)| kind)
+    LABEL_FORMS.at_end(near, is_own_word).map(|(_, kind)| kind)
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ fn date_at(part: &Part<'_>, number: &Number) -> Option<(Dated, usize, usize)> {
     let before = text.get(super::fold::floor_boundary(text, start.saturating_sub(24))..start)?;
     let numeric = numeric(rest).map(|(year, month, day, length)| (year, month, day, start, start + length));
     let found = numeric
-        .or_else(|| han(rest, start))
+        .or_else(|| han(rest, start, digits))
         .or_else(|| named(before, rest, start))
         .or_else(|| bare_year(text, number))?;
     let (year, month, day, start, end) = found;
@@ -173,8 +173,8 @@ fn numeric(rest: &str) -> Option<(i16, Option<i8>, Option<i8>, usize)> {
 }
 
 /// `2026年1月5日`, `18年`.
-fn han(rest: &str, start: usize) -> Option<Parts> {
-    let (year, after) = rest.split_once('年')?;
+fn han(rest: &str, start: usize, digits: usize) -> Option<Parts> {
+    let (year, after) = (rest.get(..digits)?, rest.get(digits..)?.strip_prefix('年')?);
     let short = year.len() == 2;
     if !(short || year.len() == 4) {
         return None;

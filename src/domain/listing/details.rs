@@ -1,5 +1,6 @@
 //! What else a listing claims: whose data it is, from when, with which columns, by whom.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -228,7 +229,13 @@ fn domains<'a>(part: &'a Part<'_>) -> impl Iterator<Item = Found<Owner>> + 'a {
         "in", "id", "vn", "th", "my", "sg", "ph", "us", "uk", "ca", "au", "de", "fr", "it", "es", "pt", "nl", "pl",
         "br", "mx", "ar", "tr", "ir", "bank", "example",
     ];
-    part.lines_of(LineKind::Prose).flat_map(move |(line, range)| {
+    let has_host = |line: &&(&str, &Range<usize>)| {
+        line.0
+            .as_bytes()
+            .windows(2)
+            .any(|pair| pair.first() == Some(&b'.') && pair.last().is_some_and(u8::is_ascii_lowercase))
+    };
+    part.lines_of(LineKind::Prose).filter(move |line| has_host(&line)).flat_map(move |(line, range)| {
         line.split(|sign: char| !(sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '@'))).filter_map(
             move |token| {
                 let host = token.trim_matches(['.', '-']);
@@ -296,7 +303,13 @@ pub(super) fn links(post: &Post<'_>) -> Vec<Found<String>> {
     let mut links = Vec::new();
     for part in post.parts() {
         let text = part.plain.text.as_str();
-        for (at, _) in text.match_indices("http").take(LIMIT) {
+        // A colon is rarer than an `h`.
+        let schemes = text.bytes().enumerate().filter(|(_, byte)| *byte == b':').filter_map(|(colon, _)| {
+            let before = text.get(..colon)?;
+            let scheme = ["https", "http"].into_iter().find(|scheme| before.ends_with(scheme))?;
+            Some(colon - scheme.len())
+        });
+        for at in schemes.take(LIMIT) {
             let rest = text.get(at..).unwrap_or_default();
             let length = rest
                 .find(|sign: char| {
@@ -391,7 +404,5 @@ fn dotted(body: &Part<'_>) -> Option<(usize, usize)> {
 
 /// Counts sample rows.
 pub(super) fn samples(post: &Post<'_>) -> Option<Found<usize>> {
-    let rows: Vec<_> = post.body.lines_of(LineKind::Row).map(|(_, range)| range.clone()).collect();
-    let (first, last) = (rows.first()?, rows.last()?);
-    Some(Found { value: rows.len(), at: post.body.source(first.start, last.end) })
+    post.body.rows_source().map(|(value, at)| Found { value, at })
 }

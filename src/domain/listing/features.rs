@@ -2,7 +2,7 @@
 //!
 //! Two of three kinds have names, so that a decision can be explained; the third only says "wording".
 
-use super::fold::is_han;
+use super::fold::{is_alphabetic, is_han};
 use super::layout::LineKind;
 use super::post::{Part, Post};
 use super::vocabulary::Concept;
@@ -244,8 +244,7 @@ impl Features {
     }
 
     fn layout(&mut self, post: &Post<'_>, facts: &Facts) {
-        let rows = post.parts().iter().map(|part| part.lines_of(LineKind::Row).count()).sum::<usize>();
-        let quotes = post.body.lines_of(LineKind::Quote).count();
+        let rows = post.parts().iter().map(|part| part.rows.0).sum::<usize>();
         let prose: usize = post.body.lines_of(LineKind::Prose).map(|(line, _)| line.trim().chars().count()).sum();
         let lines = post.body.lines_of(LineKind::Prose).filter(|(line, _)| !line.trim().is_empty()).count();
         let head = &post.head.words.text;
@@ -276,7 +275,7 @@ impl Features {
             (Layout::AskingBody, asks(&post.body.words.text)),
             (Layout::VolumeInHead, facts.volumes_in_head > 0),
             (Layout::VolumeInBody, facts.volumes_in_body > 0),
-            (Layout::Quotes, quotes > 0),
+            (Layout::Quotes, post.body.quotes > 0),
             (Layout::LinkGiven, facts.links > 0),
             (Layout::ManyLines, lines > 5 && prose / lines < 40),
             (Layout::ShoutedHead, shouts),
@@ -291,18 +290,47 @@ impl Features {
 
     /// Words, pairs of words, and runs of two and three Han characters, hashed; their weights together are bounded.
     fn wording(&mut self, post: &Post<'_>) {
-        let mut grams: Vec<u32> = Vec::with_capacity(512);
+        let mut grams = Grams::default();
         for part in post.parts() {
             for (line, _) in part.lines_of(LineKind::Prose) {
                 line_grams(line, &mut grams);
             }
         }
-        grams.sort_unstable();
-        grams.dedup();
         #[expect(clippy::cast_precision_loss, reason = "a count of n-grams is small")]
-        let value = 2.0 / (grams.len().max(16) as f32).sqrt();
+        let value = 2.0 / (grams.count().max(16) as f32).sqrt();
         let base = u32::try_from(NAMED).unwrap_or(0);
-        self.active.extend(grams.into_iter().map(|gram| (base + gram, value)));
+        self.active.extend(grams.iter().map(|gram| (base + gram, value)));
+    }
+}
+
+/// Which hashed n-grams a post holds, a bit each.
+struct Grams([u64; HASHED as usize / 64]);
+
+impl Default for Grams {
+    fn default() -> Self {
+        Self([0; HASHED as usize / 64])
+    }
+}
+
+impl Grams {
+    fn push(&mut self, gram: u32) {
+        if let Some(word) = self.0.get_mut(gram as usize / 64) {
+            *word |= 1 << (gram % 64);
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        (0_u32..).zip(self.0).flat_map(|(at, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(at * 64 + bit)
+            })
+        })
     }
 }
 
@@ -342,11 +370,11 @@ impl Profile {
     }
 }
 
-fn line_grams(line: &str, grams: &mut Vec<u32>) {
+fn line_grams(line: &str, grams: &mut Grams) {
     let mut word = Fnv::NEW;
     let (mut length, mut previous) = (0, None::<Fnv>);
     let (mut last, mut before_last) = (None::<char>, None::<char>);
-    let finish = |word: &mut Fnv, length: &mut usize, previous: &mut Option<Fnv>, grams: &mut Vec<u32>| {
+    let finish = |word: &mut Fnv, length: &mut usize, previous: &mut Option<Fnv>, grams: &mut Grams| {
         if *length > 1 {
             grams.push(word.bucket());
             if let Some(previous) = previous {
@@ -367,12 +395,12 @@ fn line_grams(line: &str, grams: &mut Vec<u32>) {
                     grams.push(Fnv::NEW.with(first).with(last).with(character).bucket());
                 }
             }
+        } else if is_alphabetic(character) {
+            word = word.with(character);
+            length += 1;
         } else if character.is_numeric() {
             // Numbers differ from post to post: only that there is one counts.
             word = word.with('0');
-        } else if character.is_alphabetic() {
-            word = word.with(character);
-            length += 1;
         } else {
             finish(&mut word, &mut length, &mut previous, grams);
         }
@@ -407,17 +435,40 @@ impl Fnv {
 
 /// Tells whether there is a sentence of sixteen words, or of thirty Han characters, without a break for breath.
 fn has_sentences(text: &str) -> bool {
-    text.split(['\n', '.', '!', '?', '。', '！', '？', ';', '|', ':', '•', '-']).take(200).any(|sentence| {
-        sentence.split(' ').filter(|word| word.chars().filter(|letter| letter.is_alphabetic()).count() > 1).count()
-            >= 16
-            || sentence.chars().filter(|letter| is_han(*letter)).count() >= 30
-    })
+    let (mut words, mut letters, mut han) = (0, 0, 0);
+    for character in text.chars() {
+        match character {
+            '\n' | '.' | '!' | '?' | '。' | '！' | '？' | ';' | '|' | ':' | '•' | '-' => {
+                (words, letters, han) = (0, 0, 0);
+            }
+            ' ' => letters = 0,
+            _ if is_han(character) => (letters, han) = (letters + 1, han + 1),
+            _ => letters += usize::from(is_alphabetic(character)),
+        }
+        // A word counts at its second letter.
+        words += usize::from(letters == 2 && character != ' ');
+        letters += usize::from(letters == 2);
+        if words >= 16 || han >= 30 {
+            return true;
+        }
+    }
+    false
 }
 
+/// Tells whether a line is drawn: the same sign four times or more.
 fn has_separators(text: &str) -> bool {
-    ["-----", "=====", "_____", "*****", "~~~~", "━━━", "───", "▬▬", "•••", "....."]
-        .iter()
-        .any(|run| text.contains(run))
+    let (mut last, mut run) = ('\0', 0);
+    text.chars().any(|character| {
+        run = if character == last { run + 1 } else { 1 };
+        last = character;
+        match character {
+            '-' | '=' | '_' | '*' | '.' => run >= 5,
+            '~' => run >= 4,
+            '━' | '─' | '•' => run >= 3,
+            '▬' => run >= 2,
+            _ => false,
+        }
+    })
 }
 
 const fn is_pictogram(character: char) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! Only for reading words. Identifiers are matched on the views of `text`, whose steps can be replayed; these cannot.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::domain::span::ByteSpan;
@@ -21,15 +22,29 @@ impl<'a> Folded<'a> {
         let source = source.get(..floor_boundary(source, limit)).unwrap_or_default();
         let mut folded =
             Self { source, text: String::with_capacity(source.len()), origin: Vec::with_capacity(source.len()) };
-        for (at, character) in source.char_indices() {
-            let at = u32::try_from(at).unwrap_or(u32::MAX);
-            if character.is_ascii() {
-                folded.push(character.to_ascii_lowercase(), at);
-            } else {
-                fold_wide(character, |character| folded.push(character, at));
+        let mut at = 0;
+        while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
+            let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+            folded.push_ascii(rest.get(..plain).unwrap_or_default(), at);
+            at += plain;
+            let wide = rest.get(plain..).unwrap_or_default();
+            for character in wide.chars().take_while(|character| !character.is_ascii()) {
+                let from = u32::try_from(at).unwrap_or(u32::MAX);
+                fold_wide(character, |character| folded.push(character, from));
+                at += character.len_utf8();
             }
         }
         folded
+    }
+
+    fn push_ascii(&mut self, run: &str, at: usize) {
+        let start = self.text.len();
+        self.text.push_str(run);
+        if let Some(run) = self.text.get_mut(start..) {
+            run.make_ascii_lowercase();
+        }
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        self.origin.extend((0..run.len()).map(|step| at.saturating_add(u32::try_from(step).unwrap_or(u32::MAX))));
     }
 
     fn push(&mut self, character: char, at: u32) {
@@ -60,29 +75,53 @@ impl<'a> Folded<'a> {
             text: String::with_capacity(self.text.len()),
             origin: Vec::with_capacity(self.origin.len()),
         };
-        let mut rest = 0;
+        // Everything before `copied` is in `plain`; most texts are copied in one piece.
+        let (mut copied, mut rest) = (0, 0);
         while let Some(word) = next_word(&self.text, rest) {
-            plain.copy(self, rest, word.start);
             rest = word.end;
             if let Some(run) = spaced_out(&self.text, &word) {
+                plain.copy(self, copied, word.start);
                 for (at, character) in self.text.get(word.start..run).unwrap_or_default().char_indices() {
                     if character.is_alphabetic() {
                         plain.push(character, self.origin.get(word.start + at).copied().unwrap_or_default());
                     }
                 }
-                rest = run;
+                (copied, rest) = (run, run);
             } else if word.is_mixed() {
-                let is_cyrillic = word.pure_cyrillic > 0;
-                for (at, character) in self.text.get(word.start..word.end).unwrap_or_default().char_indices() {
+                plain.copy(self, copied, word.start);
+                let written = self.text.get(word.start..word.end).unwrap_or_default();
+                // Letters that no Latin letter looks like make the word Cyrillic.
+                let is_cyrillic = written.chars().any(|letter| is_cyrillic(letter) && to_latin(letter) == letter);
+                for (at, character) in written.char_indices() {
                     let at = self.origin.get(word.start + at).copied().unwrap_or_default();
                     plain.push(if is_cyrillic { to_cyrillic(character) } else { to_latin(character) }, at);
                 }
-            } else {
-                plain.copy(self, word.start, word.end);
+                copied = word.end;
             }
         }
-        plain.copy(self, rest, self.text.len());
+        plain.copy(self, copied, self.text.len());
         plain
+    }
+
+    /// Keeps some ranges only, each as a line of its own.
+    pub(super) fn excerpt(&self, ranges: &[Range<usize>]) -> Self {
+        let length = ranges.iter().map(|range| range.len() + 1).sum();
+        let mut excerpt =
+            Self { source: self.source, text: String::with_capacity(length), origin: Vec::with_capacity(length) };
+        for range in ranges {
+            excerpt.copy(self, range.start, range.end);
+            if !excerpt.text.ends_with('\n') {
+                let last = excerpt.origin.last().copied().unwrap_or_default();
+                excerpt.push('\n', last);
+            }
+        }
+        excerpt
+    }
+
+    /// Returns where the byte at `at` of `other`, another folding of the same text, stands in this one.
+    pub(super) fn position_of(&self, other: &Self, at: usize) -> usize {
+        let Some(origin) = other.origin.get(at) else { return self.text.len() };
+        self.origin.partition_point(|mine| mine < origin)
     }
 
     fn copy(&mut self, from: &Self, start: usize, end: usize) {
@@ -110,8 +149,6 @@ struct Word {
     end: usize,
     latin: usize,
     cyrillic: usize,
-    /// Letters that no Latin letter looks like.
-    pure_cyrillic: usize,
     signs: usize,
 }
 
@@ -125,27 +162,35 @@ impl Word {
 
 /// Finds the next run of letters, with leet signs only between letters.
 fn next_word(text: &str, from: usize) -> Option<Word> {
-    let mut word: Option<Word> = None;
-    let mut pending = 0;
-    for (at, character) in text.get(from..)?.char_indices() {
-        let at = from + at;
-        let (latin, cyrillic) = (character.is_ascii_alphabetic(), matches!(character, '\u{400}'..='\u{4ff}'));
-        if latin || cyrillic {
-            let word =
-                word.get_or_insert(Word { start: at, end: at, latin: 0, cyrillic: 0, pure_cyrillic: 0, signs: 0 });
-            word.end = at + character.len_utf8();
-            word.latin += usize::from(latin);
-            word.cyrillic += usize::from(cyrillic);
-            word.pure_cyrillic += usize::from(cyrillic && to_latin(character) == character);
+    let bytes = text.as_bytes();
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || CYRILLIC_LEADS.contains(byte);
+    let start = from + bytes.get(from..)?.iter().position(is_letter)?;
+    let mut word = Word { start, end: start, latin: 0, cyrillic: 0, signs: 0 };
+    let (mut at, mut pending) = (start, 0);
+    while let Some(byte) = bytes.get(at) {
+        let letters = (usize::from(byte.is_ascii_alphabetic()), usize::from(CYRILLIC_LEADS.contains(byte)));
+        if letters != (0, 0) {
+            word.latin += letters.0;
+            word.cyrillic += letters.1;
             word.signs += pending;
             pending = 0;
-        } else if word.is_some() && matches!(character, '0' | '1' | '3' | '4' | '5' | '7' | '@' | '$') && pending == 0 {
+            at += 1 + letters.1;
+            word.end = at;
+        } else if pending == 0 && matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$') {
             pending = 1;
-        } else if word.is_some() {
+            at += 1;
+        } else {
             break;
         }
     }
-    word
+    Some(word)
+}
+
+/// First bytes of U+0400 to U+04FF.
+const CYRILLIC_LEADS: std::ops::RangeInclusive<u8> = 0xd0..=0xd3;
+
+const fn is_cyrillic(character: char) -> bool {
+    matches!(character, '\u{400}'..='\u{4ff}')
 }
 
 /// Returns the end of a run like `s e l l i n g` or `п-р-о-д-а-м` that starts with this one-letter word.
@@ -168,6 +213,11 @@ fn spaced_out(text: &str, word: &Word) -> Option<usize> {
         }
     }
     (letters >= 4).then_some(end)
+}
+
+/// Tells whether a folded character is a letter, the common ones first.
+pub(super) fn is_alphabetic(character: char) -> bool {
+    matches!(character, 'a'..='z' | 'а'..='я') || (!character.is_ascii() && character.is_alphabetic())
 }
 
 /// Tells whether a character is a Han ideograph.
@@ -234,8 +284,10 @@ const BASES: [(u32, &str); 4] = [
 const TRADITIONAL: &str = "數数據据庫库資资訊讯戶户賣卖買买購购價价錢钱銀银證证號号碼码電电話话聯联繫系係系飛飞機机擔担開开資资產产業业務务險险貸贷網网絡络車车學学員员個个條条萬万億亿實实時时間间獨独貨货單单發发護护照照駕驾駛驶執执圖图庫库國国內内灣湾東东馬马貓猫愛爱會会員员賬账帳账碼码軟软體体腳脚本本遠远權权限限後后臺台務务報报導导記记詐诈騙骗諮咨詢询請请問问為为麼么嗎吗誰谁聽听說说覺觉個个點点這这樣样們们來来還还讓让給给對对應应該该長长張张門门題题論论壇坛貼贴規规則则禁禁廣广經经過过進进運运遊游戲戏視视頻频頁页鏈链結结鏡镜導导航航換换匯汇幣币儲储納纳稅税醫医療疗師师婦妇嬰婴兒儿閱阅讀读寫写檔档處处理理優优惠惠誠诚質质驗验測测試试無无複复雜杂餘余額额歲岁齡龄職职業业聘聘訂订購购淨净減减標标識识別别歷历屆届畢毕羅罗雲云鑰钥匙匙隱隐藝艺術术團团隊队認认證证賭赌棋棋牌牌賬账單单積积極极歡欢迎迎傳传輸输轉转讓让贈赠盤盘離离線线動动態态級级類类極极選选舉举黨党衛卫軍军龍龙劃划劵券債债償偿貴贵賤贱費费賠赔賺赚趙赵錄录錯错鋪铺關关閉闭陳陈陽阳隨随難难電电靜静韓韩頭头預预領领頻频顧顾飯饭館馆驚惊鬆松麗丽麵面黃黄齊齐";
 
 fn fold_wide(character: char, mut push: impl FnMut(char)) {
-    if is_han(character) {
-        return push(simplified(character));
+    match character {
+        'а'..='я' => return push(character),
+        _ if is_han(character) => return push(simplified(character)),
+        _ => {}
     }
     let code = u32::from(character);
     match character {
@@ -285,6 +337,9 @@ fn base_letter(code: u32) -> Option<char> {
 
 fn small_capital(character: char) -> Option<char> {
     const SMALL: &str = "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢz";
+    if !matches!(character, '\u{250}'..='\u{2af}' | '\u{1d00}'..='\u{1d7f}' | '\u{a730}'..='\u{a7ff}') {
+        return None;
+    }
     let mut characters = SMALL.chars();
     while let (Some(small), Some(plain)) = (characters.next(), characters.next()) {
         if small == character {

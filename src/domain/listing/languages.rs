@@ -1,8 +1,11 @@
 //! Which languages a post is written in, by script and by small words.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
-use super::fold::is_han;
+use super::fold::{floor_boundary, is_han};
 
 /// A language of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,11 +40,15 @@ const SMALL: [(Language, &[&str]); 6] = [
     (Language::Vi, &["ban", "cua", "cho", "khong", "va", "gia", "du", "lieu", "thong", "khach"]),
 ];
 
+/// Bytes of title and text by which they are judged.
+const JUDGED: usize = 1_500;
+
 /// Names the languages of a post, the most used first; each makes up a fifth of its letters or words.
-pub(super) fn of(texts: &[&str]) -> Vec<Language> {
+pub(super) fn of(texts: [&str; 2]) -> Vec<Language> {
+    let texts = texts.map(|text| text.get(..floor_boundary(text, JUDGED)).unwrap_or_default());
     let (mut han, mut cyrillic, mut latin, mut arabic, mut persian, mut vietnamese) =
         (0_usize, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
-    for character in texts.iter().flat_map(|text| text.chars().take(4000)) {
+    for character in texts.iter().flat_map(|text| text.chars()) {
         match character {
             'پ' | 'چ' | 'ژ' | 'گ' | 'ک' | 'ی' => persian += 1,
             '\u{600}'..='\u{6ff}' => arabic += 1,
@@ -56,24 +63,42 @@ pub(super) fn of(texts: &[&str]) -> Vec<Language> {
     let mut shares: Vec<(usize, Language)> = vec![(han, Language::Zh), (cyrillic, Language::Ru)];
     let rtl = if persian * 12 > arabic { Language::Fa } else { Language::Ar };
     shares.push((arabic + persian, rtl));
-    let latin_language = if vietnamese * 20 > latin && vietnamese > 2 { Language::Vi } else { by_words(texts) };
+    let latin_language = if vietnamese * 20 > latin && vietnamese > 2 {
+        Language::Vi
+    } else if latin > 0 {
+        by_words(texts)
+    } else {
+        Language::En
+    };
     shares.push((latin + vietnamese, latin_language));
     shares.retain(|(share, _)| *share > 0 && *share * 5 >= total);
     shares.sort_by(|left, right| right.cmp(left));
     shares.into_iter().map(|(_, language)| language).collect()
 }
 
-fn by_words(texts: &[&str]) -> Language {
+/// For each small word, the languages it belongs to, as bits in the order of [`SMALL`].
+static LANGUAGES_OF: LazyLock<HashMap<&str, u8>> = LazyLock::new(|| {
+    let mut languages_of = HashMap::new();
+    for (at, (_, words)) in SMALL.iter().enumerate() {
+        words.iter().for_each(|word| *languages_of.entry(*word).or_default() |= 1 << at);
+    }
+    languages_of
+});
+
+fn by_words(texts: [&str; 2]) -> Language {
     let mut counts = [0_usize; SMALL.len()];
+    let mut lower = String::with_capacity(8);
     for word in texts
         .iter()
         .flat_map(|text| text.split(|sign: char| !sign.is_alphabetic()))
         .filter(|word| (2..=8).contains(&word.len()))
-        .take(150)
     {
-        let word = word.to_ascii_lowercase();
-        for (count, (_, words)) in counts.iter_mut().zip(&SMALL) {
-            *count += usize::from(words.contains(&word.as_str()));
+        lower.clear();
+        lower.push_str(word);
+        lower.make_ascii_lowercase();
+        let languages = LANGUAGES_OF.get(lower.as_str()).copied().unwrap_or_default();
+        for (at, count) in counts.iter_mut().enumerate() {
+            *count += usize::from(languages >> at & 1);
         }
     }
     let best = counts.iter().zip(&SMALL).rev().max_by_key(|(count, _)| **count);
@@ -94,7 +119,7 @@ mod tests {
             ("بيع قاعدة بيانات", &[Language::Ar]),
             ("Продам базу Aurora Crest Bank", &[Language::En, Language::Ru]),
         ] {
-            let mut found = of(&[text]);
+            let mut found = of([text, ""]);
             found.sort();
             assert_eq!(found, languages, "{text}");
         }

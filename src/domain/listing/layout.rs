@@ -78,28 +78,42 @@ fn is_quote(line: &str) -> bool {
     is_arrow || is_attribution || REFERENCES.iter().any(|reference| line.starts_with(reference))
 }
 
+/// What sets the cells of a record apart.
+const SEPARATORS: [u8; 5] = [b',', b';', b'|', b'\t', b':'];
+
+/// Bytes of a line by which it is judged.
+const JUDGED: usize = 1_000;
+
 /// Tells whether a line is a record rather than a sentence: many cells, most of them values.
 fn is_row(line: &str) -> bool {
-    let has_values = line.contains('@') || line.contains("**") || line.bytes().filter(u8::is_ascii_digit).count() >= 4;
-    if line.len() < 12 || !(has_values || line.starts_with(['i', '(', '{'])) {
+    if line.len() < 12 {
+        return false;
+    }
+    let line = line.get(..super::fold::floor_boundary(line, JUDGED)).unwrap_or_default();
+    // One pass a sign: each is a few instructions for sixteen bytes.
+    let count = |sign: u8| line.bytes().filter(|byte| *byte == sign).count();
+    let has_address = count(b'@') > 0;
+    let has_values =
+        has_address || line.bytes().filter(u8::is_ascii_digit).count() >= 4 || (count(b'*') > 1 && line.contains("**"));
+    if !(has_values || line.starts_with(['i', '(', '{'])) {
         return false;
     }
     if line.starts_with("insert into ") || line.starts_with("('") || (line.starts_with('{') && line.contains("\":")) {
         return true;
     }
-    if is_login(line) {
-        return true;
+    let is_split = |separator: u8| count(separator) >= 3 && has_cells(line, char::from(separator));
+    (has_address && is_login(line)) || (has_values && SEPARATORS.into_iter().any(is_split))
+}
+
+/// Tells whether a line, split at a sign, is made of cells with values.
+fn has_cells(line: &str, separator: char) -> bool {
+    let (mut cells, mut values, mut wordy) = (0, 0, 0);
+    for cell in line.split(separator).take(40).map(str::trim) {
+        cells += 1;
+        values += usize::from(is_value(cell));
+        wordy += usize::from(cell.len() > 5 && (cell.split(' ').count() > 5 || cell.chars().count() > 48));
     }
-    has_values
-        && [',', ';', '|', '\t', ':'].into_iter().filter(|separator| line.matches(*separator).count() >= 3).any(
-            |separator| {
-                let cells: Vec<&str> = line.split(separator).take(40).map(str::trim).collect();
-                let values = cells.iter().filter(|cell| is_value(cell)).count();
-                let wordy =
-                    cells.iter().filter(|cell| cell.split(' ').count() > 5 || cell.chars().count() > 48).count();
-                cells.len() >= 4 && values >= 2 && values * 3 >= cells.len() && wordy * 4 <= cells.len()
-            },
-        )
+    cells >= 4 && values >= 2 && values * 3 >= cells && wordy * 4 <= cells
 }
 
 /// `name@host:password` and `https://host:name:password`, one to a line.

@@ -7,9 +7,11 @@
 mod contacts;
 mod dates;
 mod details;
+mod excerpt;
 mod explain;
 mod features;
 mod fold;
+mod forms;
 mod languages;
 mod layout;
 mod model;
@@ -190,8 +192,8 @@ impl Listing {
     }
 }
 
-/// Reads a post; `title` may be empty, then the first line of the text counts as one. Costs some 60 µs for a short post; reads
-/// at most the first 32 kB.
+/// Reads a post; `title` may be empty, then the first line of the text counts as one. Costs some 20 µs for a short post; of
+/// long ones at most the first 128 kB are searched, and the telling passages are read closely (`excerpt`).
 pub fn read(title: &str, text: &str) -> Listing {
     let post = Post::new(title, text);
     let money = Money::of(&post);
@@ -228,7 +230,7 @@ pub fn read(title: &str, text: &str) -> Listing {
             exclusive: details::first(&post, Concept::Exclusive),
             fresh: details::first(&post, Concept::Fresh),
             closed: details::first(&post, Concept::Closed),
-            languages: languages::of(&[title, text]),
+            languages: languages::of([title, text]),
         },
     }
 }

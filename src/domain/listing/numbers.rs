@@ -1,5 +1,11 @@
 //! Numbers as people write them: `1,485.00`, `15 000`, `500.000`, `2.5k`, `34万`, `4kk`, `1,2 млн`.
 
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::fold::is_han;
+use super::forms::Forms;
+
 /// A number of a folded text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Number {
@@ -61,23 +67,25 @@ const SCALES: [(&str, f64); 44] = [
     ("مليون", 1e6),
 ];
 
-/// Finds the numbers of a folded text; at most 4000, which no honest prose holds.
-pub(super) fn find(text: &str) -> Vec<Number> {
+/// Finds the numbers in some ranges of a folded text; at most 4000, which no honest prose holds.
+pub(super) fn find(text: &str, ranges: impl IntoIterator<Item = Range<usize>>) -> Vec<Number> {
     let bytes = text.as_bytes();
     let mut numbers = Vec::new();
-    let mut at = 0;
-    while let Some(start) =
-        bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)).map(|found| at + found)
-    {
-        let digits_end = end_of_digits(bytes, start);
-        let written = text.get(start..digits_end).unwrap_or_default();
-        let (scale, end) = scale_after(text, digits_end);
-        if let Some(value) = value_of(written) {
-            numbers.push(Number { value: value * scale, scale, start, end, digits_end });
-        }
-        at = end.max(digits_end);
-        if numbers.len() >= 4000 {
-            break;
+    for range in ranges {
+        let mut at = range.start;
+        while let Some(start) =
+            bytes.get(at..range.end).and_then(|rest| rest.iter().position(u8::is_ascii_digit)).map(|found| at + found)
+        {
+            let digits_end = end_of_digits(bytes, start);
+            let written = text.get(start..digits_end).unwrap_or_default();
+            let (scale, end) = scale_after(text, digits_end);
+            if let Some(value) = value_of(written) {
+                numbers.push(Number { value: value * scale, scale, start, end, digits_end });
+            }
+            at = end.max(digits_end);
+            if numbers.len() >= 4000 {
+                return numbers;
+            }
         }
     }
     numbers
@@ -104,48 +112,50 @@ fn end_of_digits(bytes: &[u8], start: usize) -> usize {
 /// Reads digits with separators: the last one is a decimal point unless exactly three digits follow it (and it is a comma,
 /// a blank, or stands more than once).
 fn value_of(written: &str) -> Option<f64> {
-    let written = written.replace([' ', '\''], "");
-    if written.len() > 24 {
-        return None;
+    let mut kept = [0_u8; 24];
+    let mut length = 0;
+    for byte in written.bytes().filter(|byte| !matches!(byte, b' ' | b'\'')) {
+        *kept.get_mut(length)? = byte;
+        length += 1;
     }
-    let (commas, points) = (written.matches(',').count(), written.matches('.').count());
-    let last = written.rfind([',', '.']);
-    let fraction = last.map_or(0, |at| written.len() - at - 1);
+    let kept = kept.get(..length)?;
+    let (commas, points) = kept.iter().fold((0, 0), |(commas, points), byte| {
+        (commas + usize::from(*byte == b','), points + usize::from(*byte == b'.'))
+    });
+    let last = kept.iter().rposition(|byte| matches!(byte, b',' | b'.'));
+    let fraction = last.map_or(0, |at| length - at - 1);
     let is_grouped = match (commas, points) {
         (0, 0) => true,
-        (0, 1) => fraction == 3 && !written.starts_with('0') && written.len() >= 5,
-        (1, 0) => fraction == 3 && !written.starts_with('0'),
+        (0, 1) => fraction == 3 && kept.first() != Some(&b'0') && length >= 5,
+        (1, 0) => fraction == 3 && kept.first() != Some(&b'0'),
         (0, _) | (_, 0) => fraction == 3,
         (_, _) => false,
     };
-    let plain: String = match last {
-        Some(at) if !is_grouped => {
-            let (whole, part) = (written.get(..at)?, written.get(at + 1..)?);
-            format!("{}.{part}", whole.replace([',', '.'], ""))
+    let mut plain = [0_u8; 24];
+    let mut end = 0;
+    for (at, byte) in kept.iter().enumerate() {
+        let is_point = !is_grouped && last == Some(at);
+        if is_point || byte.is_ascii_digit() {
+            *plain.get_mut(end)? = if is_point { b'.' } else { *byte };
+            end += 1;
         }
-        Some(_) | None => written.replace([',', '.'], ""),
-    };
-    plain.parse().ok()
+    }
+    std::str::from_utf8(plain.get(..end)?).ok()?.parse().ok()
 }
+
+static SCALE_FORMS: LazyLock<Forms<f64>> = LazyLock::new(|| Forms::starting(SCALES));
 
 fn scale_after(text: &str, end: usize) -> (f64, usize) {
     let rest = text.get(end..).unwrap_or_default();
     let blank = usize::from(rest.starts_with(' '));
-    let rest = rest.get(blank..).unwrap_or_default();
-    let first = rest.as_bytes().first();
-    let best = SCALES
-        .iter()
-        .filter(|(form, _)| form.as_bytes().first() == first && rest.starts_with(form))
-        .filter(|(form, _)| {
-            let is_letter = form.chars().all(|letter| !super::fold::is_han(letter));
-            let next = rest.get(form.len()..).and_then(|rest| rest.chars().next());
-            // `100 m` is no million, nor is `5 b`: a single letter touches its number.
-            let is_loose = blank == 1 && form.chars().count() == 1 && is_letter && *form != "m" && *form != "k";
-            let runs_on = is_letter && next.is_some_and(|next| next.is_alphanumeric() && !super::fold::is_han(next));
-            !is_loose && !runs_on
-        })
-        .max_by_key(|(form, _)| form.len());
-    best.map_or((1.0, end), |(form, scale)| (*scale, end + blank + form.len()))
+    let found = SCALE_FORMS.at_start(rest.get(blank..).unwrap_or_default(), |form, after| {
+        let is_letter = form.chars().all(|letter| !is_han(letter));
+        // `100 m` is no million, nor is `5 b`: a single letter touches its number.
+        let is_loose = blank == 1 && is_letter && form.chars().count() == 1 && form != "m" && form != "k";
+        let runs_on = is_letter && after.starts_with(|next: char| next.is_alphanumeric() && !is_han(next));
+        !is_loose && !runs_on
+    });
+    found.map_or((1.0, end), |(form, scale)| (scale, end + blank + form.len()))
 }
 
 #[cfg(test)]
@@ -171,13 +181,18 @@ mod tests {
             ("300m", 3e8),
             ("18kg", 18.0),
         ] {
-            assert_eq!(find(text).first().map(|number| number.value), Some(value), "{text}");
+            assert_eq!(
+                find(text, std::iter::once(0..text.len())).first().map(|number| number.value),
+                Some(value),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_year_and_a_price_side_by_side_stay_apart() {
-        let values: Vec<f64> = find("2024 900$ 10 records").iter().map(|number| number.value).collect();
+        let values: Vec<f64> =
+            find("2024 900$ 10 records", std::iter::once(0..20)).iter().map(|number| number.value).collect();
         assert_eq!(values, [2024.0, 900.0, 10.0]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::excerpt;
 use super::fold::Folded;
 use super::layout::{self, Line, LineKind};
 use super::numbers::{self, Number};
@@ -12,7 +13,7 @@ use crate::domain::span::ByteSpan;
 /// Bytes of a title that are read.
 const TITLE_LIMIT: usize = 1_000;
 /// Bytes of a text that are read: past that, it is goods rather than words.
-const TEXT_LIMIT: usize = 32_000;
+const TEXT_LIMIT: usize = 128_000;
 /// Longest first line that may be a title.
 const HEADING_LIMIT: usize = 400;
 
@@ -28,6 +29,10 @@ pub(super) struct Part<'a> {
     pub(super) mentions: Vec<Mention>,
     /// Numbers of `words` outside sample rows and quotations.
     pub(super) numbers: Vec<Number>,
+    /// How many sample rows there are in all, and where.
+    pub(super) rows: (usize, ByteSpan),
+    /// How many quoted lines there are in all.
+    pub(super) quotes: usize,
     place: Place,
     offset: u64,
 }
@@ -72,18 +77,42 @@ fn split_heading(text: &str) -> (Range<usize>, &str, u64) {
 
 impl<'a> Part<'a> {
     fn new(source: &'a str, limit: usize, place: Place, offset: u64) -> Self {
-        let plain = Folded::new(source, limit);
-        let words = plain.unmasked();
-        let lines = layout::lines(&words.text);
+        let mut plain = Folded::new(source, limit);
+        let mut words = plain.unmasked();
+        let mut lines = layout::lines(&words.text);
         let mut mentions = vocabulary::mentions(&words.text);
+        let (rows, extent) = excerpt::extent(&lines, LineKind::Row);
+        let rows = (rows, words.span(extent.start, extent.end));
+        let (quotes, _) = excerpt::extent(&lines, LineKind::Quote);
+        if words.text.len() > excerpt::WHOLE_LIMIT {
+            let chosen = excerpt::choose(&words.text, &lines, &mentions);
+            lines = excerpt::placed(&chosen, &words.text);
+            mentions = excerpt::moved(&mentions, &chosen, &lines);
+            let ranges: Vec<Range<usize>> = chosen.into_iter().map(|line| line.range).collect();
+            let in_plain =
+                |range: &Range<usize>| plain.position_of(&words, range.start)..plain.position_of(&words, range.end);
+            plain = plain.excerpt(&ranges.iter().map(in_plain).collect::<Vec<_>>());
+            words = words.excerpt(&ranges);
+        }
         mentions.retain(|mention| match layout::kind_at(&lines, mention.start) {
             LineKind::Prose => true,
             LineKind::Row => mention.concept == Concept::Field,
             LineKind::Quote => false,
         });
-        let mut numbers = numbers::find(&words.text);
-        numbers.retain(|number| layout::kind_at(&lines, number.start) == LineKind::Prose);
-        Self { plain, words, lines, mentions, numbers, place, offset }
+        let prose = lines.iter().filter(|line| line.kind == LineKind::Prose).map(|line| line.range.clone());
+        let numbers = numbers::find(&words.text, prose);
+        Self { plain, words, lines, mentions, numbers, rows, quotes, place, offset }
+    }
+
+    /// Returns the kind of the line that holds a byte of `plain`.
+    pub(super) fn kind_in_plain(&self, at: usize) -> LineKind {
+        layout::kind_at(&self.lines, self.words.position_of(&self.plain, at))
+    }
+
+    /// Returns where the sample rows are, if there are any.
+    pub(super) fn rows_source(&self) -> Option<(usize, Source)> {
+        let (count, span) = self.rows;
+        (count > 0).then(|| (count, self.shifted(span)))
     }
 
     /// Returns where a range of `words` was written.

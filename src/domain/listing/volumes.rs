@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
+use super::forms::Forms;
 use super::numbers::Number;
 
 /// An amount of data.
@@ -255,21 +256,16 @@ fn candidate(text: &str, number: &Number) -> Option<VolumeFound> {
     })
 }
 
-fn unit_at(text: &str) -> (Option<VolumeUnit>, usize) {
-    let first = text.as_bytes().first();
-    let word = ROWS
-        .iter()
-        .filter(|word| word.as_bytes().first() == first && text.starts_with(*word))
-        .filter(|word| {
-            let next = text.get(word.len()..).and_then(|rest| rest.chars().next());
-            !word.is_ascii() || !next.is_some_and(|next| next.is_alphanumeric() && !super::fold::is_han(next))
-        })
-        .max_by_key(|word| word.len());
-    if let Some(word) = word {
-        return (Some(VolumeUnit::Rows), word.len());
-    }
+static UNITS: LazyLock<Forms<VolumeUnit>> = LazyLock::new(|| {
     let files = ["files", "documents", "docs", "файлов", "документов", "文件"];
-    files.iter().find(|word| text.starts_with(*word)).map_or((None, 0), |word| (Some(VolumeUnit::Files), word.len()))
+    let rows = ROWS.into_iter().map(|word| (word, VolumeUnit::Rows));
+    Forms::starting(rows.chain(files.into_iter().map(|word| (word, VolumeUnit::Files))))
+});
+
+fn unit_at(text: &str) -> (Option<VolumeUnit>, usize) {
+    let runs_on = |rest: &str| rest.starts_with(|next: char| next.is_alphanumeric() && !super::fold::is_han(next));
+    let word = UNITS.at_start(text, |word, rest| !word.is_ascii() || !runs_on(rest));
+    word.map_or((None, 0), |(word, unit)| (Some(unit), word.len()))
 }
 
 fn size_at(text: &str) -> Option<f64> {
@@ -289,7 +285,7 @@ mod tests {
 
     fn read(text: &str) -> Option<f64> {
         let folded = Folded::new(text, 1 << 16);
-        let found = find(&folded.text, &numbers::find(&folded.text), |_| false);
+        let found = find(&folded.text, &numbers::find(&folded.text, std::iter::once(0..folded.text.len())), |_| false);
         offered(&found).map(|found| found.volume.amount)
     }
 

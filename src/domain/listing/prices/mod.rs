@@ -8,6 +8,7 @@ use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
 use super::fold;
+use super::forms::Forms;
 use super::numbers::Number;
 use super::vocabulary::{Concept, Mention};
 use words::{CURRENCIES, LABELS, OTHERWISE, UNITS};
@@ -91,28 +92,25 @@ fn currency_of(text: &str, number: &Number, floor: usize) -> Option<(&'static st
 
 /// All written forms with their currency.
 fn forms() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CURRENCIES.iter().flat_map(|(code, forms)| forms.iter().map(|form| (*code, *form)))
+    CURRENCIES.iter().flat_map(|(code, forms)| forms.iter().map(|form| (*form, *code)))
 }
 
+static FOLLOWING: LazyLock<Forms<&'static str>> = LazyLock::new(|| Forms::starting(forms()));
+/// The short ones are too common as words to go before a number.
+static LEADING: LazyLock<Forms<&'static str>> = LazyLock::new(|| {
+    Forms::ending(forms().filter(|(form, _)| !matches!(*form, "u" | "р" | "元" | "块" | "刀" | "ton")))
+});
+
 fn starting(text: &str) -> Option<(&'static str, usize)> {
-    let first = text.as_bytes().first()?;
-    let (code, form) = forms()
-        .filter(|(_, form)| form.as_bytes().first() == Some(first) && text.starts_with(form))
-        .max_by_key(|(_, form)| form.len())?;
-    let next = text.get(form.len()..).and_then(|rest| rest.chars().next());
-    let runs_on = form.ends_with(is_word) && next.is_some_and(is_word);
+    let (form, code) = FOLLOWING.at_start(text, |_, _| true)?;
+    let runs_on = form.ends_with(is_word) && text.get(form.len()..).is_some_and(|rest| rest.starts_with(is_word));
     (!runs_on).then_some((code, form.len()))
 }
 
-/// The short ones are too common as words to go before a number.
 fn ending(text: &str) -> Option<(&'static str, usize)> {
-    let last = text.as_bytes().last()?;
-    let may_lead = |form: &str| !matches!(form, "u" | "р" | "元" | "块" | "刀" | "ton");
-    let (code, form) = forms()
-        .filter(|(_, form)| form.as_bytes().last() == Some(last) && text.ends_with(form) && may_lead(form))
-        .max_by_key(|(_, form)| form.len())?;
-    let before = text.get(..text.len() - form.len()).and_then(|rest| rest.chars().next_back());
-    let runs_on = form.starts_with(is_word) && before.is_some_and(is_word);
+    let (form, code) = LEADING.at_end(text, |_, _| true)?;
+    let before = text.get(..text.len() - form.len());
+    let runs_on = form.starts_with(is_word) && before.is_some_and(|rest| rest.ends_with(is_word));
     (!runs_on).then_some((code, form.len()))
 }
 
@@ -186,14 +184,20 @@ fn score(text: &str, candidate: &mut PriceFound, mentions: &[Mention]) -> i32 {
             && mention.end <= line_end
             && matches!(mention.concept, Concept::Sell | Concept::Price | Concept::Terms)
     };
-    score + i32::from(mentions.iter().any(sells))
+    let from = mentions.partition_point(|mention| mention.start < line_start);
+    let near = mentions.get(from..).unwrap_or_default().iter().take_while(|mention| mention.start < line_end);
+    score + i32::from(near.into_iter().any(sells))
 }
 
 /// Reads all prices of a text that stands alone; used where no vocabulary was searched.
 #[cfg(test)]
 fn read(text: &str) -> Option<(f64, String)> {
     let folded = fold::Folded::new(text, 1 << 20);
-    let found = find(&folded.text, &super::numbers::find(&folded.text), &super::vocabulary::mentions(&folded.text));
+    let found = find(
+        &folded.text,
+        &super::numbers::find(&folded.text, std::iter::once(0..folded.text.len())),
+        &super::vocabulary::mentions(&folded.text),
+    );
     found
         .iter()
         .filter(|price| price.score > 0)
