@@ -1,6 +1,7 @@
 //! What the product knows, as plain functions of their arguments: no I/O, no async, no clock, no randomness.
 
 pub mod alert;
+pub mod attribution;
 pub mod case;
 pub mod container;
 pub mod fingerprints;

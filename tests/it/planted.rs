@@ -36,6 +36,7 @@ fn canary(id: &str, fields: &[(&str, &str)]) -> Canary {
         holders: Vec::new(),
         planted_at: None,
         retired_at: None,
+        p: None,
         fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(),
     }
 }

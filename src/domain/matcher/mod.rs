@@ -157,6 +157,7 @@ mod tests {
             holders: Vec::new(),
             planted_at: None,
             retired_at: None,
+            p: None,
             fields: fields
                 .iter()
                 .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))

@@ -8,12 +8,14 @@ use jiff::civil::Date;
 
 use super::problem::{Problem, Problems, is_shown_whole, shown};
 use super::table::{Row, Shape, Table};
-use super::{Canary, OWNER, Organization, encoding, field, parse_date};
+use super::{Canary, Chance, OWNER, Organization, encoding, field, parse_date};
 
 const SHAPE: Shape = Shape {
     required: &["canary", "dataset", "holders", "planted_at", "retired_at"],
     example: "canary,dataset,holders,planted_at,retired_at,name,phone,email,pan",
 };
+/// Read where it is there: the probability with which the canary was given to each custodian.
+const P: &str = "p";
 const ID_LIMIT_CHARACTERS: usize = 64;
 
 /// Reads the file; without an organization (its own file was refused) custodians and datasets are taken as they are.
@@ -55,6 +57,7 @@ struct Reader<'a> {
     holders: usize,
     planted_at: usize,
     retired_at: usize,
+    p: Option<usize>,
     fields: Arc<[(usize, String)]>,
     line_of_id: HashMap<String, u64>,
     holder_of_value: HashMap<String, (u64, usize)>,
@@ -75,7 +78,8 @@ impl<'a> Reader<'a> {
             holders: index("holders"),
             planted_at: index("planted_at"),
             retired_at: index("retired_at"),
-            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&name.as_str())).collect(),
+            p: table.index_of(P),
+            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&name.as_str()) && name != P).collect(),
             line_of_id: HashMap::new(),
             holder_of_value: HashMap::new(),
             canaries: Vec::new(),
@@ -88,11 +92,12 @@ impl<'a> Reader<'a> {
         let dataset = self.dataset(row, problems);
         let holders = self.holders(row, problems);
         let (planted_at, retired_at) = self.dates(row, problems);
+        let p = self.p(row, problems);
         let fields = self.values(row, problems);
         if problems.errors() == before
             && let Some(id) = id
         {
-            self.canaries.push(Canary { id, dataset, holders, planted_at, retired_at, fields });
+            self.canaries.push(Canary { id, dataset, holders, planted_at, retired_at, p, fields });
         }
     }
 
@@ -180,6 +185,18 @@ impl<'a> Reader<'a> {
             problems.push(self.table.problem(row, self.retired_at, reason, "mend one of the two dates"));
         }
         (planted_at, retired_at)
+    }
+
+    fn p(&self, row: &Row<'_>, problems: &mut Problems) -> Option<Chance> {
+        let index = self.p?;
+        let text = row.text(index);
+        let p = text.parse().ok().and_then(Chance::new);
+        if p.is_none() && !text.is_empty() {
+            let reason = format!("{} is not a probability between 0 and 1", shown(text));
+            let mend = "leave it empty unless each custodian's share in the canary was drawn with it, as 0.6";
+            problems.push(self.table.problem(row, index, reason, mend));
+        }
+        p
     }
 
     fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> BTreeMap<String, String> {

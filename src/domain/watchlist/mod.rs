@@ -232,8 +232,45 @@ pub struct Canary {
     pub planted_at: Option<Date>,
     /// When it was taken out.
     pub retired_at: Option<Date>,
+    /// With which probability each custodian was given it, if that was drawn by a secret random choice for each alone;
+    /// only such a canary may name one of several holders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<Chance>,
     /// Field name (`name`, `pan`, `phone` …) to value as planted.
     pub fields: BTreeMap<String, String>,
+}
+
+/// A probability between 0 and 1, without both, in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Chance(u32);
+
+impl Chance {
+    /// Takes a probability, rounded to millionths.
+    pub fn new(p: f64) -> Option<Self> {
+        let millionths = (p * 1e6).round();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 999,999")]
+        (1.0..1e6).contains(&millionths).then_some(Self(millionths as u32))
+    }
+
+    /// Returns it as a number.
+    pub fn get(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+}
+
+impl TryFrom<f64> for Chance {
+    type Error = &'static str;
+
+    fn try_from(p: f64) -> Result<Self, Self::Error> {
+        Self::new(p).ok_or("is not a probability between 0 and 1")
+    }
+}
+
+impl From<Chance> for f64 {
+    fn from(chance: Chance) -> Self {
+        chance.get()
+    }
 }
 
 /// One hand-over of a dataset, or part of it, to one custodian.

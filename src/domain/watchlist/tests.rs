@@ -130,6 +130,24 @@ fn a_bad_row_is_refused_at_its_line_and_column() {
 }
 
 #[test]
+fn a_canary_may_carry_the_probability_of_its_draw() {
+    let read = |p: &str| {
+        read_canaries(&format!(
+            "canary,dataset,holders,planted_at,retired_at,p,email\nc1,customers,H01|H02,,,{p},jo@post.example\n"
+        ))
+    };
+    let canary = read("0.6").0.unwrap().canaries.remove(0);
+    assert_eq!((canary.p, canary.fields.len()), (Chance::new(0.6), 1));
+    assert_eq!(read("").0.unwrap().canaries[0].p, None);
+    for p in ["0", "1", "1.5", "-0.1", "NaN", "60%"] {
+        let (watchlist, problems) = read(p);
+        assert!(watchlist.is_none() && problems.to_string().contains("2:24: p: "), "{p}: {problems}");
+    }
+    let read_back: Canary = serde_json::from_str(&serde_json::to_string(&canary).unwrap()).unwrap();
+    assert_eq!(read_back, canary);
+}
+
+#[test]
 fn problems_never_repeat_a_value_in_full() {
     let rows = "9999120000000018,9999120000000018,9999120000000018|jo@post.example,9999120000000018,+79001234567,=9999120000000018,12,jo@post.example,9999120000000018\n\
         9999120000000018,jo@post.example,闻人知远,闻人知远,闻人知远,闻人知远,闻人知远,jo@post.example,9999120000000018";

@@ -235,6 +235,7 @@ fn canary(record: &Value) -> Canary {
         holders: vec!["H01".to_owned()],
         planted_at: None,
         retired_at: None,
+        p: None,
         fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     }
 }

@@ -162,6 +162,7 @@ fn watchlist() -> Watchlist {
         holders: vec!["H01".to_owned()],
         planted_at: None,
         retired_at: None,
+        p: None,
         fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(),
     };
     Watchlist {

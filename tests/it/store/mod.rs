@@ -63,6 +63,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
         holders: holders.iter().map(|holder| (*holder).to_owned()).collect(),
         planted_at: None,
         retired_at: None,
+        p: None,
         fields: [("email".to_owned(), format!("{id}@mail.example"))].into(),
     };
     Watchlist {
