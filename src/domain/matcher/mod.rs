@@ -13,6 +13,7 @@ mod records;
 mod row;
 mod scan;
 mod table;
+mod within;
 
 use serde::{Deserialize, Serialize};
 
@@ -277,6 +278,48 @@ mod tests {
             ("vanta980@mail.example:hunter2", "zh.email"),
         ] {
             assert_eq!(found(text, "x.txt"), vec![expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_layers_is_found_and_replays() {
+        for (text, expected) in [
+            ("pan=%39%39%39%30%34838 3464 5856", "zh.pan"),
+            ("q=%2539%2539%25390483834645856&x", "zh.pan"),
+            ("vanta980%40mail%2Eexample", "zh.email"),
+            (r"\u0039\u0039\u00390483834645856", "zh.pan"),
+            (r#"{"a":"x\n9990483834645856\ny"}"#, "zh.pan"),
+            ("&#57;&#57;&#57;0483834645856", "zh.pan"),
+            ("&amp;#57;&amp;#57;&amp;#57;0483834645856", "zh.pan"),
+            ("9990 4838=\n 3464 5856", "zh.pan"),
+            ("=39=39=39=30483834645856", "zh.pan"),
+            ("x OTk5MDQ4MzgzNDY0NTg1Ng== y", "zh.pan"),
+            ("T1RrNU1EUTRNemd6TkRZME5UZzFOZz09", "zh.pan"),
+            ("39393930343833383334363435383536", "zh.pan"),
+            ("电话一二〇一四五〇四一九三", "zh.phone"),
+            ("壹贰零 壹肆伍零 肆壹玖叁", "zh.phone"),
+            ("vanta980 [at] mail [dot] example", "zh.email"),
+            ("vanta980艾特mail点example", "zh.email"),
+            ("vаntа980@mаil.example", "zh.email"),
+            ("99586819640530876Х", "zh.resident_id"),
+            ("card 9990 4838\n3464 5856 ok", "zh.pan"),
+            ("| 9990 | 4838 | 3464 | 5856 |", "zh.pan"),
+            ("fullz: 6585464383840999", "zh.pan"),
+            ("for sale 999O4838E464S8S6", "zh.pan"),
+        ] {
+            assert_eq!(found(text, "x.txt"), vec![expected], "{text}");
+        }
+        for (text, expected) in [
+            ("%C5%B7%D1%F4%B2%C9%DE%B1 12014504193", vec!["zh.name", "zh.phone"]),
+            ("歐陽採薇 9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("æ¬§é˜³é‡‡è–‡ 9990483834645856", vec!["zh.name", "zh.pan"]),
+            ("Р•Р»РёСЃРµР№ РўРёС…РѕР·РµСЂРѕРІ 70001264097", vec!["ru.name", "ru.phone"]),
+            ("Eлиceй Тихoзepoв 70001264097", vec!["ru.name", "ru.phone"]),
+            ("欧阳采薇 一二〇一四五〇四一九三", vec!["zh.name", "zh.phone"]),
+        ] {
+            let mut found = found(text, "x.txt");
+            found.sort();
+            assert_eq!(found, expected, "{text}");
         }
     }
 

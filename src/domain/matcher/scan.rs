@@ -3,18 +3,26 @@
 //! Markup is viewed as a whole; plain text line by line in pieces that stay in the cache, so that memory does not grow
 //! with the file.
 
+use std::cell::LazyCell;
+use std::ops::Range;
+
 use super::compile::{Compiled, Target};
 use super::records::unfinished;
 use super::row::{Find, Reading, Tied, tie};
+use super::within::{Within, sells};
 use super::{Document, EntryKind, Hit, email, groups};
 use crate::domain::identifier::{Kind, mask};
 use crate::domain::span::ByteSpan;
-use crate::domain::text::{COMPACT, Form, Locator, View, charset_of, piece_end};
+use crate::domain::text::{COMPACT, Form, Place, View, charset_of, piece_end};
 
 /// Large enough that the cost of beginning a piece vanishes, small enough for the second-level cache.
 const PIECE_BYTES: usize = 1 << 18;
 /// What a piece repeats of the one before when it could not be cut at a line's end.
 const OVERLAP_BYTES: usize = 4096;
+/// How near to where a line was cut a value may be incomplete.
+pub(super) const TORN_BYTES: usize = 256;
+/// Larger documents are dumps, in which nobody reverses lines.
+const DEEP_BYTES: usize = 1 << 20;
 
 /// Scans one member and appends its hits.
 pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
@@ -25,7 +33,7 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: 
     match form_of(document) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
-            collect(compiled, &view, &Cut::whole(member), hits);
+            collect(compiled, &view, &Cut::whole(member, document.bytes.len()), hits);
         }
         Form::Plain => scan_pieces(compiled, document, member, hits),
     }
@@ -55,11 +63,13 @@ fn dedup_from(hits: &mut Vec<Hit>, first: usize) {
 fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
     let (charset, mark_bytes) = charset_of(document.bytes, document.charset);
     let mut buffer = String::new();
-    let mut cut = Cut { start: mark_bytes, ..Cut::whole(member) };
+    let mut cut = Cut { start: mark_bytes, ..Cut::whole(member, 0) };
     while cut.start < document.bytes.len() {
         let piece = piece_end(document.bytes, charset, cut.start, PIECE_BYTES);
         let bytes = document.bytes.get(cut.start..piece.end).unwrap_or_default();
+        cut.length = bytes.len();
         cut.is_cut_after = !piece.is_line_end;
+        cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
         collect(compiled, &view, &cut, hits);
         cut.is_cut_before = cut.is_cut_after;
@@ -86,40 +96,57 @@ fn unfinished_bytes(bytes: &[u8], view: &str) -> usize {
 
 /// Where a view lies in its member.
 #[derive(Debug, Clone, Copy)]
-struct Cut<'a> {
-    member: &'a str,
+pub(super) struct Cut<'a> {
+    pub(super) member: &'a str,
     /// First raw byte.
-    start: usize,
+    pub(super) start: usize,
+    /// Raw bytes.
+    pub(super) length: usize,
+    /// Whether it is all of the member.
+    is_whole: bool,
     /// Whether a line was cut where it begins, so that a value may be incomplete there.
-    is_cut_before: bool,
+    pub(super) is_cut_before: bool,
     /// The same where it ends.
-    is_cut_after: bool,
+    pub(super) is_cut_after: bool,
 }
 
 impl<'a> Cut<'a> {
-    const fn whole(member: &'a str) -> Self {
-        Self { member, start: 0, is_cut_before: false, is_cut_after: false }
+    const fn whole(member: &'a str, length: usize) -> Self {
+        Self { member, start: 0, length, is_whole: true, is_cut_before: false, is_cut_after: false }
     }
 }
 
+impl Cut<'_> {
+    /// The same without its edges: of a text that was made from parts of a view.
+    pub(super) const fn uncut(&self) -> Self {
+        Self { is_cut_before: false, is_cut_after: false, ..*self }
+    }
+}
+
+/// Finds entries in a view, then in the texts within it.
 fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<Hit>) {
-    let finds = finds(compiled, &view.text, cut);
-    if finds.is_empty() {
-        return;
+    let locator = LazyCell::new(|| view.locator());
+    let mut within = Within::new(compiled, cut);
+    for tied in tie(&view.text, compiled, finds(compiled, &view.text, cut)) {
+        let range = &tied.find.range;
+        let place = locator.place(range);
+        within.note(&tied.find, place.span);
+        let row = locator.place(&first_character(&view.text, tied.row)).span.start;
+        let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
+        hits.extend(hit(compiled, made, cut, &tied));
     }
-    let tied = tie(&view.text, compiled, finds);
-    if tied.is_empty() {
-        return;
+    view.derive(&mut |derived| within.collect(derived, &locator, hits));
+    if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
+        view.derive_deep(&mut |derived| within.collect(derived, &locator, hits));
     }
-    let locator = view.locator();
-    hits.extend(tied.iter().filter_map(|tied| hit(compiled, view, &locator, cut, tied)));
 }
 
 /// Finds every spelling in a folded text.
-fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
+pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
     let mut finds = Vec::new();
-    let mut note = |range: std::ops::Range<usize>, targets: (u32, u32), reading: Reading| {
-        let is_torn = (cut.is_cut_before && range.start < 256) || (cut.is_cut_after && range.end + 256 > text.len());
+    let mut note = |range: Range<usize>, targets: (u32, u32), reading: Reading| {
+        let is_torn = (cut.is_cut_before && range.start < TORN_BYTES)
+            || (cut.is_cut_after && range.end + TORN_BYTES > text.len());
         let targets: &[Target] = if is_torn { &[] } else { compiled.targets(targets) };
         finds.extend(targets.iter().map(|target| Find { range: range.clone(), target: *target, reading }));
     };
@@ -131,22 +158,37 @@ fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
     finds
 }
 
-fn hit(compiled: &Compiled, view: &View<'_>, locator: &Locator<'_>, cut: &Cut<'_>, tied: &Tied) -> Option<Hit> {
+/// Returns the range of the character that begins at an offset.
+pub(super) fn first_character(text: &str, at: usize) -> Range<usize> {
+    at..at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
+}
+
+/// A find that was told in raw bytes.
+pub(super) struct Made<'a> {
+    /// The folded text it stands in.
+    pub(super) text: &'a str,
+    /// It before it was folded.
+    pub(super) plain: &'a str,
+    pub(super) place: Place,
+    /// Where its row begins in the raw bytes of the view.
+    pub(super) row: u64,
+}
+
+pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tied) -> Option<Hit> {
     let Find { range, target, reading } = &tied.find;
     let entry = compiled.entries.get(target.entry as usize)?;
     let field = compiled.fields.get(target.field as usize)?;
     let kind = Kind::of_field(field);
-    let mut place = locator.place(range);
+    let mut place = made.place;
     let masked = match reading {
         Reading::Compact => {
             place.steps.push(COMPACT.to_owned());
-            let value: String = view.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
+            let value: String = made.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
             mask(kind, &value)
         }
-        Reading::Plain if kind == Kind::Email => mask(kind, view.text.get(range.clone())?),
-        Reading::Plain => mask(kind, locator.unfolded(range)),
+        Reading::Plain if kind == Kind::Email => mask(kind, made.text.get(range.clone())?),
+        Reading::Plain => mask(kind, made.plain),
     };
-    let row = tied.row..tied.row + view.text.get(tied.row..)?.chars().next()?.len_utf8();
     let offset = cut.start as u64;
     Some(Hit {
         organization: compiled.organizations.get(entry.organization as usize)?.clone(),
@@ -158,7 +200,7 @@ fn hit(compiled: &Compiled, view: &View<'_>, locator: &Locator<'_>, cut: &Cut<'_
         masked,
         steps: place.steps,
         strength: tied.strength,
-        row: offset + locator.place(&row).span.start,
+        row: offset + made.row,
     })
 }
 

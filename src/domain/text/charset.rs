@@ -36,7 +36,12 @@ pub struct Decoded<'a> {
     checkpoints: Vec<(usize, usize)>,
 }
 
-impl Decoded<'_> {
+impl<'a> Decoded<'a> {
+    /// Returns the bytes the text was read from.
+    pub(super) const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
     /// Returns the raw bytes that a range of the text came from.
     ///
     /// Costs nothing for UTF-8, else the decoding of about 2 KB at each end.

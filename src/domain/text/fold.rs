@@ -1,17 +1,19 @@
 //! One spelling for what reads the same: compatibility forms, digits of any script, case, invisible characters.
 //!
 //! Runs character by character with a fast path for ASCII, Han and Hangul, so a slice of a text folds to the slice of
-//! its fold. Not here: look-alikes of different scripts and Chinese numerals, which need their surroundings.
+//! its fold. Not here: look-alikes of different scripts and Chinese numerals, which need their surroundings (`look_alike`,
+//! `numeral`).
 
 use std::sync::LazyLock;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCompositionBorrowed;
 
+use super::han::{HAN, Han};
 use super::map::{NoTrace, OffsetMap, Trace};
 
-/// Folds a text: NFKC, decimal digits of any script to ASCII, lower case, one kind of space, dash, apostrophe and middle
-/// dot; invisible characters and marks that compose with nothing are dropped.
+/// Folds a text: NFKC, decimal digits of any script to ASCII, lower case, simplified Chinese, one kind of space, dash,
+/// apostrophe and middle dot; invisible characters and marks that compose with nothing are dropped.
 pub fn fold(source: &str) -> String {
     let mut folded = String::with_capacity(source.len());
     fold_traced(source, &mut folded, &mut NoTrace);
@@ -34,6 +36,7 @@ pub(super) fn fold_mapped(source: &str) -> (String, OffsetMap) {
 
 fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
     let mut rare = Rare::default();
+    let han: &Han = &HAN;
     let bytes = source.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -47,7 +50,7 @@ fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
             trace.copy(view, at, ascii - at);
             at = ascii;
         }
-        let inert = inert_run(bytes, at);
+        let inert = inert_run(bytes, at, han);
         if inert > at {
             trace.copy(folded.len(), at, inert - at);
             folded.push_str(source.get(at..inert).unwrap_or_default());
@@ -79,16 +82,22 @@ fn ascii_run(bytes: &[u8], from: usize) -> usize {
     from + end + tail.iter().position(|byte| *byte >= 0x80).unwrap_or(tail.len())
 }
 
-/// Han from U+4000 on (three bytes a character) and small Cyrillic letters (two) stay as they are.
-fn inert_run(bytes: &[u8], from: usize) -> usize {
+/// Simplified Han from U+4000 on (three bytes a character) and small Cyrillic letters (two) stay as they are.
+fn inert_run(bytes: &[u8], from: usize, han: &Han) -> usize {
     let mut end = from;
     loop {
         end += match (bytes.get(end), bytes.get(end + 1)) {
-            (Some(0xe4..=0xe9), _) => 3,
+            (Some(0xe4..=0xe9), _) if !han.is_traditional(code_of(bytes, end)) => 3,
             (Some(0xd0), Some(0xb0..=0xbf)) | (Some(0xd1), Some(0x80..=0x8f)) => 2,
             _ => return end.min(bytes.len()),
         };
     }
+}
+
+/// Reads a character of three bytes.
+fn code_of(bytes: &[u8], at: usize) -> u32 {
+    let bits = |index: usize| u32::from(bytes.get(at + index).copied().unwrap_or_default());
+    (bits(0) & 0x0f) << 12 | (bits(1) & 0x3f) << 6 | (bits(2) & 0x3f)
 }
 
 fn fold_character<T: Trace>(
@@ -170,6 +179,7 @@ fn simple(character: char) -> Option<char> {
             Some(character)
         }
         '\u{a0}' | '\u{3000}' => Some(' '),
+        '\u{4e00}'..='\u{9fff}' => HAN.simplified(character),
         _ => digit(character),
     }
 }
@@ -183,7 +193,25 @@ fn unify(character: char) -> char {
         '\u{2022}' | '\u{2027}' | '\u{2219}' | '\u{22c5}' | '\u{30fb}' => '\u{b7}',
         'ς' => 'σ',
         _ if character.is_ascii() => character,
-        _ => digit(character).unwrap_or(character),
+        '\u{4e00}'..='\u{9fff}' => HAN.simplified(character).unwrap_or(character),
+        _ => digit(character).or_else(|| enclosed(character)).unwrap_or(character),
+    }
+}
+
+/// Digits and letters in filled circles and boxes, for which Unicode knows no plain form.
+fn enclosed(character: char) -> Option<char> {
+    let code = u32::from(character);
+    let digit = |first: u32| char::from_digit(code - first + 1, 10);
+    let letter = |first: u32| char::from_u32(u32::from('a') + code - first);
+    match code {
+        0x2776..=0x277e => digit(0x2776),
+        0x2780..=0x2788 => digit(0x2780),
+        0x278a..=0x2792 => digit(0x278a),
+        0x24f5..=0x24fd => digit(0x24f5),
+        0x24ff => Some('0'),
+        0x1f150..=0x1f169 => letter(0x1f150),
+        0x1f170..=0x1f189 => letter(0x1f170),
+        _ => None,
     }
 }
 
@@ -256,6 +284,8 @@ mod tests {
             ("ｶﾞ か\u{3099} \u{1112}\u{1161}\u{11ab}", "ガ が 한"),
             ("欧阳采薇：卡号，有效。", "欧阳采薇:卡号,有效。"),
             ("İstanbul ΣΊΣΥΦΟΣ ﬁ", "istanbul σίσυφοσ fi"),
+            ("歐陽採薇，龍體", "欧阳采薇,龙体"),
+            ("❹➊➀⓵ 🅰🅱🅒", "4111 abc"),
         ] {
             assert_eq!(fold(written), folded, "{written}");
         }

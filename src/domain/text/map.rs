@@ -21,6 +21,8 @@ pub(super) trait Trace {
     fn remake(&mut self, view: usize, view_length: usize, source_end: usize);
     /// Appends the trace of a view that was appended at `view`.
     fn append(&mut self, other: &Self, view: usize);
+    /// Forgets what was noted from `view` on.
+    fn truncate(&mut self, view: usize);
 }
 
 /// Takes no notes.
@@ -32,6 +34,7 @@ impl Trace for NoTrace {
     fn atom(&mut self, _view: usize, _view_length: usize, _source: Range<usize>) {}
     fn remake(&mut self, _view: usize, _view_length: usize, _source_end: usize) {}
     fn append(&mut self, _other: &Self, _view: usize) {}
+    fn truncate(&mut self, _view: usize) {}
 }
 
 /// From `view` on, up to the next segment, every `view_step` bytes were made from `source_step` bytes.
@@ -72,6 +75,10 @@ impl Trace for OffsetMap {
         for segment in &other.segments {
             self.push(Segment { view: segment.view + view, ..*segment });
         }
+    }
+
+    fn truncate(&mut self, view: usize) {
+        self.segments.truncate(self.segments.partition_point(|segment| segment.view < view));
     }
 }
 

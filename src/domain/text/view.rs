@@ -1,13 +1,13 @@
-//! A document as it is searched: decoded, unwrapped, folded; and the way back to its raw bytes.
-
-use std::ops::Range;
+//! A document as it is searched: decoded, unwrapped, folded.
+//!
+//! Not here: the way back to its raw bytes (`locate`, `replay`), texts within it (`layers`).
 
 use super::charset::{Decoded, decode, decode_known};
-use super::fold::{fold, fold_into, fold_mapped};
-use super::html::{Markup, unwrap_attribute, unwrap_html, unwrap_html_mapped};
-use super::html_sink::Region;
-use super::map::{NoTrace, OffsetMap};
-use crate::domain::span::ByteSpan;
+use super::fold::{fold_into, fold_mapped};
+use super::html::{Markup, unwrap_html, unwrap_html_mapped};
+use super::layers::{Derived, Finder};
+use super::locate::Locator;
+use super::map::NoTrace;
 
 /// Whether a document is markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,6 @@ pub struct View<'a> {
     markup: Option<Markup<NoTrace>>,
     /// The folded text; what is searched.
     pub text: String,
-}
-
-/// Where a range of a view stands in the raw bytes, and how to read it there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Raw bytes.
-    pub span: ByteSpan,
-    /// Steps from those bytes to the range's text; see [`replay`].
-    pub steps: Vec<String>,
 }
 
 impl<'a> View<'a> {
@@ -56,93 +47,35 @@ impl<'a> View<'a> {
         Self { decoded, markup, text: buffer }
     }
 
+    /// Visits every text within this one: behind transfer layers, in odd spellings.
+    ///
+    /// Costs a glance where there is none; all of them together are at most about twice as long as the view.
+    pub fn derive(&self, visit: &mut dyn FnMut(&Derived<'_>)) {
+        Finder::new(self.text.len(), visit).all(self.unfolded(), &self.text);
+    }
+
+    /// Visits this text reversed, and with letters for digits: for pages that are flagged already.
+    pub fn derive_deep(&self, visit: &mut dyn FnMut(&Derived<'_>)) {
+        Finder::new(self.text.len(), visit).deep(&self.text);
+    }
+
+    fn unfolded(&self) -> &str {
+        self.markup.as_ref().map_or(&*self.decoded.text, |markup| markup.text.as_str())
+    }
+
     /// Makes the way back; costs as much as the view did, so only for views in which something was found.
     pub fn locator(&self) -> Locator<'_> {
         let markup = self.markup.as_ref().map(|_| unwrap_html_mapped(&self.decoded.text));
-        let unfolded = markup.as_ref().map_or(&*self.decoded.text, |markup| markup.text.as_str());
-        let (_, folds) = fold_mapped(unfolded);
+        let (_, folds) = fold_mapped(self.unfolded());
         Locator { decoded: &self.decoded, markup, folds }
     }
-}
-
-/// The way from a view back to its raw bytes.
-#[derive(Debug)]
-pub struct Locator<'a> {
-    decoded: &'a Decoded<'a>,
-    markup: Option<Markup<OffsetMap>>,
-    folds: OffsetMap,
-}
-
-impl Locator<'_> {
-    /// Returns where a non-empty range of the view's text stands in the raw bytes.
-    pub fn place(&self, view: &Range<usize>) -> Place {
-        let unfolded = self.folds.to_source(view);
-        let mut steps = vec![format!("charset:{}", self.decoded.charset.to_ascii_lowercase())];
-        let text = match &self.markup {
-            None => unfolded,
-            Some(markup) => {
-                steps.extend(step_of(markup.region(unfolded.start)).map(str::to_owned));
-                markup.trace.to_source(&unfolded)
-            }
-        };
-        steps.push(FOLD.to_owned());
-        Place { span: self.decoded.to_raw(&text), steps }
-    }
-
-    /// Returns a range of the view's text as it stood before it was folded.
-    pub fn unfolded(&self, view: &Range<usize>) -> &str {
-        let text = self.markup.as_ref().map_or(&*self.decoded.text, |markup| markup.text.as_str());
-        text.get(self.folds.to_source(view)).unwrap_or_default()
-    }
-}
-
-const HTML: &str = "html";
-const ATTRIBUTE: &str = "html-attribute";
-const LINK: &str = "html-link";
-const FOLD: &str = "fold";
-/// Keeps only ASCII letters and digits: separators within a number do not count.
-pub const COMPACT: &str = "compact";
-
-const fn step_of(region: Region) -> Option<&'static str> {
-    match region {
-        Region::Flow => Some(HTML),
-        Region::Attribute => Some(ATTRIBUTE),
-        Region::Link => Some(LINK),
-        Region::Raw => None,
-    }
-}
-
-/// Applies recorded steps to the raw bytes of a span; `None` for a span outside the document or an unknown step.
-///
-/// This is how anyone checks a hit against captured bytes: the result is the value that was found.
-pub fn replay(document: &[u8], span: ByteSpan, steps: &[String]) -> Option<String> {
-    let range = usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?;
-    let (first, rest) = steps.split_first()?;
-    let charset = first.strip_prefix("charset:")?;
-    let mut text = if charset == "iso-2022-jp" {
-        // What its bytes mean depends on the last escape sequence before them.
-        let before = decode_known(document.get(..range.start)?, charset).text.into_owned();
-        decode_known(document.get(..range.end)?, charset).text.get(before.len()..)?.to_owned()
-    } else {
-        decode_known(document.get(range)?, charset).text.into_owned()
-    };
-    for step in rest {
-        text = match step.as_str() {
-            HTML => unwrap_html(&text).text,
-            ATTRIBUTE => unwrap_attribute(&text, Region::Attribute),
-            LINK => unwrap_attribute(&text, Region::Link),
-            FOLD => fold(&text),
-            COMPACT => text.chars().filter(char::is_ascii_alphanumeric).collect(),
-            _ => return None,
-        };
-    }
-    Some(text)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::replay::{COMPACT, replay};
     use super::*;
 
     #[test]
@@ -159,14 +92,6 @@ mod tests {
             let start = usize::try_from(place.span.start).unwrap();
             assert_eq!(decode_known(bytes.get(..start).unwrap(), view.decoded.charset).text, "<p>卡号：<b>");
         }
-    }
-
-    #[test]
-    fn a_span_outside_the_document_or_an_unknown_step_is_not_replayed() {
-        let steps = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert_eq!(replay(b"abc", ByteSpan::new(1, 9), &steps(&["charset:utf-8"])), None);
-        assert_eq!(replay(b"abc", ByteSpan::new(0, 3), &steps(&["charset:utf-8", "rot13"])), None);
-        assert_eq!(replay(b"abc", ByteSpan::new(0, 3), &[]), None);
     }
 
     proptest! {

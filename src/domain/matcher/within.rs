@@ -1,0 +1,121 @@
+//! Entries in the texts within a view: behind transfer layers, in odd spellings.
+//!
+//! What the view itself has shown already is not told again. Not here: the texts (`text`).
+
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::Hit;
+use super::compile::Compiled;
+use super::row::{Find, tie};
+use super::scan::{Cut, Made, TORN_BYTES, finds, first_character, hit};
+use crate::domain::span::ByteSpan;
+use crate::domain::text::{Derived, Locator, Trust};
+
+/// Where numbers of different rows meet, or letters are read as digits, shorter values are equal by chance.
+const LONG_BYTES: usize = 11;
+
+/// The search within one view.
+pub(super) struct Within<'a> {
+    compiled: &'a Compiled,
+    cut: &'a Cut<'a>,
+    /// Entry, field, first and last byte of what was told.
+    known: BTreeSet<(u32, u32, u64, u64)>,
+}
+
+impl<'a> Within<'a> {
+    pub(super) const fn new(compiled: &'a Compiled, cut: &'a Cut<'a>) -> Self {
+        Self { compiled, cut, known: BTreeSet::new() }
+    }
+
+    /// Tells whether nothing was found so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Remembers what was found at a span.
+    pub(super) fn note(&mut self, find: &Find, span: ByteSpan) {
+        self.known.insert((find.target.entry, find.target.field, span.start, span.end));
+    }
+
+    /// Finds entries in a text within the view.
+    pub(super) fn collect<'v, F: FnOnce() -> Locator<'v>>(
+        &mut self,
+        derived: &Derived<'_>,
+        locator: &LazyCell<Locator<'v>, F>,
+        hits: &mut Vec<Hit>,
+    ) {
+        let mut found = finds(self.compiled, derived.text, &self.cut.uncut());
+        found.retain(|find| match derived.trust {
+            Trust::Full => true,
+            Trust::Joined | Trust::Deep => find.target.stands_alone && find.range.len() >= LONG_BYTES,
+        });
+        if found.is_empty() {
+            return;
+        }
+        let tied = tie(derived.text, self.compiled, found);
+        if tied.is_empty() {
+            return;
+        }
+        let way = locator.derived(derived);
+        for tied in &tied {
+            let range = &tied.find.range;
+            let place = way.place(range);
+            if self.is_known(&tied.find, place.span) || self.is_torn(place.span) {
+                continue;
+            }
+            self.note(&tied.find, place.span);
+            let row = way.start(&first_character(derived.text, tied.row));
+            let made = Made { text: derived.text, plain: way.unfolded(range), place, row };
+            hits.extend(hit(self.compiled, made, self.cut, tied));
+        }
+    }
+
+    /// Tells whether this was found before at an overlapping place.
+    fn is_known(&self, find: &Find, span: ByteSpan) -> bool {
+        let (entry, field) = (find.target.entry, find.target.field);
+        let before = self.known.range((entry, field, 0, 0)..(entry, field, span.end, 0)).next_back();
+        before.is_some_and(|(_, _, _, end)| *end > span.start)
+    }
+
+    fn is_torn(&self, span: ByteSpan) -> bool {
+        let torn = TORN_BYTES as u64;
+        (self.cut.is_cut_before && span.start < torn)
+            || (self.cut.is_cut_after && span.end + torn > self.cut.length as u64)
+    }
+}
+
+/// Tells whether a folded text offers something, as far as a few words can tell.
+pub(super) fn sells(text: &str) -> bool {
+    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        let words = [
+            "fullz",
+            "cvv",
+            "for sale",
+            "selling",
+            "leaked",
+            "database",
+            "dump",
+            "combolist",
+            "escrow",
+            "telegram",
+            "t.me/",
+            "btc",
+            "usdt",
+            "出售",
+            "数据",
+            "料子",
+            "一手",
+            "продам",
+            "продаю",
+            "слив",
+            "гарант",
+            "пробив",
+        ];
+        AhoCorasick::new(words).ok()
+    });
+    WORDS.as_ref().is_some_and(|words| words.is_match(text))
+}

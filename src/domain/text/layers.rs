@@ -1,0 +1,237 @@
+//! Texts within a text: what escapes, encoded runs and odd spellings mean, each with the way back.
+//!
+//! Transfer layers are taken off the text before it is folded, up to [`DEPTH`] of them; odd spellings are rewritten after.
+//! Only lines with something to rewrite are, and all that is made of a text is bounded by its length. Not here: the layers
+//! themselves (`escape`, `blob`, `numeral` …).
+
+use std::ops::Range;
+
+use super::blob::{Blob, Packing, decode, next_run};
+use super::charset::{charset_of, decode_known};
+use super::deep::{reversed_lines, unreversed};
+use super::escape::{Bytes, Escape};
+use super::fold::{fold, fold_mapped};
+use super::map::OffsetMap;
+use super::step::Step;
+
+/// Layers upon layers.
+const DEPTH: u32 = 3;
+/// What a short text may unpack to.
+const LEAST_BUDGET: usize = 1 << 16;
+
+const TRANSFER: [Escape; 6] = [
+    Escape::Percent(Bytes::Utf8),
+    Escape::Backslash(Bytes::Utf8),
+    Escape::QuotedPrintable(Bytes::Utf8),
+    Escape::Entity,
+    Escape::Mojibake(Bytes::Windows1252),
+    Escape::Mojibake(Bytes::Windows1251),
+];
+const SPELLINGS: [Step; 4] = [Step::Numerals, Step::LookAlikes, Step::Addresses, Step::Lines];
+
+/// A text that stands within a view in another form.
+#[derive(Debug)]
+pub struct Derived<'d> {
+    /// The folded text; what is searched.
+    pub text: &'d str,
+    /// How much of what is found in it counts.
+    pub trust: Trust,
+    /// The same before it was folded, if folding is the last step.
+    pub(super) unfolded: Option<&'d str>,
+    pub(super) base: Base,
+    pub(super) links: &'d [Link],
+}
+
+/// How much a derived text is to be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It reads like any text.
+    Full,
+    /// Numbers of different rows meet: only long planted ones count.
+    Joined,
+    /// Made from text that says something else: only what stands alone counts.
+    Deep,
+}
+
+/// The text of the view that a derived text was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base {
+    Unfolded,
+    Folded,
+}
+
+/// One step from a text to the next.
+#[derive(Debug)]
+pub(super) enum Link {
+    Step(Step, OffsetMap),
+    Fold(OffsetMap),
+    /// The reversed text.
+    Reversed(String),
+    /// A run, and the charset of its bytes.
+    Blob(Blob, &'static str),
+}
+
+impl Link {
+    /// Returns the range of the source that a range was made from; notes the steps that make it, the last first.
+    pub(super) fn to_source(&self, range: &Range<usize>, steps: &mut Vec<String>) -> Range<usize> {
+        match self {
+            Self::Step(step, map) => {
+                steps.push(step.name().to_owned());
+                map.to_source(range)
+            }
+            Self::Fold(map) => {
+                steps.push(FOLD.to_owned());
+                map.to_source(range)
+            }
+            Self::Reversed(text) => {
+                steps.push(REVERSED.to_owned());
+                unreversed(text, range)
+            }
+            Self::Blob(blob, charset) => {
+                steps.push(format!("{CHARSET}{}", charset.to_ascii_lowercase()));
+                let span = decode_known(&blob.bytes, charset).to_raw(range);
+                let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+                blob_source(blob, index(span.start)..index(span.end), steps)
+            }
+        }
+    }
+}
+
+fn blob_source(blob: &Blob, bytes: Range<usize>, steps: &mut Vec<String>) -> Range<usize> {
+    let mut bytes = bytes;
+    let mut total = blob.bytes.len();
+    if let Some((packing, packed)) = blob.packing {
+        steps.push(cut(&bytes));
+        steps.push(packing.name().to_owned());
+        (bytes, total) = (0..packed, packed);
+    }
+    let quantum = blob.alphabet.quantum();
+    let start = bytes.start / quantum * quantum;
+    let end = bytes.end.next_multiple_of(quantum).min(total);
+    if (start..end) != bytes {
+        steps.push(cut(&(bytes.start - start..bytes.end - start)));
+    }
+    steps.push(blob.alphabet.name().to_owned());
+    blob.map.to_source(&bytes)
+}
+
+/// Names the step that keeps a range of bytes.
+pub(super) fn cut(range: &Range<usize>) -> String {
+    format!("{CUT}{}+{}", range.start, range.len())
+}
+
+pub(super) const CHARSET: &str = "charset:";
+pub(super) const FOLD: &str = "fold";
+pub(super) const CUT: &str = "cut:";
+pub(super) const REVERSED: &str = "reversed";
+
+impl Packing {
+    /// Returns the name of the step that unpacks.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zlib => "zlib",
+        }
+    }
+}
+
+/// Finds the texts within a text.
+pub(super) struct Finder<'v> {
+    base: Base,
+    links: Vec<Link>,
+    /// Bytes that may still be made.
+    budget: usize,
+    visit: &'v mut dyn FnMut(&Derived<'_>),
+}
+
+impl<'v> Finder<'v> {
+    pub(super) fn new(length: usize, visit: &'v mut dyn FnMut(&Derived<'_>)) -> Self {
+        Self { base: Base::Unfolded, links: Vec::new(), budget: 2 * length + LEAST_BUDGET, visit }
+    }
+
+    /// Visits everything that stands within a text under transfer layers and in odd spellings.
+    pub(super) fn all(&mut self, unfolded: &str, folded: &str) {
+        self.base = Base::Unfolded;
+        self.transfer(unfolded, DEPTH);
+        self.base = Base::Folded;
+        self.spellings(folded, None, &SPELLINGS);
+    }
+
+    /// Visits what only somebody who hides something writes.
+    pub(super) fn deep(&mut self, folded: &str) {
+        self.base = Base::Folded;
+        let lines = reversed_lines(folded);
+        self.links.push(Link::Reversed(lines.clone()));
+        self.show(&lines, None, Trust::Deep);
+        self.links.pop();
+        if let Some(made) = Step::Leet.rewrite_parts(folded, self.budget) {
+            self.links.push(Link::Step(Step::Leet, made.map));
+            self.show(&made.text, None, Trust::Deep);
+            self.links.pop();
+        }
+    }
+
+    fn transfer(&mut self, text: &str, depth: u32) {
+        for escape in TRANSFER {
+            if self.escape(escape, text, depth) {
+                for bytes in [Bytes::Gb18030, Bytes::Windows1251] {
+                    self.escape(escape.in_charset(bytes), text, depth);
+                }
+            }
+        }
+        let mut at = 0;
+        while let Some(run) = next_run(text.as_bytes(), at) {
+            if self.budget == 0 {
+                return;
+            }
+            if let Some(blob) = decode(text.as_bytes(), &run, self.budget) {
+                let (charset, _) = charset_of(&blob.bytes, None);
+                let inner = decode_known(&blob.bytes, charset).text.into_owned();
+                self.descend(Link::Blob(blob, charset), &inner, depth);
+            }
+            at = run.end;
+        }
+    }
+
+    /// Reads escapes; tells whether bytes were left that another charset may explain.
+    fn escape(&mut self, escape: Escape, text: &str, depth: u32) -> bool {
+        let step = Step::Escape(escape);
+        let Some(made) = step.rewrite_parts(text, self.budget).filter(|_| self.budget > 0) else { return false };
+        if !made.text.is_empty() {
+            self.descend(Link::Step(step, made.map), &made.text, depth);
+        }
+        made.is_foreign
+    }
+
+    fn descend(&mut self, link: Link, text: &str, depth: u32) {
+        self.budget = self.budget.saturating_sub(text.len());
+        self.links.push(link);
+        let folded = fold(text);
+        self.show(&folded, Some(text), Trust::Full);
+        self.spellings(&folded, Some(text), &SPELLINGS);
+        if depth > 1 {
+            self.transfer(text, depth - 1);
+        }
+        self.links.pop();
+    }
+
+    /// Visits odd spellings, and those of which one hides another.
+    fn spellings(&mut self, folded: &str, unfolded: Option<&str>, steps: &[Step]) {
+        let mut steps = steps;
+        while let Some((step, others)) = steps.split_first() {
+            steps = others;
+            let Some(made) = step.rewrite_parts(folded, self.budget).filter(|_| self.budget > 0) else { continue };
+            self.budget = self.budget.saturating_sub(made.text.len());
+            let depth = self.links.len();
+            self.links.extend(unfolded.map(|text| Link::Fold(fold_mapped(text).1)));
+            self.links.push(Link::Step(*step, made.map));
+            self.show(&made.text, None, if *step == Step::Lines { Trust::Joined } else { Trust::Full });
+            self.spellings(&made.text, None, others);
+            self.links.truncate(depth);
+        }
+    }
+
+    fn show(&mut self, text: &str, unfolded: Option<&str>, trust: Trust) {
+        (self.visit)(&Derived { text, trust, unfolded, base: self.base, links: &self.links });
+    }
+}
