@@ -2,14 +2,20 @@
 //!
 //! Not here: how one is computed (`identifier`), and where keys and files lie (`ports::vault`).
 
+mod file;
+mod read;
 mod set;
+mod write;
 
 use std::sync::Arc;
 
 use crate::domain::identifier::{Epoch, FingerprintKey, FingerprintKind, Hasher, KeyId};
 use crate::domain::watchlist::OrganizationId;
 
+pub use file::{DpfError, HEADER_BYTES, Header};
+pub use read::read;
 pub use set::{COUNT_LIMIT, FingerprintSet};
+pub use write::write;
 
 /// Whose fingerprints they are, of what, and made with which key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ const WALK: usize = 8;
 /// Most bits of the directory.
 const RADIX_BITS: u32 = 28;
 /// Lets the last tag be read as eight bytes.
-const PADDING: usize = 8;
+pub(super) const PADDING: usize = 8;
 
 /// All fingerprints of one organization, kind and epoch.
 pub struct FingerprintSet {
@@ -91,6 +91,12 @@ impl FingerprintSet {
         u64::from_be_bytes(bytes) >> (self.radix.settled_bytes() * 8)
     }
 
+    /// Tells whether a fingerprint has the tag of the one before it.
+    pub(super) fn has_tag_of_last(&self, index: usize) -> bool {
+        let is_first = u32::try_from(index).is_ok_and(|index| self.starts.binary_search(&index).is_ok());
+        !is_first && index.checked_sub(1).is_some_and(|last| self.rest(last) == self.rest(index))
+    }
+
     fn is_confirmed(&self, index: usize, fingerprint: &Fingerprint) -> bool {
         let at = index * CONFIRM_BYTES;
         self.confirms.get(at..at + CONFIRM_BYTES) == fingerprint.0.get(8..8 + CONFIRM_BYTES)
@@ -116,6 +122,10 @@ pub(super) struct Radix {
 impl Radix {
     pub(super) fn of(count: u64) -> Self {
         Self { bits: (count / 4).checked_ilog2().unwrap_or(0).min(RADIX_BITS) }
+    }
+
+    pub(super) const fn bits(self) -> u32 {
+        self.bits
     }
 
     pub(super) const fn buckets(self) -> usize {

@@ -1,0 +1,114 @@
+//! Writes a `.dpf` file from fingerprints that come in order, several times over, so that none need be held in memory.
+
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::Label;
+use super::file::{CHECKSUM_BYTES, EQUAL_TAGS, Header};
+use super::set::COUNT_LIMIT;
+use crate::domain::identifier::Fingerprint;
+
+/// Writes a whole file and returns its header and checksum. `pass` gives all fingerprints in strictly ascending order, the
+/// same at each of four calls.
+///
+/// # Errors
+/// What `pass` or `out` fail with; `InvalidData` if the order is wrong, or there are too many.
+pub fn write<P, I>(out: impl Write, label: Label, mut pass: P) -> io::Result<(Header, [u8; CHECKSUM_BYTES])>
+where
+    P: FnMut() -> io::Result<I>,
+    I: Iterator<Item = io::Result<Fingerprint>>,
+{
+    let header = Header { label, count: count(pass()?)? };
+    let mut out = Summed { out, sum: Sha256::new() };
+    out.write_all(&header.to_bytes())?;
+    write_directory(&mut out, &header, pass()?)?;
+    let settled = header.radix().settled_bytes();
+    for fingerprint in pass()? {
+        out.write_all(fingerprint?.0.get(settled..8).unwrap_or_default())?;
+    }
+    for fingerprint in pass()? {
+        out.write_all(fingerprint?.0.get(8..).unwrap_or_default())?;
+    }
+    let checksum: [u8; CHECKSUM_BYTES] = out.sum.finalize().into();
+    out.out.write_all(&checksum)?;
+    out.out.flush()?;
+    Ok((header, checksum))
+}
+
+/// Counts, and checks that the order is what the reader asks for.
+fn count(fingerprints: impl Iterator<Item = io::Result<Fingerprint>>) -> io::Result<u64> {
+    let mut last: Option<Fingerprint> = None;
+    let (mut count, mut equal_tags) = (0, 0);
+    for fingerprint in fingerprints {
+        let fingerprint = fingerprint?;
+        let has_same_tag = last.is_some_and(|last| last.tag() == fingerprint.tag());
+        equal_tags = if has_same_tag { equal_tags + 1 } else { 1 };
+        count += 1;
+        if last.is_some_and(|last| last >= fingerprint) || equal_tags > EQUAL_TAGS || count > COUNT_LIMIT {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "fingerprints are too many, or not in order"));
+        }
+        last = Some(fingerprint);
+    }
+    Ok(count)
+}
+
+fn write_directory(
+    out: &mut impl Write,
+    header: &Header,
+    fingerprints: impl Iterator<Item = io::Result<Fingerprint>>,
+) -> io::Result<()> {
+    let radix = header.radix();
+    let (mut bucket, mut before) = (0, 0_u32);
+    for fingerprint in fingerprints {
+        let own = radix.bucket(fingerprint?.tag());
+        for _ in bucket..own {
+            out.write_all(&before.to_be_bytes())?;
+        }
+        bucket = own;
+        before = before.saturating_add(1);
+    }
+    for _ in bucket..radix.buckets() {
+        out.write_all(&before.to_be_bytes())?;
+    }
+    Ok(())
+}
+
+/// Hashes what goes through, in pieces that pay.
+struct Summed<W> {
+    out: W,
+    sum: Sha256,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sum.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::label;
+    use super::*;
+
+    #[test]
+    fn fingerprints_out_of_order_or_twice_are_not_written() {
+        let of = |byte: u8| Fingerprint([byte; 16]);
+        for wrong in [vec![of(2), of(1)], vec![of(1), of(1)]] {
+            let written = write(Vec::new(), label(), || Ok(wrong.iter().copied().map(Ok)));
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+    }
+
+    #[test]
+    fn a_failing_medium_is_told() {
+        let written = write(Vec::new(), label(), || Ok(std::iter::once(Err(io::Error::other("worn out")))));
+        assert_eq!(written.unwrap_err().to_string(), "worn out");
+    }
+}
