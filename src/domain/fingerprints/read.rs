@@ -1,9 +1,11 @@
 //! Reads a `.dpf` file into the set in memory, believing nothing: its length, its directory, its order, its checksum.
 //!
-//! Memory beside the set is bounded, and none is taken for what a file only promises: its length comes from the file
-//! system, and must be the one that its count asks for.
+//! One thread reads and hashes, the caller's checks and packs. Memory beside the set is bounded, and none is taken for what a
+//! file only promises: its length comes from the file system, and must be the one that its count asks for.
 
 use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use sha2::{Digest, Sha256};
 
@@ -12,80 +14,121 @@ use super::set::{self, FingerprintSet, PADDING, Radix};
 
 /// Small enough to stay in the cache between reading, hashing and packing; a multiple of all that is packed.
 const CHUNK_BYTES: usize = 840 * 256;
+/// Chunks read ahead.
+const AHEAD: usize = 4;
 
 /// Reads a whole file of `length_bytes` and returns its set and its checksum.
 ///
 /// # Errors
 /// The first thing that is wrong with it; nothing of it may be used then.
-pub fn read(source: impl Read, length_bytes: u64) -> Result<(FingerprintSet, [u8; 32]), DpfError> {
-    let mut source = Summed { source, sum: Sha256::new(), chunk: vec![0; CHUNK_BYTES] };
-    let header = source.header(length_bytes)?;
-    let radix = header.radix();
-    let count = usize::try_from(header.count).map_err(|_| DpfError::Memory(header.memory_bytes()))?;
-    let starts = source.directory(radix, header.count)?;
-    let mut order = Order::new(&starts, radix);
-    let mut tags = reserved(count * radix.tag_bytes() + PADDING, &header)?;
-    source.each_chunk(count * radix.tag_bytes(), |chunk| {
-        tags.extend_from_slice(chunk);
-        chunk.chunks_exact(radix.tag_bytes()).try_for_each(|tag| order.take(tag))
-    })?;
-    let has_equal_tags = order.has_equal_tags;
-    tags.extend_from_slice(&[0; PADDING]);
-    let mut set = FingerprintSet { label: header.label.clone(), radix, starts, tags, confirms: Vec::new() };
-    let mut confirms = reserved(count * set::CONFIRM_BYTES, &header)?;
-    let mut last = [0; CONFIRM_BYTES];
-    let mut index = 0;
-    source.each_chunk(count * CONFIRM_BYTES, |chunk| {
-        for confirm in chunk.as_chunks::<CONFIRM_BYTES>().0 {
-            confirms.extend_from_slice(confirm.first_chunk::<{ set::CONFIRM_BYTES }>().unwrap_or(&[0; 5]));
-            if has_equal_tags && set.has_tag_of_last(index) && *confirm <= last {
-                return Err(DpfError::Order(index as u64));
+pub fn read(mut source: impl Read + Send, length_bytes: u64) -> Result<(FingerprintSet, [u8; 32]), DpfError> {
+    if length_bytes < (HEADER_BYTES + CHECKSUM_BYTES) as u64 {
+        return Err(DpfError::NotDpf);
+    }
+    let mut head = [0; HEADER_BYTES];
+    source.read_exact(&mut head)?;
+    let header = Header::parse(&head)?;
+    let expected = header.file_bytes();
+    if expected != length_bytes {
+        return Err(DpfError::Length { expected, found: length_bytes });
+    }
+    let sections = Sections::of(&header)?;
+    thread::scope(|scope| {
+        let (sender, chunks) = sync_channel(AHEAD);
+        let (empties, recycled) = sync_channel(AHEAD + 2);
+        let sum = Sha256::new_with_prefix(head);
+        let reader = scope.spawn(move || deliver(source, sum, sections, (&sender, &recycled)));
+        let packed = Chunks { chunks, empties }.pack(&header, sections);
+        // Where a chunk was missing, why it could not be read is the better reason.
+        let checksum = reader.join().map_err(|_| DpfError::Checksum)?;
+        match packed {
+            Ok(Some(set)) => checksum.map(|checksum| (set, checksum)),
+            Ok(None) => Err(checksum.err().unwrap_or(DpfError::Checksum)),
+            Err(error) => Err(error),
+        }
+    })
+}
+
+/// Lengths in bytes of what stands between header and checksum.
+#[derive(Debug, Clone, Copy)]
+struct Sections {
+    directory: usize,
+    tags: usize,
+    confirms: usize,
+}
+
+impl Sections {
+    fn of(header: &Header) -> Result<Self, DpfError> {
+        let count = usize::try_from(header.count).map_err(|_| DpfError::Memory(header.memory_bytes()))?;
+        let radix = header.radix();
+        let directory = radix.buckets() * size_of::<u32>();
+        Ok(Self { directory, tags: count * radix.tag_bytes(), confirms: count * CONFIRM_BYTES })
+    }
+}
+
+/// Reads and hashes all sections chunk by chunk; then compares the checksum and sees to it that nothing follows.
+fn deliver(
+    mut source: impl Read,
+    mut sum: Sha256,
+    sections: Sections,
+    (chunks, recycled): (&SyncSender<Vec<u8>>, &Receiver<Vec<u8>>),
+) -> Result<[u8; CHECKSUM_BYTES], DpfError> {
+    for mut left in [sections.directory, sections.tags, sections.confirms] {
+        while left > 0 {
+            let mut chunk: Vec<u8> = recycled.try_recv().unwrap_or_default();
+            chunk.resize(left.min(CHUNK_BYTES), 0);
+            source.read_exact(&mut chunk)?;
+            sum.update(&chunk);
+            left -= chunk.len();
+            if chunks.send(chunk).is_err() {
+                // The packing thread has found something wrong, and says so itself.
+                return Err(DpfError::Checksum);
             }
-            last = *confirm;
-            index += 1;
         }
-        Ok(())
-    })?;
-    set.confirms = confirms;
-    let checksum = source.checksum()?;
-    Ok((set, checksum))
+    }
+    let mut promised = [0; CHECKSUM_BYTES];
+    source.read_exact(&mut promised)?;
+    let found: [u8; CHECKSUM_BYTES] = sum.finalize().into();
+    let has_more = source.read(&mut [0])? > 0;
+    if found == promised && !has_more { Ok(found) } else { Err(DpfError::Checksum) }
 }
 
-fn reserved(length: usize, header: &Header) -> Result<Vec<u8>, DpfError> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| DpfError::Memory(header.memory_bytes()))?;
-    Ok(bytes)
+/// The packing end; all that it returns is `None` if chunks end too early.
+struct Chunks {
+    chunks: Receiver<Vec<u8>>,
+    empties: SyncSender<Vec<u8>>,
 }
 
-/// Hashes what is read.
-struct Summed<R> {
-    source: R,
-    sum: Sha256,
-    chunk: Vec<u8>,
-}
-
-impl<R: Read> Summed<R> {
-    fn header(&mut self, length_bytes: u64) -> Result<Header, DpfError> {
-        if length_bytes < (HEADER_BYTES + CHECKSUM_BYTES) as u64 {
-            return Err(DpfError::NotDpf);
-        }
-        let mut header = None;
-        self.each_chunk(HEADER_BYTES, |bytes| {
-            header = Some(Header::parse(bytes)?);
-            Ok(())
+impl Chunks {
+    fn pack(self, header: &Header, sections: Sections) -> Result<Option<FingerprintSet>, DpfError> {
+        let radix = header.radix();
+        let Some(starts) = self.directory(header, sections)? else { return Ok(None) };
+        let mut order = Order::new(&starts, radix);
+        let mut tags = reserved(sections.tags + PADDING, header)?;
+        let is_whole = self.each(sections.tags, |chunk| {
+            tags.extend_from_slice(chunk);
+            match radix.tag_bytes() {
+                4 => order.take::<4>(chunk),
+                5 => order.take::<5>(chunk),
+                6 => order.take::<6>(chunk),
+                7 => order.take::<7>(chunk),
+                _ => order.take::<8>(chunk),
+            }
         })?;
-        let header = header.ok_or(DpfError::NotDpf)?;
-        let expected = header.file_bytes();
-        if expected == length_bytes { Ok(header) } else { Err(DpfError::Length { expected, found: length_bytes }) }
+        let has_equal_tags = order.has_equal_tags;
+        tags.extend_from_slice(&[0; PADDING]);
+        let mut set = FingerprintSet { label: header.label.clone(), radix, starts, tags, confirms: Vec::new() };
+        let Some(confirms) = self.confirms(header, sections, has_equal_tags.then_some(&set))? else { return Ok(None) };
+        set.confirms = confirms;
+        Ok(is_whole.then_some(set))
     }
 
     /// Returns where each bucket begins, and where the last one ends.
-    fn directory(&mut self, radix: Radix, count: u64) -> Result<Vec<u32>, DpfError> {
-        let mut starts = Vec::new();
-        starts.try_reserve_exact(radix.buckets() + 1).map_err(|_| DpfError::Memory(radix.buckets() as u64 * 4))?;
+    fn directory(&self, header: &Header, sections: Sections) -> Result<Option<Vec<u32>>, DpfError> {
+        let mut starts = reserved(header.radix().buckets() + 1, header)?;
         starts.push(0);
         let mut last = 0;
-        self.each_chunk(radix.buckets() * size_of::<u32>(), |chunk| {
+        let is_whole = self.each(sections.directory, |chunk| {
             for end in chunk.as_chunks::<4>().0 {
                 let end = u32::from_be_bytes(*end);
                 if end < last {
@@ -96,35 +139,61 @@ impl<R: Read> Summed<R> {
             }
             Ok(())
         })?;
-        if u64::from(last) == count { Ok(starts) } else { Err(DpfError::Directory) }
+        if !is_whole {
+            return Ok(None);
+        }
+        if u64::from(last) == header.count { Ok(Some(starts)) } else { Err(DpfError::Directory) }
     }
 
-    /// Reads exactly so many bytes and hands them on piece by piece.
-    fn each_chunk(
-        &mut self,
-        length: usize,
-        mut take: impl FnMut(&[u8]) -> Result<(), DpfError>,
-    ) -> Result<(), DpfError> {
+    /// Returns what is kept of the confirms; checks their order only where tags are equal.
+    fn confirms(
+        &self,
+        header: &Header,
+        sections: Sections,
+        with_equal_tags: Option<&FingerprintSet>,
+    ) -> Result<Option<Vec<u8>>, DpfError> {
+        const KEPT: usize = set::CONFIRM_BYTES;
+        let mut confirms = reserved(sections.confirms / CONFIRM_BYTES * KEPT, header)?;
+        let mut packed = vec![0; CHUNK_BYTES / CONFIRM_BYTES * KEPT];
+        let (mut last, mut index) = ([0; CONFIRM_BYTES], 0);
+        let is_whole = self.each(sections.confirms, |chunk| {
+            let chunk = chunk.as_chunks::<CONFIRM_BYTES>().0;
+            for (confirm, kept) in chunk.iter().zip(packed.as_chunks_mut::<KEPT>().0) {
+                let [first @ .., _, _, _] = *confirm;
+                *kept = first;
+            }
+            confirms.extend_from_slice(packed.get(..chunk.len() * KEPT).unwrap_or_default());
+            let Some(set) = with_equal_tags else { return Ok(()) };
+            for confirm in chunk {
+                if set.has_tag_of_last(index) && *confirm <= last {
+                    return Err(DpfError::Order(index as u64));
+                }
+                last = *confirm;
+                index += 1;
+            }
+            Ok(())
+        })?;
+        Ok(is_whole.then_some(confirms))
+    }
+
+    /// Takes the chunks of one section; `false` if they end before it does.
+    fn each(&self, length: usize, mut take: impl FnMut(&[u8]) -> Result<(), DpfError>) -> Result<bool, DpfError> {
         let mut left = length;
         while left > 0 {
-            let wanted = left.min(CHUNK_BYTES);
-            let Some(chunk) = self.chunk.get_mut(..wanted) else { return Ok(()) };
-            self.source.read_exact(chunk)?;
-            self.sum.update(&*chunk);
-            take(chunk)?;
-            left -= wanted;
+            let Ok(chunk) = self.chunks.recv() else { return Ok(false) };
+            take(&chunk)?;
+            left = left.saturating_sub(chunk.len());
+            // A chunk that is not taken back is freed.
+            let _ = self.empties.try_send(chunk);
         }
-        Ok(())
+        Ok(true)
     }
+}
 
-    /// Compares the checksum and sees to it that nothing follows.
-    fn checksum(mut self) -> Result<[u8; 32], DpfError> {
-        let mut promised = [0; CHECKSUM_BYTES];
-        self.source.read_exact(&mut promised)?;
-        let found: [u8; CHECKSUM_BYTES] = self.sum.finalize().into();
-        let has_more = self.source.read(&mut [0])? > 0;
-        if found == promised && !has_more { Ok(found) } else { Err(DpfError::Checksum) }
-    }
+fn reserved<T>(length: usize, header: &Header) -> Result<Vec<T>, DpfError> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(length).map_err(|_| DpfError::Memory(header.memory_bytes()))?;
+    Ok(room)
 }
 
 /// Follows the tags through their buckets.
@@ -132,10 +201,11 @@ struct Order<'a> {
     /// Buckets' ends, from the current one on.
     ends: &'a [u32],
     bucket: u64,
-    /// What the first byte of a tag shows of its bucket: how many bits, and how far they are shifted.
+    /// How many bits of its bucket's number a kept tag begins with.
     shown_bits: u32,
     tag_bits: u32,
     index: u32,
+    /// The tag before, in this bucket.
     last: Option<u64>,
     equal_tags: u32,
     has_equal_tags: bool,
@@ -156,10 +226,20 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn take(&mut self, tag: &[u8]) -> Result<(), DpfError> {
-        let tag = tag.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        while self.ends.first().is_some_and(|end| *end <= self.index) {
-            self.ends = self.ends.get(1..).unwrap_or_default();
+    fn take<const N: usize>(&mut self, chunk: &[u8]) -> Result<(), DpfError> {
+        for kept in chunk.as_chunks::<N>().0 {
+            let mut bytes = [0; 8];
+            if let Some(low) = bytes.last_chunk_mut::<N>() {
+                *low = *kept;
+            }
+            self.take_one(u64::from_be_bytes(bytes))?;
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, tag: u64) -> Result<(), DpfError> {
+        while let Some((_, rest)) = self.ends.split_first().filter(|(end, _)| **end <= self.index) {
+            self.ends = rest;
             self.bucket += 1;
             self.last = None;
         }
