@@ -6,3 +6,4 @@ pub mod mail;
 pub mod seal;
 pub mod store;
 pub mod tls;
+pub mod vault;

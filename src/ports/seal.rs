@@ -182,7 +182,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
+/// Reads the hexadecimal digits of a key.
+pub(crate) fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
     let digits: Vec<u8> = text
         .chars()
         .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))

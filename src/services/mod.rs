@@ -2,5 +2,6 @@
 
 pub mod alerting;
 pub mod crawl;
+pub mod fingerprinting;
 pub mod intake;
 pub mod triage;

@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("clap", &["src/faces"]),
     ("axum", &["src/faces"]),
     ("mail_parser", &["src/faces/cli/demo"]),
-    ("tempfile", &["src/faces/cli/demo"]),
+    ("tempfile", &["src/faces/cli/demo", "src/ports/vault", "src/services/fingerprinting"]),
     ("anyhow", &["src/faces", "src/main.rs"]),
     ("indicatif", &["src/faces"]),
     ("comfy_table", &["src/faces"]),

@@ -144,12 +144,13 @@ fn a_private_key_in_the_place_of_a_public_one_is_refused() {
 }
 
 #[test]
-fn fingerprint_files_are_noted_as_not_read() {
+fn a_file_that_holds_no_fingerprints_is_refused() {
     let folder = Folder::new();
     folder.write("fingerprints/pan.dpf", "x");
     let inspection = intake::inspect(&folder.path);
-    assert!(inspection.watchlist.is_some());
-    assert!(inspection.problems.to_string().contains("note: holds 1 fingerprint files"), "{}", inspection.problems);
+    assert!(inspection.watchlist.is_none());
+    let reason = "pan.dpf: is not a file of fingerprints; make it with: dyepack fingerprint";
+    assert!(inspection.problems.to_string().contains(reason), "{}", inspection.problems);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod architecture;
 mod crawl;
 mod enrol;
 mod fetch;
+mod fingerprints;
 mod kill;
 mod listing;
 mod mail;

@@ -7,6 +7,7 @@ mod read;
 mod set;
 mod write;
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::identifier::{Epoch, FingerprintKey, FingerprintKind, Hasher, KeyId};
@@ -40,6 +41,41 @@ impl Label {
     pub fn is_made_with(&self, key: &FingerprintKey) -> bool {
         *self == Self::of(key, self.kind)
     }
+}
+
+/// SHA-256 of a file's bytes before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Checksum(pub [u8; 32]);
+
+impl Checksum {
+    /// Reads what `Display` writes: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
+        let digits = digits.filter(|digits| digits.len() == 64)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+            *byte = pair[0] << 4 | pair[1];
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// A file that an organization has enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Whose, of what, made with which key.
+    pub label: Label,
+    /// How many fingerprints it holds.
+    pub count: u64,
+    /// Under which it is kept.
+    pub checksum: Checksum,
 }
 
 /// All sets that are looked up, each with what makes fingerprints comparable to it: of every organization, all live epochs.
@@ -89,6 +125,14 @@ mod tests {
 
     pub(super) fn label() -> Label {
         Label::of(&key(), FingerprintKind::Pan)
+    }
+
+    #[test]
+    fn a_checksum_is_read_as_it_is_written() {
+        let checksum = Checksum(std::array::from_fn(|at| u8::try_from(at * 7).unwrap()));
+        assert_eq!(Checksum::parse(&checksum.to_string()), Some(checksum));
+        assert_eq!(Checksum::parse("00"), None);
+        assert_eq!(Checksum::parse(&"x".repeat(64)), None);
     }
 
     #[test]

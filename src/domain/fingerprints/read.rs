@@ -9,6 +9,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
+use super::Checksum;
 use super::file::{CHECKSUM_BYTES, CONFIRM_BYTES, DpfError, EQUAL_TAGS, HEADER_BYTES, Header};
 use super::set::{self, FingerprintSet, PADDING, Radix};
 
@@ -21,7 +22,7 @@ const AHEAD: usize = 4;
 ///
 /// # Errors
 /// The first thing that is wrong with it; nothing of it may be used then.
-pub fn read(mut source: impl Read + Send, length_bytes: u64) -> Result<(FingerprintSet, [u8; 32]), DpfError> {
+pub fn read(mut source: impl Read + Send, length_bytes: u64) -> Result<(FingerprintSet, Checksum), DpfError> {
     if length_bytes < (HEADER_BYTES + CHECKSUM_BYTES) as u64 {
         return Err(DpfError::NotDpf);
     }
@@ -72,7 +73,7 @@ fn deliver(
     mut sum: Sha256,
     sections: Sections,
     (chunks, recycled): (&SyncSender<Vec<u8>>, &Receiver<Vec<u8>>),
-) -> Result<[u8; CHECKSUM_BYTES], DpfError> {
+) -> Result<Checksum, DpfError> {
     for mut left in [sections.directory, sections.tags, sections.confirms] {
         while left > 0 {
             let mut chunk: Vec<u8> = recycled.try_recv().unwrap_or_default();
@@ -90,7 +91,7 @@ fn deliver(
     source.read_exact(&mut promised)?;
     let found: [u8; CHECKSUM_BYTES] = sum.finalize().into();
     let has_more = source.read(&mut [0])? > 0;
-    if found == promised && !has_more { Ok(found) } else { Err(DpfError::Checksum) }
+    if found == promised && !has_more { Ok(Checksum(found)) } else { Err(DpfError::Checksum) }
 }
 
 /// The packing end; all that it returns is `None` if chunks end too early.
@@ -272,9 +273,10 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         let mut bytes = Vec::new();
-        let (header, checksum) = write(&mut bytes, label(), || Ok(sorted.iter().copied().map(Ok))).unwrap();
+        let enrolment = write(&mut bytes, label(), || Ok(sorted.iter().copied().map(Ok))).unwrap();
+        let header = Header { label: enrolment.label, count: enrolment.count };
         assert_eq!(bytes.len() as u64, header.file_bytes());
-        assert!(bytes.ends_with(&checksum) && bytes.starts_with(&MAGIC));
+        assert!(bytes.ends_with(&enrolment.checksum.0) && bytes.starts_with(&MAGIC));
         bytes
     }
 

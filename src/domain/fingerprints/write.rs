@@ -4,17 +4,17 @@ use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::Label;
 use super::file::{CHECKSUM_BYTES, EQUAL_TAGS, Header};
 use super::set::COUNT_LIMIT;
+use super::{Checksum, Enrolment, Label};
 use crate::domain::identifier::Fingerprint;
 
-/// Writes a whole file and returns its header and checksum. `pass` gives all fingerprints in strictly ascending order, the
+/// Writes a whole file and returns what it holds. `pass` gives all fingerprints in strictly ascending order, the
 /// same at each of four calls.
 ///
 /// # Errors
 /// What `pass` or `out` fail with; `InvalidData` if the order is wrong, or there are too many.
-pub fn write<P, I>(out: impl Write, label: Label, mut pass: P) -> io::Result<(Header, [u8; CHECKSUM_BYTES])>
+pub fn write<P, I>(out: impl Write, label: Label, mut pass: P) -> io::Result<Enrolment>
 where
     P: FnMut() -> io::Result<I>,
     I: Iterator<Item = io::Result<Fingerprint>>,
@@ -33,7 +33,7 @@ where
     let checksum: [u8; CHECKSUM_BYTES] = out.sum.finalize().into();
     out.out.write_all(&checksum)?;
     out.out.flush()?;
-    Ok((header, checksum))
+    Ok(Enrolment { label: header.label, count: header.count, checksum: Checksum(checksum) })
 }
 
 /// Counts, and checks that the order is what the reader asks for.

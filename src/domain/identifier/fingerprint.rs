@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::Kind;
+use super::{Kind, canonical, is_valid, phone};
 use crate::domain::secret::Secret;
 use crate::domain::watchlist::OrganizationId;
 
@@ -78,6 +78,65 @@ pub enum Part {
     Name,
 }
 
+/// Why a value has no fingerprint of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unfit {
+    /// There is none.
+    Empty,
+    /// It is not a value of the kind.
+    Shape,
+    /// Its check digits are wrong, so that it would never be looked up.
+    CheckDigits,
+}
+
+impl Unfit {
+    /// Says so, after "line 7".
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "is empty",
+            Self::Shape => "is not of this kind",
+            Self::CheckDigits => "has wrong check digits",
+        }
+    }
+}
+
+impl Part {
+    /// Returns what is hashed of a value in any spelling. `home` is the calling code of the country whose national
+    /// telephone numbers are meant (`86`); without it they are read as `identifier::canonical` reads them.
+    ///
+    /// # Errors
+    /// Why the value has no fingerprint.
+    pub fn canonical(self, value: &str, home: Option<&str>) -> Result<String, Unfit> {
+        if value.trim().is_empty() {
+            return Err(Unfit::Empty);
+        }
+        match self {
+            Self::Whole(kind) => whole(kind, value, home),
+            Self::Name => whole(Kind::Name, value, home),
+            Self::CardEnds => ends(&whole(Kind::Pan, value, home)?, 6),
+            Self::ResidentEnds => ends(&whole(Kind::ResidentId, value, home)?, 6),
+            Self::PhoneEnds => ends(phone::national(&whole(Kind::Phone, value, home)?), 3),
+        }
+    }
+}
+
+fn whole(kind: Kind, value: &str, home: Option<&str>) -> Result<String, Unfit> {
+    let found = match (kind, home) {
+        (Kind::Phone, Some(calling_code)) => phone::canonical_at_home(value, calling_code),
+        (_, _) => canonical(kind, value),
+    };
+    let found = found.ok_or(Unfit::Shape)?;
+    let is_checked = matches!(kind, Kind::Pan | Kind::Iban | Kind::ResidentId);
+    if is_checked && !is_valid(kind, &found) { Err(Unfit::CheckDigits) } else { Ok(found) }
+}
+
+/// Keeps the first characters and the last four of ASCII, if any are left out.
+fn ends(text: &str, first: usize) -> Result<String, Unfit> {
+    let last = text.len().checked_sub(4).filter(|last| *last > first).ok_or(Unfit::Shape)?;
+    let (head, tail) = (text.get(..first).ok_or(Unfit::Shape)?, text.get(last..).ok_or(Unfit::Shape)?);
+    Ok(format!("{head}{tail}"))
+}
+
 impl FingerprintKind {
     /// All of them.
     pub const ALL: [Self; 12] = [
@@ -121,6 +180,23 @@ impl FingerprintKind {
     /// Takes either word.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text || kind.file_word() == text)
+    }
+
+    /// Returns what is hashed of a row: one value a part, in the order of [`FingerprintKind::parts`], in any spelling.
+    ///
+    /// # Errors
+    /// Why the row has no fingerprint.
+    pub fn canonical<'v>(self, values: impl IntoIterator<Item = &'v str>, home: Option<&str>) -> Result<String, Unfit> {
+        let mut values = values.into_iter();
+        let mut message = String::new();
+        for part in self.parts() {
+            let value = values.next().ok_or(Unfit::Empty)?;
+            if !message.is_empty() {
+                message.push('|');
+            }
+            message.push_str(&part.canonical(value, home)?);
+        }
+        Ok(message)
     }
 
     /// Returns what a row must hold to be fingerprinted, in the order in which the parts are hashed.
@@ -286,6 +362,25 @@ mod tests {
             assert!(!kind.file_word().contains('|'));
         }
         assert_eq!(FingerprintKind::parse("name"), None);
+    }
+
+    #[test]
+    fn what_is_hashed_of_a_row() {
+        for (kind, values, expected) in [
+            (FingerprintKind::Pan, &["4000 0000-0000 0002"][..], Ok("4000000000000002")),
+            (FingerprintKind::Pan, &["4000000000000003"], Err(Unfit::CheckDigits)),
+            (FingerprintKind::Pan, &["n/a"], Err(Unfit::Shape)),
+            (FingerprintKind::Pan, &[" "], Err(Unfit::Empty)),
+            (FingerprintKind::Phone, &["138 1234 5678"], Ok("+8613812345678")),
+            (FingerprintKind::Pan6l4Ph3l4, &["4000000000000002", "+86 138-1234-5678"], Ok("4000000002|1385678")),
+            (FingerprintKind::Pan6l4Ph3l4, &["4000000000000002"], Err(Unfit::Empty)),
+            (FingerprintKind::Ph3l4Nm, &["13812345678", "闻人 采薇"], Ok("1385678|闻人采薇")),
+            (FingerprintKind::Ric6l4Ph3l4, &["11010519491231002X", "13812345678"], Ok("110105002X|1385678")),
+        ] {
+            assert_eq!(kind.canonical(values.iter().copied(), None), expected.map(str::to_owned), "{kind} {values:?}");
+        }
+        let at_home = FingerprintKind::Phone.canonical(["0664 1234567"], Some("43"));
+        assert_eq!(at_home, Ok("+436641234567".to_owned()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod plan;
 pub mod wallet;
 
 pub use canonical::{canonical, is_valid};
-pub use fingerprint::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher, KeyId, Part};
+pub use fingerprint::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher, KeyId, Part, Unfit};
 pub use mask::mask;
 pub use needles::{Form, Needle, STANDS_ALONE_BITS, needles};
 

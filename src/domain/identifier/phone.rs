@@ -146,6 +146,12 @@ pub fn canonical_at_home(value: &str, calling_code: &str) -> Option<String> {
     }
 }
 
+/// Returns the digits of an E.164 number that are dialled within its country.
+pub(super) fn national(e164: &str) -> &str {
+    let digits = e164.trim_start_matches('+');
+    digits.get(calling_code_length(digits.as_bytes())..).unwrap_or_default()
+}
+
 /// Takes the digits of a written number, and whether they follow a `+`; an extension is left out.
 fn digits(value: &str) -> Option<(Vec<u8>, bool)> {
     let folded = fold(value);

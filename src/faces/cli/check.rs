@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::output::Format;
 use super::{Exit, alert};
+use crate::domain::fingerprints::{Enrolment, Label};
 use crate::domain::source::Network;
 use crate::ports::fetch;
 use crate::ports::store::{AuditVerdict, Store};
@@ -32,6 +33,7 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
             findings.push(well("database", format!("opened; kept in {}", context.store_place())));
             findings.push(audit(&store).await);
             findings.extend(watchlists(&store).await);
+            findings.extend(fingerprints(&store, context).await);
             findings.extend(sources(&store, context).await);
         }
         Err(error) => findings.push(ill("database", format!("{error:#}"))),
@@ -94,6 +96,23 @@ async fn watchlists(store: &Store) -> Vec<Finding> {
         });
     }
     findings
+}
+
+async fn fingerprints(store: &Store, context: &Context) -> Vec<Finding> {
+    let files = match store.fingerprint_files().await {
+        Ok(files) => files,
+        Err(error) => return vec![ill("fingerprints", format!("cannot be read: {error}"))],
+    };
+    let vault = context.vault();
+    let finding = |file: Enrolment| {
+        let Label { organization, kind, epoch, .. } = &file.label;
+        let check = format!("fingerprints {organization}: {kind}, epoch {epoch}");
+        match vault.blindness(&file) {
+            Some(blind) => ill(check, format!("{}; {}", blind.reason, blind.mend)),
+            None => well(check, format!("{} of them; key and file are here", file.count)),
+        }
+    };
+    files.into_iter().map(finding).collect()
 }
 
 async fn sources(store: &Store, context: &Context) -> Vec<Finding> {

@@ -1,6 +1,7 @@
 //! One TOML file plus `DYEPACK_…` variables; secrets come from the environment or from files of their own, never from the TOML.
 #![expect(clippy::disallowed_methods, reason = "the room that reads the environment and the configuration file")]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) network: NetworkConfig,
     /// How alerts behave.
     pub(crate) alert: AlertConfig,
+    /// Keys of fingerprints, or paths to their files: one a `DYEPACK_FINGERPRINT_KEY…` variable.
+    pub(crate) fingerprint_keys: Vec<Secret<String>>,
 }
 
 /// `[store]`
@@ -175,6 +178,7 @@ impl Config {
                 i2p_http: variable("DYEPACK_I2P_HTTP").or(file.network.i2p_http),
             },
             alert: AlertConfig { settle },
+            fingerprint_keys: fingerprint_keys(),
         })
     }
 }
@@ -186,6 +190,13 @@ pub(crate) fn is_colour_unwanted() -> bool {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn fingerprint_keys() -> Vec<Secret<String>> {
+    let is_key = |(name, value): &(OsString, OsString)| {
+        name.to_str().is_some_and(|name| name.starts_with("DYEPACK_FINGERPRINT_KEY")) && !value.is_empty()
+    };
+    std::env::vars_os().filter(is_key).filter_map(|(_, value)| value.into_string().ok()).map(Secret::new).collect()
 }
 
 fn has_password(url: &str) -> bool {

@@ -11,6 +11,7 @@ use super::{Failure, Shared};
 use crate::ports::clock::Clock;
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
+use crate::ports::vault::Vault;
 
 /// The scene of one command.
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Context {
     /// When it cannot be made or read, or when others may read it.
     pub(crate) fn seal(&self) -> anyhow::Result<Seal> {
         Seal::load_or_create(&self.seal_path()).context("cannot keep state")
+    }
+
+    /// Returns where fingerprints and their keys lie.
+    pub(crate) fn vault(&self) -> Vault {
+        Vault::new(&self.data_dir, self.config.fingerprint_keys.clone())
     }
 
     /// Returns where that key lies.

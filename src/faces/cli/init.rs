@@ -6,11 +6,30 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::context::Context;
 use super::{Exit, Failure};
+use crate::domain::identifier::Epoch;
+use crate::domain::watchlist::OrganizationId;
+use crate::ports::vault::KeyError;
 
 /// Writes a starter configuration and keys
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dyepack init --data /var/lib/dyepack")]
-pub(super) struct Args {}
+#[command(
+    after_help = "Examples:\n  dyepack init --data /var/lib/dyepack\n  dyepack init --organization example-bank\n\n\
+                  The second makes keys/example-bank-1.key in the data directory: what `dyepack fingerprint` hashes \
+                  with.\nWhen that key may have been seen, make the next one with --epoch 2; both live at once."
+)]
+pub(super) struct Args {
+    /// Make this organization's fingerprint key, and nothing else
+    #[arg(long, value_name = "ID", value_parser = organization_id)]
+    organization: Option<OrganizationId>,
+    /// Which of the organization's keys
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "organization")]
+    epoch: u32,
+}
+
+/// Takes an organization's id from the command line.
+pub(super) fn organization_id(text: &str) -> Result<OrganizationId, &'static str> {
+    OrganizationId::parse(text).ok_or("an organization's id is 3 to 32 lower-case letters, digits and -")
+}
 
 const STARTER: &str = r#"# dyepack's settings. Every line that is commented out shows the default.
 # Secrets never stand here: they come from files named *_file, or from DYEPACK_... variables.
@@ -35,7 +54,10 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 "#;
 
 /// Runs `init`.
-pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    if let Some(organization) = &args.organization {
+        return make_key(organization, Epoch(args.epoch), context);
+    }
     let path = context.data_dir.join("dyepack.toml");
     if path.exists() {
         return Err(Failure::Usage(format!(
@@ -65,5 +87,25 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
         "next: set [mail] url in it, then\n  dyepack watchlist import watchlists/example-bank\n  \
          dyepack source add https://forum.example/\n  dyepack check",
     );
+    Ok(Exit::Done)
+}
+
+fn make_key(organization: &OrganizationId, epoch: Epoch, context: &Context) -> anyhow::Result<Exit> {
+    let made = context.vault().make_key(organization, epoch);
+    let path = made.map_err(|error| match error {
+        KeyError::Exists { .. } => Failure::Usage(error.to_string()).into(),
+        KeyError::Missing { .. }
+        | KeyError::Exposed { .. }
+        | KeyError::NotAKey { .. }
+        | KeyError::File { .. }
+        | KeyError::Chance => anyhow::Error::new(error).context("cannot make a key"),
+    })?;
+    context.output.line(format_args!("wrote {}", path.display()))?;
+    context.output.note(format_args!(
+        "keep a copy apart, and bring one to the machine that searches: what was made with it can be looked up with it \
+         only\nnext: dyepack fingerprint --organization {organization} --kind pan --key {} --in customers.csv --column \
+         card --out pan.dpf",
+        path.display()
+    ));
     Ok(Exit::Done)
 }

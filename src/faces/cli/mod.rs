@@ -8,6 +8,7 @@ mod config;
 mod context;
 mod crawl;
 mod demo;
+mod fingerprint;
 mod hit;
 mod init;
 mod output;
@@ -72,6 +73,7 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Watchlist(watchlist::Args),
+    Fingerprint(fingerprint::Args),
     Source(source::Args),
     Crawl(crawl::Args),
     Hit(hit::Args),
@@ -124,6 +126,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
+        Command::Fingerprint(args) => fingerprint::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::output::{Format, printable};
 use super::{Exit, Failure};
 use crate::domain::watchlist::{Changes, Problems, Watchlist};
-use crate::services::intake::{self, Confirmation, ImportReport, Inspection};
+use crate::services::intake::{self, Confirmation, Folder, ImportReport, Inspection};
 
 /// Checks, enrols and lists what to look for
 #[derive(Debug, clap::Args)]
@@ -75,16 +75,17 @@ struct ImportRow<'a> {
 struct Row<'a> {
     organization: &'a str,
     canaries: usize,
-    fingerprints: usize,
+    fingerprints: u64,
     anchors: usize,
 }
 
 impl<'a> Row<'a> {
-    fn of(watchlist: &'a Watchlist) -> Self {
+    fn of(folder: &'a Folder) -> Self {
+        let watchlist = &folder.watchlist;
         Self {
             organization: &watchlist.organization.id.0,
             canaries: watchlist.canaries.len(),
-            fingerprints: 0,
+            fingerprints: folder.fingerprints.iter().map(|(_, enrolment)| enrolment.count).sum(),
             anchors: watchlist.organization.anchors.len(),
         }
     }
@@ -100,8 +101,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         }
         Action::List { folders } if folders.is_empty() => list(context).await,
         Action::List { folders } => {
-            let (watchlists, problems) = read(folders, context).await?;
-            show(&watchlists, context)?;
+            let (folders, problems) = read(folders, context).await?;
+            show(&folders, context)?;
             complain(&problems, context)?;
             Ok(if problems.has_errors() { Exit::Problems } else { Exit::Done })
         }
@@ -110,29 +111,31 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
 
 /// Imports watchlists, all of them or none, and tells what changed.
 pub(super) async fn import(paths: &[PathBuf], confirmation: Confirmation, context: &Context) -> anyhow::Result<Exit> {
-    let (watchlists, problems) = read(paths, context).await?;
+    let (folders, problems) = read(paths, context).await?;
     complain(&problems, context)?;
     if problems.has_errors() {
         context.output.note(format_args!("{} to mend; nothing was imported", count(problems.errors(), "problem")));
         return Ok(Exit::Problems);
     }
     let store = context.open_store().await?;
-    let bar = context.output.bar(Some(watchlists.len() as u64), "{spinner} importing {pos}/{len} {msg} {elapsed}");
-    for watchlist in &watchlists {
-        bar.set_message(watchlist.organization.id.0.clone());
-        let report = intake::import(&store, watchlist, confirmation, context.clock.now())
+    let vault = context.vault();
+    let bar = context.output.bar(Some(folders.len() as u64), "{spinner} importing {pos}/{len} {msg} {elapsed}");
+    for folder in &folders {
+        let organization = &folder.watchlist.organization.id;
+        bar.set_message(organization.0.clone());
+        let report = intake::import_folder((&store, &vault), folder, confirmation, context.clock.now())
             .await
-            .with_context(|| format!("cannot import {}", watchlist.organization.id))?;
+            .with_context(|| format!("cannot import {organization}"))?;
         bar.inc(1);
         if context.output.format() == Format::Json {
             context.output.json(&ImportRow {
-                watchlist: Row::of(watchlist),
+                watchlist: Row::of(folder),
                 changes: &report.changes,
                 awaited_contacts: &report.awaited,
             })?;
-            context.output.note(told(watchlist, &report));
+            context.output.note(told(folder, &report));
         } else {
-            bar.suspend(|| context.output.line(told(watchlist, &report)))?;
+            bar.suspend(|| context.output.line(told(folder, &report)))?;
         }
     }
     bar.finish_and_clear();
@@ -142,15 +145,23 @@ pub(super) async fn import(paths: &[PathBuf], confirmation: Confirmation, contex
 async fn list(context: &Context) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let watchlists = store.watchlists().await.context("cannot list the watchlists")?;
-    show(&watchlists, context)?;
-    if watchlists.is_empty() {
+    let files = store.fingerprint_files().await.context("cannot list the fingerprints")?;
+    let of = |watchlist: Watchlist| {
+        let own = files.iter().filter(|file| file.label.organization == watchlist.organization.id);
+        let fingerprints = own.map(|file| (PathBuf::new(), file.clone())).collect();
+        Folder { watchlist, fingerprints }
+    };
+    let folders: Vec<Folder> = watchlists.into_iter().map(of).collect();
+    show(&folders, context)?;
+    if folders.is_empty() {
         context.output.note("no organization is enrolled yet; try: dyepack watchlist import watchlists/example-bank");
     }
     Ok(Exit::Done)
 }
 
 /// Tells in one paragraph what an import did.
-fn told(watchlist: &Watchlist, report: &ImportReport) -> String {
+fn told(folder: &Folder, report: &ImportReport) -> String {
+    let watchlist = &folder.watchlist;
     let mut parts = Vec::new();
     let changes = &report.changes;
     if report.is_new {
@@ -160,6 +171,9 @@ fn told(watchlist: &Watchlist, report: &ImportReport) -> String {
             count(watchlist.organization.anchors.len(), "anchor"),
             count(watchlist.organization.custodians.len(), "custodian"),
         ));
+        if !changes.other.is_empty() {
+            parts.push(some_of(&changes.other));
+        }
     } else {
         for (ids, word) in [
             (&changes.added, "added"),
@@ -204,58 +218,63 @@ fn some_of(words: &[String]) -> String {
 }
 
 async fn validate(paths: &[PathBuf], context: &Context) -> anyhow::Result<Exit> {
-    let (watchlists, problems) = read(paths, context).await?;
-    show(&watchlists, context)?;
+    let (folders, problems) = read(paths, context).await?;
+    show(&folders, context)?;
     complain(&problems, context)?;
     if problems.has_errors() {
         context.output.note(format_args!("{} to mend; nothing was changed", count(problems.errors(), "problem")));
         return Ok(Exit::Problems);
     }
-    context.output.note(format_args!("{}, nothing wrong", count(watchlists.len(), "watchlist")));
+    context.output.note(format_args!("{}, nothing wrong", count(folders.len(), "watchlist")));
     Ok(Exit::Done)
 }
 
-/// Reads every watchlist that the paths mean; those that are sound come back even if others are not.
-async fn read(paths: &[PathBuf], context: &Context) -> anyhow::Result<(Vec<Watchlist>, Problems)> {
-    let paths = paths.to_vec();
+/// Reads every watchlist that the paths mean; those that are sound come back even if others are not. Fingerprints whose key
+/// is not here are noted.
+async fn read(paths: &[PathBuf], context: &Context) -> anyhow::Result<(Vec<Folder>, Problems)> {
+    let (paths, vault) = (paths.to_vec(), context.vault());
     let bar = context.output.bar(None, "{spinner} reading watchlists {elapsed}");
     let reading = move || {
-        let mut watchlists = Vec::new();
+        let mut folders = Vec::new();
         let mut problems = Problems::default();
         for path in &paths {
             for folder in intake::folders(path).map_err(|wrong| Failure::Usage(wrong.to_string()))? {
-                let Inspection { watchlist, problems: found } = intake::inspect(&folder);
-                watchlists.extend(watchlist);
+                let Inspection { watchlist, fingerprints, problems: found } = intake::inspect(&folder);
                 problems.append(found);
+                for file in &fingerprints {
+                    intake::note_key(&file.path, &file.enrolment, &vault, &mut problems);
+                }
+                let fingerprints = fingerprints.into_iter().map(|file| (file.path, file.enrolment)).collect();
+                folders.extend(watchlist.map(|watchlist| Folder { watchlist, fingerprints }));
             }
         }
-        Ok((watchlists, problems))
+        Ok((folders, problems))
     };
     let found = spawn_blocking(reading).await.context("cannot read the watchlists")?;
     bar.finish_and_clear();
     found
 }
 
-fn show(watchlists: &[Watchlist], context: &Context) -> anyhow::Result<()> {
+fn show(folders: &[Folder], context: &Context) -> anyhow::Result<()> {
     match context.output.format() {
         Format::Json => {
-            for watchlist in watchlists {
-                context.output.json(&Row::of(watchlist))?;
+            for folder in folders {
+                context.output.json(&Row::of(folder))?;
             }
         }
-        Format::Table if watchlists.is_empty() => {}
+        Format::Table if folders.is_empty() => {}
         Format::Table => {
             let headers = ["organization", "name", "canaries", "fingerprints", "anchors", "custodians", "deliveries"];
-            let rows: Vec<Vec<String>> = watchlists.iter().map(table_row).collect();
+            let rows: Vec<Vec<String>> = folders.iter().map(table_row).collect();
             context.output.table(&headers, &rows)?;
         }
     }
     Ok(())
 }
 
-fn table_row(watchlist: &Watchlist) -> Vec<String> {
-    let row = Row::of(watchlist);
-    let organization = &watchlist.organization;
+fn table_row(folder: &Folder) -> Vec<String> {
+    let row = Row::of(folder);
+    let organization = &folder.watchlist.organization;
     vec![
         row.organization.to_owned(),
         organization.name.clone(),
@@ -263,7 +282,7 @@ fn table_row(watchlist: &Watchlist) -> Vec<String> {
         row.fingerprints.to_string(),
         row.anchors.to_string(),
         organization.custodians.len().to_string(),
-        watchlist.deliveries.len().to_string(),
+        folder.watchlist.deliveries.len().to_string(),
     ]
 }
 

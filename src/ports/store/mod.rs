@@ -10,6 +10,7 @@ mod cases;
 mod claims;
 mod error;
 mod findings;
+mod fingerprints;
 mod ids;
 pub mod model;
 mod open;

@@ -14,7 +14,10 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../../../migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
+    (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
+];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 
 const READERS: u32 = 4;

@@ -47,6 +47,8 @@ pub struct WatchlistChange {
     pub deliveries: Changes,
     /// Contacts, by address.
     pub contacts: Changes,
+    /// Files of fingerprints, by kind and epoch.
+    pub fingerprints: Changes,
     /// The revision of all watchlists together after the import; grows only with a change.
     pub revision: i64,
 }
@@ -59,6 +61,7 @@ impl WatchlistChange {
             && self.canaries.is_empty()
             && self.deliveries.is_empty()
             && self.contacts.is_empty()
+            && self.fingerprints.is_empty()
     }
 }
 

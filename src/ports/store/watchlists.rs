@@ -12,10 +12,11 @@ use sqlx::AnyConnection;
 use super::model::{Changes, WatchlistChange};
 use super::sql::{self, Columns, Value, values};
 use super::{Durability, Store, StoreError};
+use crate::domain::fingerprints::Enrolment;
 use crate::domain::watchlist::{Canary, Contact, Delivery, Organization, OrganizationId, Watchlist};
 
 impl Store {
-    /// Puts a watchlist in the place of the organization's last one, in one transaction.
+    /// Puts a watchlist in the place of the organization's last one, in one transaction; its fingerprints stay.
     ///
     /// # Errors
     /// When the database fails; nothing has changed then.
@@ -24,12 +25,38 @@ impl Store {
         watchlist: &Watchlist,
         now: Timestamp,
     ) -> Result<WatchlistChange, StoreError> {
+        self.replace(watchlist, None, now).await
+    }
+
+    /// Puts a watchlist and its files of fingerprints in the place of the organization's last ones, in one transaction.
+    ///
+    /// # Errors
+    /// When the database fails; nothing has changed then.
+    pub async fn enrol(
+        &self,
+        watchlist: &Watchlist,
+        fingerprints: &[Enrolment],
+        now: Timestamp,
+    ) -> Result<WatchlistChange, StoreError> {
+        self.replace(watchlist, Some(fingerprints), now).await
+    }
+
+    async fn replace(
+        &self,
+        watchlist: &Watchlist,
+        fingerprints: Option<&[Enrolment]>,
+        now: Timestamp,
+    ) -> Result<WatchlistChange, StoreError> {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         let mut change = self.replace_organization(connection, &watchlist.organization, now).await?;
         change.canaries = self.replace_canaries(connection, watchlist, now).await?;
         change.deliveries = replace_deliveries(connection, watchlist).await?;
         change.contacts = replace_contacts(connection, watchlist).await?;
+        if let Some(fingerprints) = fingerprints {
+            let organization = &watchlist.organization.id;
+            change.fingerprints = super::fingerprints::replace(connection, organization, fingerprints, now).await?;
+        }
         if !change.contacts.removed.is_empty() {
             super::outbox::withdraw(connection, &watchlist.organization.id, &change.contacts.removed).await?;
         }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
+use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
+use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
 use dyepack::domain::listing::Listing;
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
@@ -280,6 +282,7 @@ macro_rules! contract {
 
 contract! {
     a_watchlist_comes_back_as_it_was_imported,
+    fingerprint_files_come_and_go_with_their_watchlist,
     importing_twice_changes_nothing_and_an_edit_is_told,
     one_organizations_list_never_touches_anothers,
     two_workers_never_claim_the_same_url,

@@ -2,6 +2,42 @@
 
 use super::*;
 
+pub(super) async fn fingerprint_files_come_and_go_with_their_watchlist(subject: Subject) {
+    let store = &subject.store;
+    let watchlist = enrol(store).await;
+    let insurer = super::watchlist("example-insurer", &[("c1", &["X9"])]);
+    let file = |organization: &Watchlist, kind, epoch, byte| Enrolment {
+        label: Label {
+            organization: organization.organization.id.clone(),
+            kind,
+            epoch: Epoch(epoch),
+            key_id: KeyId([byte; 8]),
+        },
+        count: 4_000_000_000,
+        checksum: Checksum([byte; 32]),
+    };
+    let own = [
+        file(&watchlist, FingerprintKind::Pan, 1, 0xff),
+        file(&watchlist, FingerprintKind::Pan, 2, 2),
+        file(&watchlist, FingerprintKind::Ph3l4Nm, u32::MAX, 3),
+    ];
+    let other = file(&insurer, FingerprintKind::Email, 1, 4);
+    store.enrol(&insurer, std::slice::from_ref(&other), at(1)).await.unwrap();
+    let revision = store.watchlist_revision().await.unwrap();
+    let change = store.enrol(&watchlist, &own, at(1)).await.unwrap();
+    assert_eq!(change.fingerprints.added, ["pan, epoch 1", "pan, epoch 2", "ph3l4|nm, epoch 4294967295"]);
+    assert_eq!(change.revision, revision + 1);
+    let all = |own: &[Enrolment]| own.iter().chain([&other]).cloned().collect::<Vec<_>>();
+    assert_eq!(store.fingerprint_files().await.unwrap(), all(&own));
+    assert!(store.enrol(&watchlist, &own, at(2)).await.unwrap().is_empty());
+    assert!(store.replace_watchlist(&watchlist, at(2)).await.unwrap().is_empty(), "fingerprints stay");
+    let newer = [file(&watchlist, FingerprintKind::Pan, 2, 9)];
+    let change = store.enrol(&watchlist, &newer, at(3)).await.unwrap();
+    assert_eq!((change.fingerprints.changed.len(), change.fingerprints.removed.len()), (1, 2));
+    assert_eq!(change.revision, revision + 2);
+    assert_eq!(subject.another().await.fingerprint_files().await.unwrap(), all(&newer));
+}
+
 pub(super) async fn a_watchlist_comes_back_as_it_was_imported(subject: Subject) {
     let store = &subject.store;
     assert_eq!(store.watchlist(&bank()).await.unwrap(), None);

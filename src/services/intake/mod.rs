@@ -3,16 +3,22 @@
 //! Not here: what a sound file looks like (`domain::watchlist`), how it is kept (`ports::store`).
 #![expect(clippy::disallowed_methods, reason = "the room that opens an organization's files")]
 
+mod fingerprints;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::domain::fingerprints::{DpfError, Enrolment};
 use crate::domain::watchlist::{
     Changes, Files, ORGANIZATION_LIMIT_BYTES, OrganizationId, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist,
 };
 use crate::ports::store::{Store, StoreError};
+use crate::ports::vault::Vault;
+
+pub use fingerprints::{FingerprintFile, fingerprints, note_key};
 
 const KEY_LIMIT_BYTES: u64 = 256 * 1024;
 const FOLDERS_LIMIT: usize = 1000;
@@ -22,6 +28,8 @@ const FOLDERS_LIMIT: usize = 1000;
 pub struct Inspection {
     /// The watchlist, if nothing is wrong with it.
     pub watchlist: Option<Watchlist>,
+    /// Its files of fingerprints, those that are sound.
+    pub fingerprints: Vec<FingerprintFile>,
     /// What is wrong, and what somebody should know.
     pub problems: Problems,
 }
@@ -31,7 +39,7 @@ pub struct Inspection {
 /// # Errors
 /// All problems found, to be shown to whoever wrote the files; nothing of the folder may be used.
 pub fn load(folder: &Path) -> Result<Watchlist, Problems> {
-    let Inspection { watchlist, problems } = inspect(folder);
+    let Inspection { watchlist, problems, .. } = inspect(folder);
     watchlist.ok_or(problems)
 }
 
@@ -45,17 +53,16 @@ pub fn inspect(folder: &Path) -> Inspection {
         Ok(_) => {
             let mend = "name the folder that holds organization.toml and canaries.csv";
             problems.push(Problem::new(&shown_path(folder), "is not a folder", mend));
-            return Inspection { watchlist: None, problems };
+            return Inspection { watchlist: None, fingerprints: Vec::new(), problems };
         }
         Err(error) => {
             problems.push(unreadable(folder, &error));
-            return Inspection { watchlist: None, problems };
+            return Inspection { watchlist: None, fingerprints: Vec::new(), problems };
         }
     };
     let organization = required(&folder.join("organization.toml"), ORGANIZATION_LIMIT_BYTES, &mut problems);
     let canaries = required(&folder.join("canaries.csv"), TABLE_LIMIT_BYTES, &mut problems);
     let deliveries = read_bounded(&folder.join("deliveries.csv"), TABLE_LIMIT_BYTES, &mut problems);
-    note_fingerprints(folder, &mut problems);
     let path = format!("{}/", shown_path(folder));
     let files = Files {
         folder: &name,
@@ -68,7 +75,9 @@ pub fn inspect(folder: &Path) -> Inspection {
     if let Some(watchlist) = &watchlist {
         check_keys(folder, watchlist, &mut problems);
     }
-    Inspection { watchlist: watchlist.filter(|_| !problems.has_errors()), problems }
+    let organization = watchlist.as_ref().map(|watchlist| &watchlist.organization.id);
+    let fingerprints = fingerprints::read(folder, organization, &mut problems);
+    Inspection { watchlist: watchlist.filter(|_| !problems.has_errors()), fingerprints, problems }
 }
 
 /// Lists the watchlists' folders that a path means: itself, if it holds a watchlist's file, else the folders in it that are
@@ -135,8 +144,27 @@ impl ImportReport {
     }
 }
 
-/// Puts a watchlist in the place of the organization's last one, in one transaction; no other organization is touched.
-/// Then confirms its contacts, if the operator does; a second import mends a stop between the two.
+/// Why a watchlist was not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The store failed.
+    #[error("keep it")]
+    Store(#[from] StoreError),
+    /// A file of fingerprints is not what it was when it was checked, or cannot be kept.
+    #[error("take {}: it {cause}; {}", path.display(), cause.mend())]
+    Fingerprints {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: DpfError,
+    },
+    /// Work on another thread was stopped: the program's own fault.
+    #[error("take the fingerprints: the work was stopped")]
+    Stopped,
+}
+
+/// Puts a watchlist in the place of the organization's last one, in one transaction; no other organization is touched, and
+/// its own fingerprints stay. Then confirms its contacts, if the operator does; a second import mends a stop between the two.
 ///
 /// # Errors
 /// When the store fails.
@@ -146,10 +174,70 @@ pub async fn import(
     confirmation: Confirmation,
     now: Timestamp,
 ) -> Result<ImportReport, StoreError> {
-    let organization = &watchlist.organization.id;
-    let before = store.watchlist(organization).await?;
-    let changes = Changes::between(before.as_ref(), watchlist);
+    let before = store.watchlist(&watchlist.organization.id).await?;
     store.replace_watchlist(watchlist, now).await?;
+    confirm(store, (before.as_ref(), watchlist), confirmation, now).await
+}
+
+/// A watchlist's folder, found sound.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// What it looks for.
+    pub watchlist: Watchlist,
+    /// Its files of fingerprints, and what they are.
+    pub fingerprints: Vec<(PathBuf, Enrolment)>,
+}
+
+/// Imports as [`import`] does, and puts the folder's fingerprints in the place of the organization's last ones: their files
+/// are copied first, enrolled in the same transaction, and those that nobody needs any more are removed last.
+///
+/// # Errors
+/// When the store fails or a file cannot be kept; nothing is enrolled then.
+pub async fn import_folder(
+    (store, vault): (&Store, &Vault),
+    folder: &Folder,
+    confirmation: Confirmation,
+    now: Timestamp,
+) -> Result<ImportReport, ImportError> {
+    let Folder { watchlist, fingerprints } = folder;
+    take(vault, fingerprints).await?;
+    let before = store.watchlist(&watchlist.organization.id).await?;
+    let enrolments: Vec<Enrolment> = fingerprints.iter().map(|(_, enrolment)| enrolment.clone()).collect();
+    let change = store.enrol(watchlist, &enrolments, now).await?;
+    let mut report = confirm(store, (before.as_ref(), watchlist), confirmation, now).await?;
+    let changes = change.fingerprints;
+    for (names, word) in [(changes.added, "added"), (changes.changed, "changed"), (changes.removed, "removed")] {
+        report.changes.other.extend(names.iter().map(|name| format!("fingerprints of {name} {word}")));
+    }
+    // An import of another organization may have tidied a file away before it was enrolled.
+    let missing: Vec<_> = fingerprints.iter().filter(|(_, enrolment)| !vault.holds(enrolment)).cloned().collect();
+    take(vault, &missing).await?;
+    if let Err(error) = vault.tidy(&store.fingerprint_files().await?) {
+        tracing::warn!(%error, "files of fingerprints that are enrolled no more cannot be removed");
+    }
+    Ok(report)
+}
+
+async fn take(vault: &Vault, files: &[(PathBuf, Enrolment)]) -> Result<(), ImportError> {
+    for (path, enrolment) in files {
+        let (vault, from) = (vault.clone(), path.clone());
+        let taken = tokio::task::spawn_blocking(move || vault.take(&from)).await.map_err(|_| ImportError::Stopped)?;
+        let wrap = |cause| ImportError::Fingerprints { path: path.clone(), cause };
+        if taken.map_err(wrap)? != *enrolment {
+            return Err(wrap(DpfError::Checksum));
+        }
+    }
+    Ok(())
+}
+
+async fn confirm(
+    store: &Store,
+    (before, watchlist): (Option<&Watchlist>, &Watchlist),
+    confirmation: Confirmation,
+    now: Timestamp,
+) -> Result<ImportReport, StoreError> {
+    let organization = &watchlist.organization.id;
+    let changes = Changes::between(before, watchlist);
     let known = store.confirmed_contacts(organization).await?;
     let is_known = |address: &str| known.iter().any(|contact| contact.address == address);
     let (mut confirmed, mut awaited) = (Vec::new(), Vec::new());
@@ -222,20 +310,6 @@ fn read_open(path: &Path, limit_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(limit_bytes + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= limit_bytes).then_some(bytes))
-}
-
-fn note_fingerprints(folder: &Path, problems: &mut Problems) {
-    let Ok(entries) = fs::read_dir(folder.join("fingerprints")) else { return };
-    let count = entries
-        .take(FOLDERS_LIMIT)
-        .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "dpf"))
-        .count();
-    if count > 0 {
-        let reason = format!("holds {count} fingerprint files, which this version does not read");
-        let mend = "nothing to do: canaries and anchors are enrolled, fingerprints are not";
-        problems.push(Problem::new(&shown_path(&folder.join("fingerprints")), reason, mend).as_note());
-    }
 }
 
 /// Checks that each contact's key file is there and is a public key, never a private one.

@@ -1,0 +1,197 @@
+//! Fingerprints from end to end: a key, a file made of invented customers, its import; and that no value is left anywhere.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Invented: an unissued range, an impossible area, a reserved domain.
+const CUSTOMERS: &str = "name,card,phone,email\n\
+    Vera Sollund,9999 1200 0000 0018,13900000018,vera.sollund@post.example\n\
+    闻人采薇,9999120000000026,13900000026,cw@post.example\n\
+    Otto Braun,9999120000000027,13900000027,otto.braun@post.example\n";
+/// Nothing of these may be found outside the input.
+const VALUES: [&str; 7] = [
+    "9999120000000018",
+    "9999 1200 0000 0018",
+    "9999120000000026",
+    "13900000018",
+    "Sollund",
+    "vera.sollund",
+    "闻人采薇",
+];
+
+struct Scene {
+    folder: tempfile::TempDir,
+    temporary: PathBuf,
+}
+
+/// What a run of the program left.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join("temporary");
+        for name in ["temporary", "watchlists/example-bank/fingerprints"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/example-bank");
+        for name in ["organization.toml", "canaries.csv", "deliveries.csv"] {
+            fs::copy(example.join(name), folder.path().join("watchlists/example-bank").join(name)).unwrap();
+        }
+        fs::create_dir(folder.path().join("bank")).unwrap();
+        fs::write(folder.path().join("bank/customers.csv"), CUSTOMERS).unwrap();
+        Self { folder, temporary }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_dyepack"))
+            .args(["-vvv", "--format", "json", "--data"])
+            .arg(self.path("data"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("TMPDIR", &self.temporary)
+            .env_remove("DYEPACK_CONFIG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        for value in VALUES {
+            assert!(!out.contains(value) && !err.contains(value), "{args:?} tells {value}");
+        }
+        Run { code: output.status.code().unwrap(), out, err }
+    }
+
+    fn key(&self, epoch: &str) -> String {
+        let run = self.run(&["init", "--organization", "example-bank", "--epoch", epoch]);
+        assert_eq!(run.code, 0, "{}", run.err);
+        format!("data/keys/example-bank-{epoch}.key")
+    }
+
+    fn fingerprint(&self, kind: &str, key: &str, out: &str) -> Run {
+        let out = format!("watchlists/example-bank/fingerprints/{out}");
+        let common = ["fingerprint", "--organization", "example-bank", "--in", "bank/customers.csv"];
+        self.run(&[&common[..], &["--kind", kind, "--key", key, "--out", &out]].concat())
+    }
+
+    fn import(&self) -> Run {
+        self.run(&["watchlist", "import", "watchlists/example-bank"])
+    }
+}
+
+fn row(run: &Run) -> Value {
+    assert_eq!(run.code, 0, "{}", run.err);
+    serde_json::from_str(run.out.lines().next().unwrap()).unwrap()
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[test]
+fn fingerprints_are_made_enrolled_listed_and_changed_and_no_value_is_left_anywhere() {
+    let scene = Scene::new();
+    let first = scene.key("1");
+    assert_eq!(fs::metadata(scene.path(&first)).unwrap().permissions().mode() & 0o777, 0o600);
+    let made = row(&scene.fingerprint("pan", &first, "pan-1.dpf"));
+    assert_eq!((made["fingerprints"].as_u64(), made["refused"].as_u64()), (Some(2), Some(1)), "{made}");
+    row(&scene.fingerprint("pan6l4|ph3l4", &first, "pairs-1.dpf"));
+    let again = scene.fingerprint("pan", &first, "pan-1.dpf");
+    assert!(again.code == 2 && again.err.contains("--force"), "{}", again.err);
+
+    assert_eq!(row(&scene.import())["fingerprints"], 4);
+    let list = || row(&scene.run(&["watchlist", "list"]))["fingerprints"].clone();
+    assert_eq!(list(), 4);
+    assert_eq!(fs::read_dir(scene.path("data/fingerprints")).unwrap().count(), 2);
+
+    // A second epoch lives beside the first; then the first one goes.
+    let second = scene.key("2");
+    row(&scene.fingerprint("pan", &second, "pan-2.dpf"));
+    assert_eq!(row(&scene.import())["fingerprints"], 6);
+    fs::remove_file(scene.path("watchlists/example-bank/fingerprints/pan-1.dpf")).unwrap();
+    let run = scene.import();
+    assert!(run.err.contains("fingerprints of pan, epoch 1 removed"), "{}", run.err);
+    assert_eq!(list(), 4);
+    assert_eq!(fs::read_dir(scene.path("data/fingerprints")).unwrap().count(), 2, "nobody needs the first any more");
+
+    for path in files(scene.folder.path()) {
+        let bytes = fs::read(&path).unwrap();
+        for value in VALUES {
+            let is_there = bytes.windows(value.len()).any(|window| window == value.as_bytes());
+            assert!(!is_there || path.ends_with("bank/customers.csv"), "{} holds {value}", path.display());
+        }
+    }
+    assert_eq!(files(&scene.temporary), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_missing_key_is_told_by_validate_import_and_check_with_a_remedy() {
+    let scene = Scene::new();
+    let key = scene.key("1");
+    row(&scene.fingerprint("pan", &key, "pan-1.dpf"));
+    fs::rename(scene.path(&key), scene.path("bank/kept-apart.key")).unwrap();
+    for command in [&["watchlist", "validate", "watchlists/example-bank"][..], &["watchlist", "import", "watchlists"]] {
+        let run = scene.run(command);
+        assert_eq!(run.code, 0, "{}", run.err);
+        let remedy =
+            "data/keys/example-bank-1.key (mode 600), or name its file in DYEPACK_FINGERPRINT_KEY_EXAMPLE_BANK";
+        assert!(run.err.contains("is not on this machine") && run.err.contains(remedy), "{}", run.err);
+    }
+    let told = |run: &Run| run.out.lines().find(|line| line.contains("fingerprints example-bank")).unwrap().to_owned();
+    let run = scene.run(&["check"]);
+    assert!(told(&run).contains("\"ok\":false") && told(&run).contains("is not on this machine"), "{}", run.out);
+    fs::rename(scene.path("bank/kept-apart.key"), scene.path(&key)).unwrap();
+    let run = scene.run(&["check"]);
+    assert!(told(&run).contains("\"ok\":true"), "{}", run.out);
+}
+
+#[test]
+fn a_damaged_or_foreign_file_is_refused_and_nothing_is_imported() {
+    let scene = Scene::new();
+    let key = scene.key("1");
+    row(&scene.fingerprint("pan", &key, "pan-1.dpf"));
+    assert_eq!(row(&scene.import())["fingerprints"], 2);
+    let path = scene.path("watchlists/example-bank/fingerprints/pan-1.dpf");
+    let sound = fs::read(&path).unwrap();
+    let mut damaged = sound.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for (bytes, reason) in [
+        (&damaged[..], "does not agree with its checksum"),
+        (&sound[..sound.len() - 1], "bytes long where its header promises"),
+        (b"card,phone\n", "is not a file of fingerprints"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let run = scene.import();
+        assert!(run.code == 1 && run.err.contains(reason) && run.err.contains("nothing was imported"), "{}", run.err);
+    }
+    assert_eq!(row(&scene.run(&["watchlist", "list"]))["fingerprints"], 2, "what was enrolled stays");
+    fs::write(&path, &sound).unwrap();
+    fs::create_dir(scene.path("watchlists/other-bank")).unwrap();
+    let toml = fs::read_to_string(scene.path("watchlists/example-bank/organization.toml")).unwrap();
+    fs::write(scene.path("watchlists/other-bank/organization.toml"), toml.replace("example-bank", "other-bank"))
+        .unwrap();
+    fs::copy(scene.path("watchlists/example-bank/canaries.csv"), scene.path("watchlists/other-bank/canaries.csv"))
+        .unwrap();
+    fs::create_dir(scene.path("watchlists/other-bank/fingerprints")).unwrap();
+    fs::copy(&path, scene.path("watchlists/other-bank/fingerprints/pan-1.dpf")).unwrap();
+    let run = scene.run(&["watchlist", "validate", "watchlists/other-bank"]);
+    let reason = "holds fingerprints of the organization example-bank, not of other-bank";
+    assert!(run.code == 1 && run.err.contains(reason), "{}", run.err);
+}
