@@ -125,7 +125,7 @@ fn is_slide(name: &str) -> bool {
     let folders = ["ppt/slides/", "ppt/notesSlides/", "ppt/comments/"];
     let part = name.strip_suffix(".xml");
     let is_in = |folder: &&str| part.and_then(|part| part.strip_prefix(folder)).is_some_and(|file| !file.contains('/'));
-    folders.iter().any(|folder| is_in(folder))
+    folders.iter().any(is_in)
 }
 
 /// A rendered member that is being written: what is written goes out in pieces. One that stays empty never begins.

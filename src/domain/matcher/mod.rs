@@ -73,15 +73,18 @@ pub struct Scan {
 impl Scan {
     /// Adds what was found in another part of the same document.
     pub fn absorb(&mut self, other: Self) {
-        let is_fingerprint = |hit: &&Hit| hit.kind == EntryKind::Fingerprint;
-        let mut room = FINGERPRINT_HITS.saturating_sub(self.hits.iter().filter(is_fingerprint).count());
-        for hit in other.hits {
-            if hit.kind == EntryKind::Fingerprint && room == 0 {
-                continue;
-            }
-            room -= usize::from(hit.kind == EntryKind::Fingerprint);
-            self.hits.push(hit);
-        }
+        let is_fingerprint = |hit: &Hit| hit.kind == EntryKind::Fingerprint;
+        let known = if other.hits.iter().any(is_fingerprint) {
+            self.hits.iter().filter(|hit| is_fingerprint(hit)).count()
+        } else {
+            0
+        };
+        let mut room = FINGERPRINT_HITS.saturating_sub(known);
+        self.hits.extend(other.hits.into_iter().filter(|hit| {
+            let is_kept = !is_fingerprint(hit) || room > 0;
+            room -= usize::from(is_kept && is_fingerprint(hit));
+            is_kept
+        }));
         for tested in other.tested {
             let same = |known: &&mut Tested| known.organization == tested.organization && known.kind == tested.kind;
             match self.tested.iter_mut().find(same) {

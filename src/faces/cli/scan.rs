@@ -99,7 +99,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     }
     output.note(format!("{} hits in {} files ({} bytes)", tally.hits, tally.files, tally.bytes));
     if tally.oddities > 0 {
-        output.note(format!("{} oddities: see the notes above", tally.oddities));
+        output.note(format!("{} odd things: see the notes above", tally.oddities));
     }
     if tally.unreadable > 0 {
         bail!("cannot read {} of {} files: see the notes above", tally.unreadable, tally.files);

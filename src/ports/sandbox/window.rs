@@ -151,3 +151,97 @@ impl<'a> Windows<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+
+    fn matcher() -> Matcher {
+        let fields = [("pan", "9990483834645856"), ("email", "vanta980@mail.example")];
+        let canary = Canary {
+            id: "c1".to_owned(),
+            dataset: "customers".to_owned(),
+            holders: Vec::new(),
+            planted_at: None,
+            retired_at: None,
+            fields: fields
+                .map(|(field, value)| (field.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+        };
+        let organization = Organization {
+            id: OrganizationId("bank".to_owned()),
+            name: "bank".to_owned(),
+            aliases: Vec::new(),
+            language: Language::En,
+            market_share: None,
+            contacts: Vec::new(),
+            custodians: Vec::new(),
+            datasets: Vec::new(),
+            anchors: Anchors::default(),
+        };
+        Matcher::compile(&[Watchlist { organization, canaries: vec![canary], deliveries: Vec::new() }])
+    }
+
+    fn searched(matcher: &Matcher, bytes: &[u8], window_bytes: usize) -> Vec<Hit> {
+        let mut windows = Windows { window_bytes, ..Windows::new(matcher, "x.csv", (None, None)) };
+        windows.take(Piece::Start("", Origin::Document));
+        bytes.chunks(97).for_each(|chunk| windows.take(Piece::Bytes(chunk)));
+        windows.take(Piece::End);
+        windows.finish().hits
+    }
+
+    fn line() -> impl Strategy<Value = &'static str> {
+        proptest::sample::select(vec![
+            "9990483834645856;Карта",
+            "x;vanta980@mail.example;9990 4838 3464 5856",
+            "0000111122223333;nobody@post.example",
+            "",
+            "номер 12",
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn windows_find_what_the_whole_holds(lines in proptest::collection::vec(line(), 0..60), window_bytes in 200_usize..900, is_wide: bool) {
+            let text = lines.join("\n");
+            let wide = || "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+            let bytes: Vec<u8> = if is_wide { wide() } else { text.clone().into_bytes() };
+            let matcher = matcher();
+            let places = |hits: Vec<Hit>| -> Vec<(u64, u64, u64, String)> {
+                hits.into_iter().map(|hit| (hit.span.start, hit.span.end, hit.row, hit.field)).collect()
+            };
+            let whole = matcher.scan(&Document { bytes: &bytes, name: "x.csv", media_type: None, charset: None });
+            prop_assert_eq!(places(searched(&matcher, &bytes, window_bytes)), places(whole.hits));
+        }
+    }
+
+    #[test]
+    fn a_line_longer_than_a_window_is_searched_once_in_every_place() {
+        let matcher = matcher();
+        let line = format!("{}9990483834645856;{}", "7,".repeat(30_000), "8,".repeat(30_000));
+        let found = searched(&matcher, line.as_bytes(), 20_000);
+        assert_eq!(found.iter().map(|hit| hit.span.start).collect::<Vec<_>>(), vec![60_000]);
+    }
+
+    #[test]
+    fn hits_name_their_members_and_floods_of_oddities_are_cut() {
+        let matcher = matcher();
+        let mut windows = Windows::new(&matcher, "x.zip", (Some("text/html"), Some("utf-16le")));
+        for path in ["a.csv", "b/c.csv"] {
+            windows.take(Piece::Start(path, Origin::File));
+            windows.take(Piece::Bytes(b"x\n9990483834645856"));
+            windows.take(Piece::End);
+        }
+        (0..500).for_each(|number| windows.take(Piece::Odd(Oddity::new("odd", number.to_string()))));
+        let scan = windows.finish();
+        let members: Vec<(&str, u64)> = scan.hits.iter().map(|hit| (hit.member.as_str(), hit.span.start)).collect();
+        assert_eq!(members, vec![("a.csv", 2), ("b/c.csv", 2)]);
+        assert_eq!(scan.oddities.len(), ODDITIES);
+    }
+}
