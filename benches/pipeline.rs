@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use dyepack::domain::source::Source;
 use dyepack::ports::clock::Clock;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
+use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::Store;
 use dyepack::ports::store::model::RecordPolicy;
@@ -87,7 +88,8 @@ async fn pipeline(url: &str) {
     options.until = crawl::Until::NothingDue { patience: Duration::from_secs(5) };
     let (_stop, stopped) = watch::channel(false);
     let usage = Usage::now();
-    let summary = crawl::run(crawl::Ports { store, fetcher, clock }, options, stopped).await.unwrap();
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
+    let summary = crawl::run(crawl::Ports { store, fetcher, sandbox, clock }, options, stopped).await.unwrap();
     usage.report("crawl: fetch, read, match, store", summary.progress.pages);
     println!(
         "posts {}, hits {}, failures {}",

@@ -1,8 +1,9 @@
-//! The outside world: the only places that read time, open sockets, hold SQL and send mail.
+//! The outside world: the only places that read time, open sockets, hold SQL, start processes and send mail.
 
 pub mod clock;
 pub mod fetch;
 pub mod mail;
+pub mod sandbox;
 pub mod seal;
 pub mod store;
 pub mod tls;

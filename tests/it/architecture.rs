@@ -11,7 +11,7 @@ const ROOMS_OF: [(&str, &[&str]); 4] = [
 ];
 
 /// Crate name in `use` paths, and the folders or files that may name it.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
@@ -23,6 +23,16 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("encoding_rs", &["src/domain/text"]),
     ("chardetng", &["src/domain/text"]),
     ("zip", &["src/domain/container", "src/faces/cli/demo/archive.rs"]),
+    ("sevenz_rust2", &["src/domain/container"]),
+    ("rars", &["src/domain/container"]),
+    ("tar", &["src/domain/container"]),
+    ("bzip2", &["src/domain/container"]),
+    ("lzma_rust2", &["src/domain/container"]),
+    ("zstd", &["src/domain/container"]),
+    ("pdf_extract", &["src/domain/container"]),
+    ("quick_xml", &["src/domain/container"]),
+    ("rusqlite", &["src/domain/container/sqlite.rs"]),
+    ("rlimit", &["src/ports/sandbox"]),
     ("calamine", &["src/domain/container"]),
     ("flate2", &["src/domain/container", "src/domain/text", "src/faces/cli/read.rs"]),
     ("iban", &["src/domain/identifier"]),
@@ -32,7 +42,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("chacha20poly1305", &["src/ports/seal.rs"]),
     ("clap", &["src/faces"]),
     ("axum", &["src/faces"]),
-    ("mail_parser", &["src/faces/cli/demo"]),
+    ("mail_parser", &["src/domain/container", "src/faces/cli/demo"]),
     ("tempfile", &["src/faces/cli/demo", "src/ports/vault", "src/services/fingerprinting"]),
     ("anyhow", &["src/faces", "src/main.rs"]),
     ("indicatif", &["src/faces"]),
@@ -118,7 +128,7 @@ fn foreign_crates_stay_in_their_homes() {
     for path in rust_files(&root().join("src")) {
         let own = relative(&path);
         let code = code(&path);
-        for (name, homes) in HOMES {
+        for &(name, homes) in HOMES {
             if names_crate(&code, name) {
                 assert!(
                     homes.iter().any(|home| own.starts_with(home)),
@@ -157,7 +167,8 @@ fn main_stays_under_forty_lines_and_the_map_holds_no_code() {
 fn sql_lives_in_the_store_only() {
     for path in rust_files(&root().join("src")) {
         let own = relative(&path);
-        if !own.starts_with("src/ports/store") {
+        // Databases that are found are read by what they are.
+        if !own.starts_with("src/ports/store") && own != "src/domain/container/sqlite.rs" {
             let code = code(&path);
             for verb in ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "] {
                 assert!(!code.contains(&format!("\"{verb}")), "{own} holds SQL");

@@ -5,10 +5,11 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use dyepack::domain::container::{Limits, unpack};
+use dyepack::domain::container::{Held, Order, Piece, unpack};
 use dyepack::domain::matcher::{Document, Matcher};
 use dyepack::domain::text::{decode_known, fold, replay};
 use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::ports::sandbox::{Allowance, Sandbox};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
@@ -91,9 +92,13 @@ fn guest_pages(set: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::default())
+}
+
 /// Scans a document; every hit must replay to the value it masks.
 fn found(matcher: &Matcher, name: &str, media_type: Option<&str>, bytes: &[u8]) -> BTreeSet<String> {
-    let scan = matcher.scan(&Document { bytes, name, media_type, charset: None });
+    let scan = sandbox().search(matcher, &Document { bytes, name, media_type, charset: None });
     for hit in scan.hits.iter().filter(|hit| hit.member.is_empty()) {
         let value = replay(bytes, hit.span, &hit.steps).unwrap();
         let first = hit.masked.chars().next().unwrap().to_lowercase().next().unwrap();
@@ -175,14 +180,19 @@ fn holds_value(set: &Path, file: &str, truth: &Value, id: &str) -> bool {
     let canary = canaries.iter().find(|canary| text(canary, "id") == id).unwrap();
     let path = set.join(file);
     let bytes = if file.starts_with("pages/") { gunzip(&path) } else { fs::read(&path).unwrap() };
-    let mut is_held = false;
-    let oddities = unpack(file, &bytes, &Limits::default(), &mut |member| {
-        let content = bare(&String::from_utf8_lossy(member.bytes));
-        let mut values = ["card", "email", "idno", "phone", "account"].iter().map(|key| bare(text(canary, key)));
-        is_held |= values.any(|value| content.contains(&value));
+    let mut members: Vec<Vec<u8>> = Vec::new();
+    let order = Order { name: file.to_owned(), ..Order::default() };
+    unpack(&order, Box::new(Held::new(bytes)), &mut |piece| match piece {
+        Piece::Start(..) => members.push(Vec::new()),
+        Piece::Bytes(bytes) => members.last_mut().unwrap().extend_from_slice(bytes),
+        Piece::End => {}
+        Piece::Odd(oddity) => panic!("{file}: {oddity:?}"),
     });
-    assert_eq!(oddities, []);
-    is_held
+    members.iter().any(|member| {
+        let content = bare(&String::from_utf8_lossy(member));
+        let mut values = ["card", "email", "idno", "phone", "account"].iter().map(|key| bare(text(canary, key)));
+        values.any(|value| content.contains(&value))
+    })
 }
 
 /// Letters and digits of a text, without its tags.

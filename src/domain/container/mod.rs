@@ -1,27 +1,50 @@
-//! Archives and spreadsheets to members of text, within limits.
+//! Archives, mail and documents to members of text, within limits.
 //!
-//! What cannot be unpacked is given as it stands and named as an oddity: never a crash, never silence. Not here: the
-//! text inside (`text`), what is looked for (`matcher`).
+//! Content is streamed: an archive in an archive costs no memory but that of its decoders, and only formats that must be
+//! seen whole are held. What cannot be unpacked is given as it stands and named as an oddity: never silence. The parsers
+//! behind this are not trusted with hostile bytes: `ports::sandbox` runs them in a process of their own. Not here: the text
+//! inside (`text`), what is looked for (`matcher`), processes (`ports::sandbox`).
 
-mod sheet;
+mod body;
+mod guard;
+mod kind;
+mod mail;
+mod office;
+mod packed;
+mod pdf;
+mod rar;
+mod seven;
+mod sheets;
+mod sqlite;
+mod workbook;
+mod xml;
 mod zipped;
 
-use std::io::Read;
+use std::cell::Cell;
+use std::io::{self, Cursor, Read};
+use std::rc::Rc;
 
-use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
+
+pub use body::{Body, Held};
+pub use kind::{HEAD_BYTES, is_container, is_container_body, may_be_container};
+
+use guard::Guard;
+use kind::{CARRIED_BYTES, Ends, Kind};
 
 use crate::domain::oddity::Oddity;
+use crate::domain::secret::Secret;
 use crate::domain::text::decode;
 
 /// What a container may cost; the rest of one that costs more is left out, and named as an oddity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Containers within containers.
     pub depth: u32,
     /// Members in all.
     pub members: u32,
-    /// Unpacked bytes of one member.
-    pub member_bytes: u64,
+    /// Bytes of one member of a kind that cannot be streamed: a workbook in an archive, a PDF.
+    pub held_bytes: u64,
     /// Unpacked bytes in all.
     pub total_bytes: u64,
     /// Unpacked bytes for each packed one; no real table of customers packs better than this.
@@ -30,153 +53,311 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 4, members: 10_000, member_bytes: 256 << 20, total_bytes: 2 << 30, ratio: 200 }
+        Self { depth: 6, members: 100_000, held_bytes: 256 << 20, total_bytes: 16 << 30, ratio: 250 }
     }
 }
 
-/// One file of a container, or a document that is none.
-#[derive(Debug, Clone, Copy)]
-pub struct Member<'a> {
-    /// Path inside the document: `data/part1.csv`, `clients`; empty for the document itself.
-    pub path: &'a str,
-    /// Its bytes; of a sheet, its rows as lines of tab-separated cells.
-    pub bytes: &'a [u8],
-    /// Whether it came out of a container.
-    pub is_unpacked: bool,
+/// Passwords tried on one archive; deriving a key takes a tenth of a second in some formats.
+pub const PASSWORDS_LIMIT: usize = 200;
+
+/// What is to be unpacked, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// File name or URL path, a hint.
+    pub name: String,
+    /// What it may cost.
+    pub limits: Limits,
+    /// Passwords to try, the likeliest first.
+    pub passwords: Vec<Secret<String>>,
+}
+
+/// How a member's bytes came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Origin {
+    /// They are the document itself.
+    #[default]
+    Document,
+    /// A file of a container, as it was packed.
+    File,
+    /// Text written from a document's structure: rows as lines of tab-separated cells, paragraphs as lines.
+    Rendered,
+}
+
+/// One step of what comes out of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// A member begins. Its path inside the document: `data/part1.csv`, `clients`; empty for the document itself.
+    Start(&'a str, Origin),
+    /// Some more of its bytes.
+    Bytes(&'a [u8]),
+    /// It ends.
+    End,
+    /// Something could not be read as expected.
+    Odd(Oddity),
 }
 
 /// Gives every member of a document to `visit`, or the document itself if it is no container.
-///
-/// Returns what could not be read as expected. Members are unpacked one at a time; memory stays within
-/// `limits.member_bytes` a level.
-pub fn unpack(name: &str, bytes: &[u8], limits: &Limits, visit: &mut dyn FnMut(Member<'_>)) -> Vec<Oddity> {
-    let mut unpacker =
-        Unpacker { limits, visit, members: limits.members, bytes: limits.total_bytes, oddities: Vec::new() };
-    unpacker.open(&Place { path: "", name, depth: 0 }, bytes);
-    unpacker.oddities
+pub fn unpack(order: &Order, mut body: Box<dyn Body>, visit: &mut dyn FnMut(Piece<'_>)) {
+    let total_bytes = match body::length(&mut *body) {
+        Ok(bytes) => order.limits.total_bytes.min(bytes.saturating_mul(order.limits.ratio).max(64 << 20)),
+        Err(_) => order.limits.total_bytes,
+    };
+    let mut unpacker = Unpacker::new(order, total_bytes, visit);
+    unpacker.open_body(&Place::top(&order.name), body);
+}
+
+/// Does what [`unpack`] does with a document that can only be read once, from its beginning.
+pub fn unpack_stream(order: &Order, reader: &mut dyn Read, visit: &mut dyn FnMut(Piece<'_>)) {
+    let mut unpacker = Unpacker::new(order, order.limits.total_bytes, visit);
+    unpacker.open_stream(&Place::top(&order.name), reader);
 }
 
 /// Where the unpacker is.
-#[derive(Debug, Clone, Copy)]
-struct Place<'a> {
-    path: &'a str,
-    name: &'a str,
+#[derive(Debug, Clone)]
+struct Place {
+    path: String,
+    name: String,
     depth: u32,
 }
 
+impl Place {
+    fn top(name: &str) -> Self {
+        Self { path: String::new(), name: name.to_owned(), depth: 0 }
+    }
+
+    /// The place of a member with this name; any charset, no control characters, bounded.
+    fn member(&self, raw_name: &[u8]) -> Self {
+        let name = clean_name(raw_name);
+        let path = if self.path.is_empty() { name.clone() } else { format!("{}/{name}", self.path) };
+        Self { path, name, depth: self.depth + 1 }
+    }
+
+    const fn origin(&self) -> Origin {
+        if self.depth == 0 { Origin::Document } else { Origin::File }
+    }
+}
+
 struct Unpacker<'v> {
-    limits: &'v Limits,
-    visit: &'v mut dyn FnMut(Member<'_>),
+    order: &'v Order,
+    visit: &'v mut dyn FnMut(Piece<'_>),
     /// Members still allowed.
     members: u32,
     /// Bytes still allowed.
-    bytes: u64,
-    oddities: Vec<Oddity>,
+    budget: Rc<Cell<u64>>,
+    /// Oddities told so far.
+    told: Vec<(&'static str, u32)>,
+    /// Which password opened the last archive.
+    proven: Option<usize>,
 }
 
-/// What a file is by its first bytes.
-enum Format {
-    Zip,
-    Gzip,
-    Unread(&'static str),
-    Plain,
-}
-
-impl Format {
-    fn of(bytes: &[u8]) -> Self {
-        const UNREAD: [(&[u8], &str); 8] = [
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document of before 2007"),
-            (b"Rar!\x1a\x07", "a rar archive"),
-            (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-            (b"\xfd7zXZ\x00", "an xz file"),
-            (b"\x28\xb5\x2f\xfd", "a zstd file"),
-            (b"BZh", "a bzip2 file"),
-            (b"%PDF-", "a PDF"),
-            (b"SQLite format 3\x00", "an SQLite file"),
-        ];
-        if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-            return Self::Zip;
-        }
-        if bytes.starts_with(b"\x1f\x8b\x08") {
-            return Self::Gzip;
-        }
-        let unread = UNREAD.iter().find(|(magic, _)| bytes.starts_with(magic));
-        unread.map_or(Self::Plain, |(_, name)| Self::Unread(name))
+impl<'v> Unpacker<'v> {
+    fn new(order: &'v Order, total_bytes: u64, visit: &'v mut dyn FnMut(Piece<'_>)) -> Self {
+        let budget = Rc::new(Cell::new(total_bytes));
+        Self { order, visit, members: order.limits.members, budget, told: Vec::new(), proven: None }
     }
-}
 
-impl Unpacker<'_> {
-    fn open(&mut self, place: &Place<'_>, bytes: &[u8]) {
-        match Format::of(bytes) {
-            Format::Plain => self.give(place, bytes),
-            Format::Unread(name) => {
-                self.odd("container-unread", place, &format!("{name} is searched as it stands, not unpacked"));
-                self.give(place, bytes);
+    /// Opens what can be read only once.
+    fn open_stream(&mut self, place: &Place, reader: &mut dyn Read) {
+        let head = match guard::read_up_to(reader, HEAD_BYTES as u64) {
+            Ok(head) => head,
+            Err(head) => return self.give(place, place.origin(), &mut head.as_slice()),
+        };
+        let kind = Kind::of(&Ends { head: &head, tail: &[] }, &place.name);
+        let mut whole = head.as_slice().chain(reader);
+        if matches!(kind, Kind::Plain) {
+            return self.give(place, place.origin(), &mut whole);
+        }
+        if place.depth >= self.order.limits.depth {
+            self.odd("container-too-deep", place, "a container within too many others is not unpacked");
+            return self.give(place, place.origin(), &mut whole);
+        }
+        match kind {
+            Kind::Packed(packing) => self.packed(packing, place, &mut whole),
+            Kind::Tar => self.tar(place, &mut whole),
+            Kind::Mbox => self.mbox(place, &mut whole),
+            Kind::Plain
+            | Kind::Zip
+            | Kind::SevenZip
+            | Kind::Rar
+            | Kind::Compound
+            | Kind::Pdf
+            | Kind::Sqlite
+            | Kind::Mail
+            | Kind::Carrier
+            | Kind::Unread(_) => self.hold(place, &mut whole),
+        }
+    }
+
+    /// Takes into memory what must be seen whole.
+    fn hold(&mut self, place: &Place, reader: &mut dyn Read) {
+        let limit = self.order.limits.held_bytes;
+        let (Ok(bytes) | Err(bytes)) = guard::read_up_to(reader, limit + 1);
+        if bytes.len() as u64 > limit {
+            self.odd(
+                "member-too-large",
+                place,
+                "a packed document is too large to be unpacked; it is searched as it stands",
+            );
+            return self.give(place, place.origin(), &mut bytes.as_slice().chain(reader));
+        }
+        self.open_body(place, Box::new(Held::new(bytes)));
+    }
+
+    /// Opens what can be read at any place.
+    fn open_body(&mut self, place: &Place, mut body: Box<dyn Body>) {
+        let (head, tail) = body::ends(&mut *body);
+        let ends = Ends { head: &head, tail: &tail };
+        let mut kind = Kind::of(&ends, &place.name);
+        if kind == Kind::Carrier {
+            kind = kind::carried(&body::read_whole(&mut *body, CARRIED_BYTES.into()));
+        }
+        if place.depth >= self.order.limits.depth && !matches!(kind, Kind::Plain | Kind::Unread(_)) {
+            self.odd("container-too-deep", place, "a container within too many others is not unpacked");
+            return self.give_body(place, &mut *body);
+        }
+        match kind {
+            Kind::Plain | Kind::Carrier => self.give_body(place, &mut *body),
+            Kind::Unread(what) => {
+                self.odd("container-unread", place, &format!("{what} is searched as it stands, not unpacked"));
+                self.give_body(place, &mut *body);
             }
-            Format::Zip | Format::Gzip if place.depth >= self.limits.depth => {
-                self.odd("container-too-deep", place, "a container within too many others is not unpacked");
-                self.give(place, bytes);
+            Kind::Packed(packing) => self.packed(packing, place, &mut body),
+            Kind::Tar => self.tar(place, &mut body),
+            Kind::Mbox => self.mbox(place, &mut body),
+            Kind::Zip => self.zip(place, body),
+            Kind::SevenZip => self.seven(place, body),
+            Kind::Rar => self.rar(place, body),
+            Kind::Compound => self.compound(place, body),
+            Kind::Pdf => self.pdf(place, body),
+            Kind::Sqlite => self.sqlite(place, body),
+            Kind::Mail => self.mail(place, body),
+        }
+    }
+
+    /// Gives a member as it is.
+    fn give(&mut self, place: &Place, origin: Origin, reader: &mut dyn Read) {
+        (self.visit)(Piece::Start(&place.path, origin));
+        let mut chunk = vec![0; 1 << 17];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(bytes) => (self.visit)(Piece::Bytes(chunk.get(..bytes).unwrap_or_default())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.odd("member-unreadable", place, "a file cannot be read to its end");
+                    break;
+                }
             }
-            Format::Zip => self.zip(place, bytes),
-            Format::Gzip => self.gzip(place, bytes),
+        }
+        (self.visit)(Piece::End);
+    }
+
+    /// Gives a whole document as it stands, from its first byte.
+    fn give_body(&mut self, place: &Place, body: &mut dyn Body) {
+        if body.rewind().is_err() {
+            self.odd("member-unreadable", place, "a file cannot be read again from its beginning");
+            return;
+        }
+        self.give(place, place.origin(), body);
+    }
+
+    /// Gives what stands before an archive in the same file: a program, a picture, or more than that.
+    fn give_before(&mut self, place: &Place, body: &mut dyn Body, end: u64) {
+        if end > 0 && body.rewind().is_ok() && self.may_open_another(place) {
+            self.give(&place.member(b":before"), Origin::File, &mut body.take(end));
         }
     }
 
-    fn give(&mut self, place: &Place<'_>, bytes: &[u8]) {
-        (self.visit)(Member { path: place.path, bytes, is_unpacked: place.depth > 0 });
+    /// Gives text that was written from a document's structure.
+    fn give_text(&mut self, place: &Place, text: &str) {
+        self.give(place, Origin::Rendered, &mut Cursor::new(text));
     }
 
-    fn gzip(&mut self, place: &Place<'_>, bytes: &[u8]) {
-        let content = self.read(MultiGzDecoder::new(bytes), bytes.len() as u64, place);
-        let base = place.name.rsplit('/').next().unwrap_or_default();
-        let inner = base.strip_suffix(".gz").filter(|name| !name.is_empty()).unwrap_or("content");
-        let path = join(place.path, inner);
-        self.open(&Place { path: &path, name: inner, depth: place.depth + 1 }, &content);
+    /// Gives the names and comments of an archive, which may hold what is looked for too.
+    fn give_names(&mut self, place: &Place, names: &str) {
+        if !names.trim().is_empty() && self.may_open_another(place) {
+            self.give_text(&place.member(b":names"), names);
+        }
     }
 
-    /// Reads as much as the limits allow; names what was cut off or broken.
-    fn read(&mut self, reader: impl Read, packed_bytes: u64, place: &Place<'_>) -> Vec<u8> {
-        let by_ratio = packed_bytes.saturating_mul(self.limits.ratio).max(1 << 20);
-        let limit = by_ratio.min(self.limits.member_bytes).min(self.bytes);
-        let mut content = Vec::new();
-        let outcome = reader.take(limit + 1).read_to_end(&mut content);
-        if outcome.is_err() {
-            self.odd("member-unreadable", place, "a packed file is damaged; what could be read of it is searched");
+    /// Opens a member whose bytes come out of `reader`, which unpacks `packed_bytes` bytes.
+    fn open_member(&mut self, place: &Place, reader: impl Read, packed_bytes: u64) {
+        let mut guard = Guard::new(reader, self, packed_bytes);
+        let cut = guard.cut();
+        self.open_stream(place, &mut guard);
+        self.tell_cut(place, &cut);
+    }
+
+    fn tell_cut(&mut self, place: &Place, cut: &Rc<Cell<guard::Cut>>) {
+        match cut.get() {
+            guard::Cut::No => {}
+            guard::Cut::Limit => {
+                self.odd("member-too-large", place, "a packed file grows beyond the limits; its beginning is searched");
+            }
+            guard::Cut::Broken => {
+                self.odd("member-unreadable", place, "a packed file is damaged; what could be read of it is searched");
+            }
         }
-        if content.len() as u64 > limit {
-            content.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-            self.odd("member-too-large", place, "a packed file grows beyond the limits; its beginning is searched");
-        }
-        self.bytes -= content.len() as u64;
-        content
     }
 
     /// Takes one member off the allowance.
-    fn may_open_another(&mut self, place: &Place<'_>) -> bool {
-        if self.members == 0 || self.bytes == 0 {
-            self.odd(
-                "container-too-large",
-                place,
-                "a container holds more than the limits allow; its rest is left out",
-            );
+    fn may_open_another(&mut self, place: &Place) -> bool {
+        if self.members == 0 || self.budget.get() == 0 {
+            let detail = "a container holds more than the limits allow; its rest is left out";
+            self.odd("container-too-large", place, detail);
             return false;
         }
         self.members -= 1;
         true
     }
 
-    /// Names an oddity, once for each code and depth: a hostile archive has millions of them.
-    fn odd(&mut self, code: &str, place: &Place<'_>, detail: &str) {
-        let detail = if place.depth == 0 { detail.to_owned() } else { format!("{detail} (level {})", place.depth) };
-        let oddity = Oddity::new(code, detail);
-        if self.oddities.len() < 100 && !self.oddities.contains(&oddity) {
-            self.oddities.push(oddity);
+    /// Returns the passwords with their numbers, the one that opened the last archive first.
+    fn passwords(&self) -> Vec<(usize, Secret<String>)> {
+        let listed = self.order.passwords.iter().cloned().enumerate().take(PASSWORDS_LIMIT);
+        let (mut first, rest): (Vec<_>, Vec<_>) = listed.partition(|(index, _)| Some(*index) == self.proven);
+        first.extend(rest);
+        first
+    }
+
+    fn odd_locked(&mut self, place: &Place) {
+        let count = self.order.passwords.len().min(PASSWORDS_LIMIT);
+        let detail = match count {
+            0 => "is encrypted, and no password is known".to_owned(),
+            1 => "is encrypted, and the one password known does not open it".to_owned(),
+            count => format!("is encrypted, and none of {count} passwords opens it"),
+        };
+        self.odd("member-encrypted", place, &detail);
+    }
+
+    /// Names an oddity and where it is; each code a few times at each depth, for a hostile archive has millions of them.
+    fn odd(&mut self, code: &'static str, place: &Place, detail: &str) {
+        const LIKE_THIS: usize = 8;
+        if self.told.iter().filter(|told| **told == (code, place.depth)).count() >= LIKE_THIS {
+            return;
         }
+        self.told.push((code, place.depth));
+        let detail =
+            if place.path.is_empty() { detail.to_owned() } else { format!("{}: {detail}", shown(&place.path)) };
+        (self.visit)(Piece::Odd(Oddity::new(code, detail)));
     }
 }
 
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") }
+/// Shows a path without the identifiers that may be in it: long numbers and mail addresses are blanked.
+pub fn shown(path: &str) -> String {
+    const SHOWN_CHARACTERS: usize = 120;
+    let mut shown = String::new();
+    for word in path.split_inclusive(['/', ' ', '_']) {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        let is_private = word.contains('@');
+        shown.extend(word.chars().map(|character| {
+            let is_hidden = (digits > 8 && character.is_ascii_digit()) || (is_private && character.is_alphanumeric());
+            if is_hidden { '*' } else { character }
+        }));
+    }
+    match shown.char_indices().nth(SHOWN_CHARACTERS) {
+        None => shown,
+        Some((at, _)) => format!("{}…", shown.get(..at).unwrap_or_default()),
+    }
 }
 
 /// Reads a member's name: any charset, no control characters, bounded.
@@ -187,127 +368,10 @@ fn clean_name(raw: &[u8]) -> String {
     plain.take(NAME_CHARACTERS).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::{Cursor, Write};
-
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-    use proptest::prelude::*;
-    use zip::write::{SimpleFileOptions, ZipWriter};
-
-    use super::*;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, bytes) in members {
-            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
-            writer.write_all(bytes).unwrap();
-        }
-        writer.finish().unwrap().into_inner()
-    }
-
-    fn members(name: &str, bytes: &[u8], limits: &Limits) -> (Vec<(String, String)>, Vec<String>) {
-        let mut found = Vec::new();
-        let oddities = unpack(name, bytes, limits, &mut |member| {
-            found.push((member.path.to_owned(), String::from_utf8_lossy(member.bytes).into_owned()));
-        });
-        (found, oddities.into_iter().map(|oddity| oddity.code).collect())
-    }
-
-    fn listed(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
-    }
-
-    #[test]
-    fn members_come_with_their_paths() {
-        let inner = zip(&[("data/part1.csv", b"a,b"), ("readme.txt", b"hello")]);
-        let outer = zip(&[("one.txt", b"1"), ("inner.zip", &inner), ("t.csv.gz", &gzip(b"x,y"))]);
-        let (found, oddities) = members("outer.zip", &outer, &Limits::default());
-        let expected = [
-            ("one.txt", "1"),
-            ("inner.zip/data/part1.csv", "a,b"),
-            ("inner.zip/readme.txt", "hello"),
-            ("t.csv.gz/t.csv", "x,y"),
-        ];
-        assert_eq!((found, oddities), (listed(&expected), vec![]));
-        let (found, _) = members("dump.sql.gz", &gzip(b"INSERT"), &Limits::default());
-        assert_eq!(found, listed(&[("dump.sql", "INSERT")]));
-        let (found, _) = members("plain.csv", b"a,b", &Limits::default());
-        assert_eq!(found, listed(&[("", "a,b")]));
-    }
-
-    #[test]
-    fn bombs_are_cut_and_named() {
-        let bomb = vec![b'0'; 8 << 20];
-        let limits = Limits { ratio: 20, ..Limits::default() };
-        for packed in [zip(&[("bomb", &bomb)]), gzip(&bomb)] {
-            let (found, oddities) = members("x", &packed, &limits);
-            assert!(found[0].1.len() < 2 << 20, "{} bytes", found[0].1.len());
-            assert_eq!(oddities, vec!["member-too-large".to_owned()]);
-        }
-        let limits = Limits { total_bytes: 3000, members: 5, ..Limits::default() };
-        let many: Vec<(String, Vec<u8>)> = (0..9).map(|index| (format!("{index}"), vec![b'1'; 1000])).collect();
-        let many: Vec<(&str, &[u8])> = many.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-        let (found, oddities) = members("x.zip", &zip(&many), &limits);
-        assert_eq!((found.len(), oddities), (3, vec!["container-too-large".to_owned()]));
-    }
-
-    #[test]
-    fn a_container_too_deep_is_named_and_given_as_it_stands() {
-        let mut packed = b"deep".to_vec();
-        for _ in 0..6 {
-            packed = gzip(&packed);
-        }
-        let (found, oddities) = members("x", &packed, &Limits::default());
-        assert_eq!((found.len(), oddities), (1, vec!["container-too-deep".to_owned()]));
-    }
-
-    #[test]
-    fn damaged_and_unknown_containers_are_named_and_given_as_they_stand() {
-        let mut cut = gzip(&[b'7'; 5000]);
-        cut.truncate(cut.len() - 10);
-        let (found, oddities) = members("x.gz", &cut, &Limits::default());
-        assert_eq!((found[0].0.as_str(), oddities), ("x", vec!["member-unreadable".to_owned()]));
-        for bytes in [b"PK\x03\x04 4111".as_slice(), b"Rar!\x1a\x07 4111", b"%PDF-1.4 4111"] {
-            let (found, oddities) = members("x", bytes, &Limits::default());
-            assert!(found[0].1.contains("4111"));
-            assert_eq!(oddities.len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_zip_without_its_directory_is_read_from_the_front() {
-        let whole = zip(&[("a.csv", b"first"), ("b.csv", b"second")]);
-        let directory = memchr::memmem::find(&whole, b"PK\x01\x02").unwrap();
-        let (found, oddities) = members("x.zip", &whole[..directory], &Limits::default());
-        assert_eq!(found, listed(&[("a.csv", "first"), ("b.csv", "second")]));
-        assert_eq!(oddities, vec!["container-damaged".to_owned()]);
-    }
-
-    #[test]
-    fn names_are_read_in_any_charset_and_cleaned() {
-        assert_eq!(clean_name("выгрузка.txt".as_bytes()), "выгрузка.txt");
-        assert_eq!(clean_name(b"a\x1b[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
-        assert_eq!(clean_name(&[b'a'; 900]).len(), 200);
-    }
-
-    proptest! {
-        #[test]
-        fn any_damage_to_an_archive_is_survived(flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12), cut in any::<prop::sample::Index>()) {
-            let mut packed = zip(&[("data/part1.csv", b"9990483834645856,a\n9990483834645857,b"), ("x.gz", &gzip(b"hello"))]);
-            for (at, byte) in flips {
-                let at = at.index(packed.len());
-                packed[at] = byte;
-            }
-            packed.truncate(cut.index(packed.len()).max(packed.len() / 2));
-            let (_, _) = members("x.zip", &packed, &Limits::default());
-        }
-    }
+/// Adds a cell's or line's text, without what would break the line.
+fn push_inline(line: &mut String, text: &str) {
+    line.extend(text.chars().map(|character| if matches!(character, '\n' | '\r' | '\t') { ' ' } else { character }));
 }
+
+#[cfg(test)]
+mod tests;

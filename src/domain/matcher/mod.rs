@@ -1,9 +1,9 @@
 //! Finds entries in documents: every watched spelling over folded views, fields tied by row; hits out.
 //!
-//! [`Matcher::compile`] puts all watchlists into one immutable form; [`Matcher::scan`] unpacks a document, makes views of
-//! its members, finds numbers (`groups`), mail addresses (`email`) and literals (`literal`), ties them by row (`row`) and
+//! [`Matcher::compile`] puts all watchlists into one immutable form; [`Matcher::scan`] makes views of a
+//! document, finds numbers (`groups`), mail addresses (`email`) and literals (`literal`), ties them by row (`row`) and
 //! tells each hit in raw bytes with the steps to read it there. Nothing that was read can make it fail.
-//! Not here: which post a hit belongs to (`services::crawl`), which case (`case`).
+//! Not here: archives (`container`), which post a hit belongs to (`services::crawl`), which case (`case`).
 
 mod compile;
 mod email;
@@ -18,7 +18,6 @@ mod within;
 use serde::{Deserialize, Serialize};
 
 use self::compile::Compiled;
-use crate::domain::container::{Limits, unpack};
 use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -28,32 +27,20 @@ use crate::domain::watchlist::{OrganizationId, Watchlist};
 #[derive(Debug, Default)]
 pub struct Matcher {
     compiled: Compiled,
-    limits: Limits,
 }
 
 impl Matcher {
     /// Compiles watchlists; about 20 µs a canary.
     pub fn compile(watchlists: &[Watchlist]) -> Self {
-        Self { compiled: Compiled::of(watchlists), limits: Limits::default() }
+        Self { compiled: Compiled::of(watchlists) }
     }
 
-    /// Finds entries in a document, in its members if it is a container, within the default limits.
+    /// Finds entries in one document, which is searched as it stands: `ports::sandbox` unpacks containers.
     ///
-    /// Hits come by member in the order of the container, then by place. Takes time proportional to the unpacked size:
-    /// give large files to a blocking thread.
+    /// Hits come by place. Takes time proportional to the size: give large files to a blocking thread.
     pub fn scan(&self, document: &Document<'_>) -> Scan {
         let mut scan = Scan::default();
-        let oddities = unpack(document.name, document.bytes, &self.limits, &mut |member| {
-            let (media_type, charset) = if member.path.is_empty() && !member.is_unpacked {
-                (document.media_type, document.charset)
-            } else {
-                (None, None)
-            };
-            let name = if member.path.is_empty() { document.name } else { member.path };
-            let part = Document { bytes: member.bytes, name, media_type, charset };
-            scan::scan_member(&self.compiled, &part, member.path, &mut scan.hits);
-        });
-        scan.oddities = oddities;
+        scan::scan_member(&self.compiled, document, "", &mut scan.hits);
         scan
     }
 }
@@ -81,6 +68,37 @@ pub struct Scan {
     pub tested: Vec<Tested>,
     /// What could not be read as expected.
     pub oddities: Vec<Oddity>,
+}
+
+impl Scan {
+    /// Adds what was found in another part of the same document.
+    pub fn absorb(&mut self, other: Self) {
+        let is_fingerprint = |hit: &Hit| hit.kind == EntryKind::Fingerprint;
+        let known = if other.hits.iter().any(is_fingerprint) {
+            self.hits.iter().filter(|hit| is_fingerprint(hit)).count()
+        } else {
+            0
+        };
+        let mut room = FINGERPRINT_HITS.saturating_sub(known);
+        self.hits.extend(other.hits.into_iter().filter(|hit| {
+            let is_kept = !is_fingerprint(hit) || room > 0;
+            room -= usize::from(is_kept && is_fingerprint(hit));
+            is_kept
+        }));
+        for tested in other.tested {
+            let same = |known: &&mut Tested| known.organization == tested.organization && known.kind == tested.kind;
+            match self.tested.iter_mut().find(same) {
+                None => self.tested.push(tested),
+                Some(known) => {
+                    known.values += tested.values;
+                    known.hits += tested.hits;
+                    known.rows += tested.rows;
+                    known.rows_hit += tested.rows_hit;
+                }
+            }
+        }
+        self.oddities.extend(other.oddities);
+    }
 }
 
 /// So many fingerprints prove what the rate of hits has not proved already.

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) alert: AlertConfig,
     /// Keys of fingerprints, or paths to their files: one a `DYEPACK_FINGERPRINT_KEY…` variable.
     pub(crate) fingerprint_keys: Vec<Secret<String>>,
+    /// How archives are opened.
+    pub(crate) archive: ArchiveConfig,
 }
 
 /// `[store]`
@@ -77,6 +79,13 @@ impl Default for AlertConfig {
     }
 }
 
+/// `[archive]`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ArchiveConfig {
+    /// Passwords to try on what is encrypted.
+    pub(crate) passwords: Vec<Secret<String>>,
+}
+
 /// The file as written; unknown keys are refused.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -85,6 +94,13 @@ struct File {
     mail: FileMail,
     network: FileNetwork,
     alert: FileAlert,
+    archive: FileArchive,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileArchive {
+    passwords_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -162,6 +178,10 @@ impl Config {
             (None, Some(secret_file)) => Some(secret(&folder.join(secret_file))?),
             (None, None) => None,
         };
+        let passwords = match file.archive.passwords_file {
+            Some(secret_file) => passwords(&folder.join(secret_file))?,
+            None => Vec::new(),
+        };
         let settle = file.alert.settle_seconds.map_or(AlertConfig::default().settle, Duration::from_secs);
         Ok(Self {
             path,
@@ -179,6 +199,7 @@ impl Config {
             },
             alert: AlertConfig { settle },
             fingerprint_keys: fingerprint_keys(),
+            archive: ArchiveConfig { passwords },
         })
     }
 }
@@ -207,6 +228,13 @@ fn secret(path: &Path) -> anyhow::Result<Secret<String>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| usage(format!("cannot read the secret file {}: {error}", path.display())))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads a file of passwords, one a line.
+pub(crate) fn passwords(path: &Path) -> anyhow::Result<Vec<Secret<String>>> {
+    let text = secret(path)?;
+    let lines = text.reveal().lines().map(|line| line.trim_end_matches('\r'));
+    Ok(lines.filter(|line| !line.is_empty()).map(|line| Secret::new(line.to_owned())).collect())
 }
 
 fn usage(message: String) -> anyhow::Error {

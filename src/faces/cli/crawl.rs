@@ -20,6 +20,7 @@ use super::source::{fetch_options, parse_source};
 use super::{Exit, Failure, alert, watchlist};
 use crate::domain::source::SourceId;
 use crate::ports::fetch::Fetcher;
+use crate::ports::sandbox::{Allowance, Sandbox};
 use crate::ports::store::Store;
 use crate::ports::store::model::RecordPolicy;
 use crate::services::alerting::{self, AlertingOptions};
@@ -73,6 +74,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let ports = Ports {
         store: store.clone(),
         fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
+        sandbox: sandbox(context)?,
         clock: context.clock.clone(),
     };
     let mut display = Display::new(options.progress.subscribe(), context.output);
@@ -102,6 +104,13 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         tell_of_waiting_alerts(&store, context.output).await?;
     }
     Ok(exit)
+}
+
+/// Makes the sandbox that attachments are unpacked in.
+pub(super) fn sandbox(context: &Context) -> anyhow::Result<Sandbox> {
+    let sandbox =
+        Sandbox::of_this_program(Allowance::of_attachments()).context("cannot find this program's own file")?;
+    Ok(sandbox.with_passwords(context.config.archive.passwords.iter().cloned()))
 }
 
 /// Sends what is found.

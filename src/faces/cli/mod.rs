@@ -16,6 +16,7 @@ mod read;
 mod scan;
 mod source;
 mod train_listing;
+mod unpack;
 mod watchlist;
 
 use std::io::IsTerminal;
@@ -84,6 +85,8 @@ enum Command {
     Classify(classify::Args),
     #[command(hide = true)]
     TrainListing(train_listing::Args),
+    #[command(hide = true)]
+    Unpack(unpack::Args),
 }
 
 /// How a command ended, as its exit code.
@@ -106,6 +109,9 @@ pub(crate) enum Failure {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Unpack(args) = &cli.command {
+        return unpack::run(args);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::new(error).context("cannot start the async runtime")),
@@ -132,6 +138,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,
+        // Runs without a runtime, before this.
+        Command::Unpack(_) => Ok(Exit::Done),
         Command::TrainListing(args) => train_listing::run(&args, &context).await,
         Command::Source(args) => source::run(args, &context).await,
         Command::Crawl(args) => crawl::run(args, &context).await,

@@ -1,9 +1,8 @@
 //! `scan`: finds planted records in local files and folders, without a database.
-#![expect(clippy::disallowed_methods, reason = "the command that opens the files it is told to")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,15 +16,17 @@ use tokio::task::spawn_blocking;
 
 use super::context::Context;
 use super::output::{Format, Output};
-use super::{Exit, Failure};
-use crate::domain::matcher::{Document, EntryKind, Hit, Matcher, Scan};
+use super::{Exit, Failure, config};
+use crate::domain::matcher::{EntryKind, Hit, Matcher};
 use crate::domain::watchlist::Watchlist;
+use crate::ports::sandbox::{Allowance, Sandbox, Searched};
 use crate::services::intake;
 
 /// Finds planted records in local files, folders and archives
 ///
-/// Reads text, HTML, CSV, spreadsheets, zip and gzip archives, nested too, in any charset. Needs no database: watchlists
-/// are read from their folders. Values are printed masked; offsets are raw bytes of the member.
+/// Reads text, HTML, CSV and dumps in any charset, archives (zip, 7z, rar, tar, gz, xz, zst, bz2; nested, encrypted),
+/// workbooks and documents (xlsx, xls, ods, docx, odt, pptx, pdf), mail and SQLite files. Needs no database: watchlists are
+/// read from their folders. Values are printed masked; offsets are raw bytes of the member.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,13 +39,13 @@ pub(super) struct Args {
     /// A watchlist's folder, or a folder of such folders [default: watchlists]
     #[arg(long = "watchlist", value_name = "DIR")]
     watchlists: Vec<PathBuf>,
+    /// Passwords to try on encrypted archives, one a line, the likeliest first
+    #[arg(long, value_name = "FILE")]
+    passwords: Option<PathBuf>,
     /// Files and folders to search; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
-
-/// A larger file is searched up to here; split it to search the rest.
-const FILE_LIMIT_BYTES: u64 = 4 << 30;
 
 /// A hit, as scripts read it.
 #[derive(Debug, Serialize)]
@@ -69,6 +70,7 @@ struct Tally {
     files: usize,
     bytes: u64,
     unreadable: u64,
+    oddities: usize,
     rows: Vec<Vec<String>>,
 }
 
@@ -79,10 +81,16 @@ struct Tally {
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let output = context.output;
     let (watchlists, paths) = (args.watchlists.clone(), args.paths.clone());
+    let mut passwords = context.config.archive.passwords.clone();
+    if let Some(file) = &args.passwords {
+        passwords.splice(0..0, config::passwords(file)?);
+    }
+    let sandbox = Sandbox::of_this_program(Allowance::default()).context("cannot find this program's own file")?;
+    let sandbox = sandbox.with_passwords(passwords);
     let tally = spawn_blocking(move || {
         let matcher = Matcher::compile(&load(&watchlists)?);
         let files = list(&paths)?;
-        search(&matcher, &files, output)
+        search(&Searcher { matcher, sandbox }, &files, output)
     })
     .await
     .context("cannot finish the scan")??;
@@ -90,6 +98,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         output.table(&["where", "organization", "entry", "field", "value", "bytes", "bits"], &tally.rows)?;
     }
     output.note(format!("{} hits in {} files ({} bytes)", tally.hits, tally.files, tally.bytes));
+    if tally.oddities > 0 {
+        output.note(format!("{} odd things: see the notes above", tally.oddities));
+    }
     if tally.unreadable > 0 {
         bail!("cannot read {} of {} files: see the notes above", tally.unreadable, tally.files);
     }
@@ -142,7 +153,7 @@ fn list_folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// Searches files on all cores and prints what was found in their order.
-fn search(matcher: &Matcher, files: &[PathBuf], output: Output) -> anyhow::Result<Tally> {
+fn search(searcher: &Searcher, files: &[PathBuf], output: Output) -> anyhow::Result<Tally> {
     let bar = output
         .bar(Some(files.len() as u64), "{spinner} {pos}/{len} files  {per_sec}  {bar:30}  {msg}  {elapsed} left {eta}");
     let next = AtomicUsize::new(0);
@@ -152,8 +163,8 @@ fn search(matcher: &Matcher, files: &[PathBuf], output: Output) -> anyhow::Resul
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some((index, path)) = take(next, files) {
-                    let searched = read(path).map(|bytes| (bytes.len() as u64, scan(matcher, path, &bytes)));
-                    if sender.send((index, searched)).is_err() {
+                    let found = searcher.search(path);
+                    if sender.send((index, found)).is_err() {
                         return;
                     }
                 }
@@ -183,19 +194,21 @@ fn take<'f>(next: &AtomicUsize, files: &'f [PathBuf]) -> Option<(usize, &'f Path
     Some((index, files.get(index)?))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if path.as_os_str() == "-" {
-        io::stdin().lock().take(FILE_LIMIT_BYTES).read_to_end(&mut bytes)?;
-    } else {
-        File::open(path)?.take(FILE_LIMIT_BYTES).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
+/// What every file is searched with.
+#[derive(Debug)]
+struct Searcher {
+    matcher: Matcher,
+    sandbox: Sandbox,
 }
 
-fn scan(matcher: &Matcher, path: &Path, bytes: &[u8]) -> Scan {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    matcher.scan(&Document { bytes, name: &name, media_type: None, charset: None })
+impl Searcher {
+    fn search(&self, path: &Path) -> io::Result<Searched> {
+        if path.as_os_str() == "-" {
+            self.sandbox.search_stream(&self.matcher, "-", &mut io::stdin())
+        } else {
+            self.sandbox.search_file(&self.matcher, path)
+        }
+    }
 }
 
 fn show(bar: &ProgressBar, tally: &Tally) {
@@ -204,8 +217,8 @@ fn show(bar: &ProgressBar, tally: &Tally) {
 }
 
 impl Tally {
-    fn take(&mut self, path: &str, searched: io::Result<(u64, Scan)>, output: Output) -> anyhow::Result<()> {
-        let (bytes, scan) = match searched {
+    fn take(&mut self, path: &str, searched: io::Result<Searched>, output: Output) -> anyhow::Result<()> {
+        let Searched { scan, bytes } = match searched {
             Ok(searched) => searched,
             Err(error) => {
                 self.unreadable += 1;
@@ -215,9 +228,7 @@ impl Tally {
         };
         self.bytes += bytes;
         self.hits += scan.hits.len() as u64;
-        if bytes == FILE_LIMIT_BYTES {
-            output.note(format!("{path}: only its first {} GB were searched; split it", FILE_LIMIT_BYTES >> 30));
-        }
+        self.oddities += scan.oddities.len();
         for oddity in &scan.oddities {
             output.note(format!("{path}: {} ({})", oddity.detail, oddity.code));
         }

@@ -23,6 +23,7 @@ pub use progress::{Failures, Progress, Summary, Waiting};
 use crate::domain::source::SourceId;
 use crate::ports::clock::Clock;
 use crate::ports::fetch::Fetcher;
+use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
 use crate::ports::store::{Store, StoreError};
 use idle::{Idle, Quiet};
@@ -48,6 +49,8 @@ pub struct Ports {
     pub store: Store,
     /// How pages are fetched.
     pub fetcher: Fetcher,
+    /// How attachments are unpacked.
+    pub sandbox: Sandbox,
     /// What time it is.
     pub clock: Clock,
 }

@@ -20,6 +20,7 @@ use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
 use crate::domain::source::Source;
 use crate::ports::fetch;
+use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, HitSeen, Outcome, PostSeen, ReadPage, ThreadSeen, Visit};
 
 /// Links taken from one page; a page with more is hostile or not a forum's.
@@ -32,6 +33,7 @@ pub(super) struct Page {
     pub(super) claim: Claim,
     pub(super) source: Arc<Source>,
     pub(super) lookout: Arc<Lookout>,
+    pub(super) sandbox: Sandbox,
 }
 
 /// Reads and matches a page or an attachment.
@@ -114,12 +116,13 @@ fn admitted(mut links: Vec<Link>, source: &Source, oddities: &mut Vec<Oddity>) -
 
 fn scan(page: &Page, name: &str) -> Scan {
     let media_type = page.fetched.media_type();
-    page.lookout.matcher.scan(&Document {
+    let document = Document {
         bytes: &page.fetched.body,
         name,
         media_type: media_type.as_deref(),
         charset: page.fetched.declared_charset(),
-    })
+    };
+    page.sandbox.search(&page.lookout.matcher, &document)
 }
 
 /// Gives a hit to the innermost post whose markup holds it; else to the page.

@@ -93,7 +93,10 @@ impl Worker {
         }
         let request = request(&claim, lookout.revision);
         match self.ports.fetcher.fetch(&source, &request).await {
-            Ok(Fetched::Page(page)) => self.read(Page { fetched: page, claim, source, lookout }).await,
+            Ok(Fetched::Page(page)) => {
+                let sandbox = self.ports.sandbox.clone();
+                self.read(Page { fetched: page, claim, source, lookout, sandbox }).await
+            }
             Ok(Fetched::Unchanged) => {
                 let visit = visit::unchanged(&claim, &source, self.ports.clock.now());
                 self.record(visit).await

@@ -10,6 +10,7 @@ use std::time::Duration;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::ports::clock::Clock;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
+use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::Store;
 use dyepack::ports::store::model::{HitFilter, HitRow, PostRow, RecordPolicy};
@@ -18,6 +19,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use replay::{Replay, squeeze};
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments())
+}
 
 /// A store in a temporary folder and what a crawl needs beside it.
 struct Scene {
@@ -32,7 +37,7 @@ impl Scene {
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let clock = Clock::system();
         let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-        Self { folder, ports: Ports { store, fetcher, clock } }
+        Self { folder, ports: Ports { store, fetcher, sandbox: sandbox(), clock } }
     }
 
     async fn add_source(&self, url: &str) -> SourceId {
@@ -219,7 +224,7 @@ async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
     let later = scene.ports.clock.now() + jiff::SignedDuration::from_hours(24 * 40);
     let clock = Clock::shifted_to(later);
     let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-    let ports = Ports { store: scene.ports.store.clone(), fetcher, clock };
+    let ports = Ports { store: scene.ports.store.clone(), fetcher, sandbox: sandbox(), clock };
     let again = Scene { folder: tempfile::tempdir().unwrap(), ports };
     let summary = again.crawl().await;
     assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");

@@ -172,8 +172,9 @@ impl Stage {
         let mailer = super::alert::mailer(Some(&format!("smtp://{mail_server}")), context).await?;
         let mailer = mailer.context("cannot set mail up")?;
         let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
+        let sandbox = super::crawl::sandbox(context)?;
         Ok(Self {
-            crawl: crawl::Ports { store: store.clone(), fetcher, clock: clock.clone() },
+            crawl: crawl::Ports { store: store.clone(), fetcher, sandbox, clock: clock.clone() },
             alerting: alerting::Ports { store, mailer, clock },
         })
     }
