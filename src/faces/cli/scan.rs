@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure, config};
-use crate::domain::matcher::{EntryKind, Hit, Matcher};
+use crate::domain::matcher::{EntryKind, Hit, Matcher, Ownership, Scan, Verdict};
 use crate::domain::watchlist::Watchlist;
 use crate::ports::sandbox::{Allowance, Sandbox, Searched};
 use crate::services::intake;
@@ -26,7 +26,8 @@ use crate::services::intake;
 ///
 /// Reads text, HTML, CSV and dumps in any charset, archives (zip, 7z, rar, tar, gz, xz, zst, bz2; nested, encrypted),
 /// workbooks and documents (xlsx, xls, ods, docx, odt, pptx, pdf), mail and SQLite files. Needs no database: watchlists are
-/// read from their folders. Values are printed masked; offsets are raw bytes of the member.
+/// read from their folders. Values are printed masked; offsets are raw bytes of the member. After the hits of a file stands
+/// whose data it is: ours, not ours, mixed or unknown, with the likelihood ratio and the rows tested.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -63,6 +64,14 @@ struct Row<'a> {
     strength: u32,
 }
 
+/// A verdict, as scripts read it; told from hits by its key `verdict`.
+#[derive(Debug, Serialize)]
+struct VerdictRow<'a> {
+    path: &'a str,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
 /// What a scan saw in all.
 #[derive(Debug, Default)]
 struct Tally {
@@ -72,6 +81,7 @@ struct Tally {
     unreadable: u64,
     oddities: usize,
     rows: Vec<Vec<String>>,
+    verdicts: Vec<Vec<String>>,
 }
 
 /// Runs the command.
@@ -96,6 +106,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     .context("cannot finish the scan")??;
     if output.format() == Format::Table && !tally.rows.is_empty() {
         output.table(&["where", "organization", "entry", "field", "value", "bytes", "bits"], &tally.rows)?;
+    }
+    if output.format() == Format::Table && !tally.verdicts.is_empty() {
+        output.line("")?;
+        let headers = ["where", "organization", "verdict", "likelihood ratio", "rows tested", "rows hit", "share"];
+        output.table(&headers, &tally.verdicts)?;
     }
     output.note(format!("{} hits in {} files ({} bytes)", tally.hits, tally.files, tally.bytes));
     if tally.oddities > 0 {
@@ -178,7 +193,7 @@ fn search(searcher: &Searcher, files: &[PathBuf], output: Output) -> anyhow::Res
             waiting.insert(index, searched);
             while let Some(searched) = waiting.remove(&due) {
                 if let Some(path) = files.get(due) {
-                    tally.take(&path.display().to_string(), searched, output)?;
+                    tally.take(&searcher.matcher, &path.display().to_string(), searched, output)?;
                 }
                 due += 1;
                 show(&bar, &tally);
@@ -211,13 +226,22 @@ impl Searcher {
     }
 }
 
+/// Tells whose data was searched.
+fn verdicts(matcher: &Matcher, scan: &Scan) -> Vec<Verdict> {
+    let evidence = matcher.evidence(scan);
+    // Rows that were only passed over are worth a line if they refute a claim, as nobody else does.
+    let judged = evidence.iter().filter_map(|evidence| Some((evidence.is_telling(), matcher.judge(evidence)?)));
+    let said = judged.filter(|(is_telling, verdict)| *is_telling || verdict.verdict != Ownership::Unknown);
+    said.map(|(_, verdict)| verdict).collect()
+}
+
 fn show(bar: &ProgressBar, tally: &Tally) {
     bar.inc(1);
     bar.set_message(format!("{} MB, {} hits", tally.bytes >> 20, tally.hits));
 }
 
 impl Tally {
-    fn take(&mut self, path: &str, searched: io::Result<Searched>, output: Output) -> anyhow::Result<()> {
+    fn take(&mut self, matcher: &Matcher, path: &str, searched: io::Result<Searched>, output: Output) -> anyhow::Result<()> {
         let Searched { scan, bytes } = match searched {
             Ok(searched) => searched,
             Err(error) => {
@@ -236,6 +260,12 @@ impl Tally {
             match output.format() {
                 Format::Json => output.json(&row(path, hit))?,
                 Format::Table => self.rows.push(cells(path, hit)),
+            }
+        }
+        for verdict in &verdicts(matcher, &scan) {
+            match output.format() {
+                Format::Json => output.json(&VerdictRow { path, verdict })?,
+                Format::Table => self.verdicts.push(verdict_cells(path, verdict)),
             }
         }
         Ok(())
@@ -268,5 +298,18 @@ fn cells(path: &str, hit: &Hit) -> Vec<String> {
         hit.masked.clone(),
         format!("{}..{}", hit.span.start, hit.span.end),
         hit.strength.to_string(),
+    ]
+}
+
+fn verdict_cells(path: &str, verdict: &Verdict) -> Vec<String> {
+    let share = verdict.share.map(|share| format!("{:.0} %", share * 100.0));
+    vec![
+        path.to_owned(),
+        verdict.organization.0.clone(),
+        verdict.verdict.as_str().to_owned(),
+        format!("10^{:.1}", verdict.log10_lr_ours),
+        verdict.rows_tested.to_string(),
+        verdict.rows_hit.to_string(),
+        share.unwrap_or_default(),
     ]
 }

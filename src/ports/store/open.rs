@@ -14,9 +14,10 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
+    (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 
