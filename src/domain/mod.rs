@@ -12,6 +12,7 @@ pub mod matcher;
 pub mod oddity;
 pub mod page;
 pub mod secret;
+pub mod severity;
 pub mod source;
 pub mod span;
 pub mod text;

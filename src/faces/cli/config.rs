@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Failure;
 use crate::domain::secret::Secret;
+use crate::domain::severity::Table;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) network: NetworkConfig,
     /// How alerts behave.
     pub(crate) alert: AlertConfig,
+    /// `[[severity]]`: how grave a case is; the default table if the file has none.
+    pub(crate) severity: Option<Table>,
 }
 
 /// `[store]`
@@ -82,6 +85,7 @@ struct File {
     mail: FileMail,
     network: FileNetwork,
     alert: FileAlert,
+    severity: Option<Table>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -175,6 +179,7 @@ impl Config {
                 i2p_http: variable("DYEPACK_I2P_HTTP").or(file.network.i2p_http),
             },
             alert: AlertConfig { settle },
+            severity: file.severity,
         })
     }
 }
@@ -233,6 +238,16 @@ mod tests {
         let error = load("[store]\nurl = \"postgres://a:b@127.0.0.1/x\"\n").unwrap_err().to_string();
         assert!(error.contains("url_file"), "{error}");
         assert!(!error.contains("a:b"));
+    }
+
+    #[test]
+    fn a_severity_table_replaces_the_default_and_is_checked() {
+        let rule = "[[severity]]\nrule = \"all\"\nlevel = \"high\"\n";
+        assert_eq!(load(rule).unwrap().severity.unwrap().len(), 1);
+        assert!(load("").unwrap().severity.is_none());
+        let error = load("[[severity]]\nrule = \"all\"\nlevel = \"dire\"\n").unwrap_err().to_string();
+        assert!(error.contains("dire"), "{error}");
+        assert_eq!(load(crate::domain::severity::DEFAULT).unwrap().severity.unwrap(), Table::default());
     }
 
     #[test]
