@@ -34,7 +34,7 @@ const UNIQUE: [Kind; 3] = [Kind::Pan, Kind::Account, Kind::Iban];
 const ROW_BITS: u32 = 40;
 
 /// Whose data it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ownership {
     /// The rows are the organization's.
@@ -44,6 +44,7 @@ pub enum Ownership {
     /// A part of them is.
     Mixed,
     /// Too few rows, or none that could be tested.
+    #[default]
     Unknown,
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use sqlx::AnyConnection;
 
 use super::StoreError;
+use super::findings::Touched;
 use super::model::{ReadPage, Visit};
 use super::sql::{self, Columns, values};
 use super::watchlists::{json, parse};
@@ -20,7 +21,8 @@ pub(super) async fn record(
     visit: &Visit,
     page: &ReadPage,
     hits: &BTreeMap<String, Vec<String>>,
-) -> Result<(), StoreError> {
+) -> Result<Touched, StoreError> {
+    let mut touched = Touched::new();
     let source = &visit.claim.source.0;
     let thread = visit.claim.thread.as_ref().or_else(|| page.posts.first().map(|post| &post.thread));
     for evidence in page.evidence.iter().filter(|evidence| evidence.is_telling()) {
@@ -39,9 +41,10 @@ pub(super) async fn record(
         let cases: std::collections::BTreeSet<String> = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?;
         for case in cases {
             file(connection, visit, page, (&case, evidence)).await?;
+            touched.insert((organization.clone(), case));
         }
     }
-    Ok(())
+    Ok(touched)
 }
 
 async fn file(

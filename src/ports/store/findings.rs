@@ -51,13 +51,16 @@ struct Scene<'a> {
     grouping: i64,
 }
 
+/// Organizations and their cases of which a visit told something.
+pub(super) type Touched = BTreeSet<(String, String)>;
+
 /// Records a visit's hits.
 pub(super) async fn record(
     connection: &mut AnyConnection,
     visit: &Visit,
     page: &ReadPage,
     policy: RecordPolicy,
-) -> Result<Recorded, StoreError> {
+) -> Result<(Recorded, Touched), StoreError> {
     let mut by_organization: BTreeMap<&str, BTreeMap<String, Found<'_>>> = BTreeMap::new();
     for seen in &page.hits {
         let place = ids::place(seen, &visit.claim.link.key);
@@ -70,7 +73,8 @@ pub(super) async fn record(
     }
     let mut recorded = Recorded::default();
     let ids = |found: &BTreeMap<String, Found<'_>>| found.keys().cloned().collect::<Vec<_>>();
-    let hits = by_organization.iter().map(|(organization, found)| ((*organization).to_owned(), ids(found))).collect();
+    let hits: BTreeMap<String, Vec<String>> =
+        by_organization.iter().map(|(organization, found)| ((*organization).to_owned(), ids(found))).collect();
     for (organization, found) in by_organization {
         let found: Vec<Found<'_>> = found.into_values().collect();
         let scene = Scene { visit, organization, policy, grouping: 0 };
@@ -79,8 +83,13 @@ pub(super) async fn record(
         recorded.cases += own.cases;
         recorded.alerts += own.alerts;
     }
-    evidence::record(connection, visit, page, &hits).await?;
-    Ok(recorded)
+    let mut touched = evidence::record(connection, visit, page, &hits).await?;
+    let hits: Vec<String> = hits.into_values().flatten().collect();
+    let statement = "SELECT DISTINCT organization, leak_case FROM hit WHERE id IN";
+    for row in sql::fetch_in(connection, statement, &[], &hits).await? {
+        touched.insert((row.text(0)?, row.text(1)?));
+    }
+    Ok((recorded, touched))
 }
 
 async fn record_organization(
