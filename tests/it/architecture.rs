@@ -18,7 +18,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("rustls", &["src/ports/tls.rs"]),
     ("scraper", &["src/domain/forum"]),
     ("ego_tree", &["src/domain/forum"]),
-    ("aho_corasick", &["src/domain/matcher", "src/domain/listing"]),
+    ("aho_corasick", &["src/domain/matcher", "src/domain/listing", "src/domain/identifier/find"]),
     ("icu_normalizer", &["src/domain/text"]),
     ("encoding_rs", &["src/domain/text"]),
     ("chardetng", &["src/domain/text"]),
