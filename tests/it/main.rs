@@ -6,6 +6,7 @@ mod architecture;
 mod crawl;
 mod enrol;
 mod fetch;
+mod identify;
 mod kill;
 mod listing;
 mod mail;

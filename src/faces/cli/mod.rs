@@ -9,6 +9,7 @@ mod context;
 mod crawl;
 mod demo;
 mod hit;
+mod identify;
 mod init;
 mod output;
 mod read;
@@ -79,6 +80,7 @@ enum Command {
     Alert(alert::Args),
     Scan(scan::Args),
     Read(read::Args),
+    Identify(identify::Args),
     Classify(classify::Args),
     #[command(hide = true)]
     TrainListing(train_listing::Args),
@@ -125,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
         Command::Hit(args) => hit::run(&args, &context).await,
+        Command::Identify(args) => identify::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,

@@ -62,36 +62,16 @@ struct Search {
 }
 
 static SEARCH: LazyLock<Search> = LazyLock::new(|| {
-    let all = || KINDS.iter().flat_map(|kind| words(*kind).iter().map(|word| (*kind, *word)));
+    let all = || WORDS.iter().flat_map(|(kind, words)| words.iter().map(|word| (*kind, *word)));
     let automaton = AhoCorasick::new(all().map(|(_, word)| word)).expect("a hundred short words fit any automaton");
     Search { automaton, words: all().map(|(kind, word)| (kind, word.is_ascii())).collect() }
 });
 
-const KINDS: [Kind; 18] = [
-    Kind::Pan,
-    Kind::Iban,
-    Kind::Account,
-    Kind::ResidentId,
-    Kind::NationalId,
-    Kind::Ssn,
-    Kind::Uscc,
-    Kind::Inn,
-    Kind::Snils,
-    Kind::Passport,
-    Kind::Phone,
-    Kind::Btc,
-    Kind::Ltc,
-    Kind::Eth,
-    Kind::Trx,
-    Kind::Xmr,
-    Kind::Telegram,
-    Kind::Jabber,
-];
-
-/// Words, folded.
-const fn words(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Pan => &[
+/// Words, folded, and what they announce.
+const WORDS: [(Kind, &[&str]); 18] = [
+    (
+        Kind::Pan,
+        &[
             "card",
             "cards",
             "cc",
@@ -101,25 +81,24 @@ const fn words(kind: Kind) -> &'static [&'static str] {
             "visa",
             "mastercard",
             "unionpay",
-            "mir",
             "卡",
             "карта",
             "карты",
             "карте",
             "карту",
-            "мир",
         ],
-        Kind::Iban => &["iban"],
-        Kind::ResidentId => {
-            &["身份证", "证件", "身分证", "sfz", "id", "idcard", "resident id", "identity", "citizen id"]
-        }
-        Kind::Ssn => &["ssn", "social security", "social", "itin"],
-        Kind::Uscc => &["信用代码", "税号", "纳税人识别号", "uscc", "usci"],
-        Kind::Inn => &["инн", "inn"],
-        Kind::Snils => &["снилс", "snils"],
-        Kind::Passport => &["passport", "护照", "паспорт", "паспорта", "загранпаспорт"],
-        Kind::NationalId => &["national id", "nationalid", "nin", "cpf", "dni", "nric", "pesel", "aadhaar"],
-        Kind::Phone => &[
+    ),
+    (Kind::Iban, &["iban"]),
+    (Kind::ResidentId, &["身份证", "证件", "身分证", "sfz", "id", "idcard", "resident id", "identity", "citizen id"]),
+    (Kind::Ssn, &["ssn", "social security", "social", "itin"]),
+    (Kind::Uscc, &["信用代码", "税号", "纳税人识别号", "uscc", "usci"]),
+    (Kind::Inn, &["инн", "inn"]),
+    (Kind::Snils, &["снилс", "snils"]),
+    (Kind::Passport, &["passport", "护照", "паспорт", "паспорта", "загранпаспорт"]),
+    (Kind::NationalId, &["national id", "nationalid", "nin", "cpf", "dni", "nric", "pesel", "aadhaar"]),
+    (
+        Kind::Phone,
+        &[
             "phone",
             "phones",
             "tel",
@@ -136,7 +115,10 @@ const fn words(kind: Kind) -> &'static [&'static str] {
             "call",
             "sms",
         ],
-        Kind::Account => &[
+    ),
+    (
+        Kind::Account,
+        &[
             "account",
             "acct",
             "a/c",
@@ -152,8 +134,11 @@ const fn words(kind: Kind) -> &'static [&'static str] {
             "л/с",
             "konto",
         ],
-        Kind::Jabber => &["jabber", "xmpp", "жаба", "джаббер", "otr", "omemo"],
-        Kind::Telegram => &[
+    ),
+    (Kind::Jabber, &["jabber", "xmpp", "жаба", "джаббер", "otr", "omemo"]),
+    (
+        Kind::Telegram,
+        &[
             "telegram",
             "tele",
             "tg",
@@ -167,14 +152,13 @@ const fn words(kind: Kind) -> &'static [&'static str] {
             "телега",
             "тг",
         ],
-        Kind::Btc => &["btc", "bitcoin", "биткоин", "比特币"],
-        Kind::Ltc => &["ltc", "litecoin"],
-        Kind::Eth => &["eth", "ethereum", "erc20", "erc-20", "以太坊"],
-        Kind::Trx => &["trx", "tron", "trc20", "trc-20", "usdt"],
-        Kind::Xmr => &["xmr", "monero", "монеро", "门罗币"],
-        Kind::Email | Kind::Tox | Kind::Session | Kind::Name | Kind::Address | Kind::Other => &[],
-    }
-}
+    ),
+    (Kind::Btc, &["btc", "bitcoin", "биткоин", "比特币"]),
+    (Kind::Ltc, &["ltc", "litecoin"]),
+    (Kind::Eth, &["eth", "ethereum", "erc20", "erc-20", "以太坊"]),
+    (Kind::Trx, &["trx", "tron", "trc20", "trc-20", "usdt"]),
+    (Kind::Xmr, &["xmr", "monero", "монеро", "门罗币"]),
+];
 
 #[cfg(test)]
 mod tests {

@@ -2,58 +2,34 @@
 
 use std::ops::Range;
 
-use super::super::{Kind, email, handle};
+use super::super::{Kind, handle};
 use super::{Finder, Weak};
+use crate::domain::text::plain_addresses_mapped;
 
 const LOCAL_BYTES: usize = 64;
 const HOST_BYTES: usize = 253;
 /// `logo@2x.png` is a file.
 const FILES: [&str; 12] = ["png", "jpg", "jpeg", "gif", "webp", "svg", "css", "js", "ts", "html", "php", "json"];
 
+/// `look at the dot on top` is no disguised address.
+const ARTICLES: [&str; 6] = ["the.", "a.", "an.", "this.", "that.", "one."];
+
 impl Finder<'_> {
     /// Notes the addresses of the whole text.
     pub(super) fn mails(&mut self) {
-        let plain = Plain::of(self.text);
-        for range in addresses(&plain.text) {
-            let spelling = plain.text.get(range.clone()).unwrap_or_default().to_owned();
+        let plain = plain_addresses_mapped(self.text);
+        let text = plain.as_ref().map_or(self.text, |(plain, _)| plain.as_str());
+        for range in addresses(text) {
+            let spelling = text.get(range.clone()).unwrap_or_default();
             let host = spelling.rsplit('@').next().unwrap_or_default();
-            if FILES.contains(&host.rsplit('.').next().unwrap_or_default()) {
+            let is_sentence = plain.is_some() && ARTICLES.iter().any(|article| host.starts_with(article));
+            if is_sentence || FILES.contains(&host.rsplit('.').next().unwrap_or_default()) {
                 continue;
             }
-            let range = plain.folded(range.start)..plain.folded(range.end);
+            let range = plain.as_ref().map_or(range.clone(), |(_, map)| map.to_source(&range));
             let is_jabber = handle::is_jabber_host(host) || self.words.say(range.start, Kind::Jabber);
-            self.note(if is_jabber { Kind::Jabber } else { Kind::Email }, range, &spelling, Weak::Untold);
+            self.note(if is_jabber { Kind::Jabber } else { Kind::Email }, range, spelling, Weak::Untold);
         }
-    }
-}
-
-/// A text whose written signs are signs, with the way back.
-struct Plain {
-    text: String,
-    /// From which place on the text is a copy, and of what; in order.
-    copies: Vec<(usize, usize)>,
-}
-
-impl Plain {
-    fn of(folded: &str) -> Self {
-        let mut plain = Self { text: String::with_capacity(folded.len()), copies: vec![(0, 0)] };
-        let mut at = 0;
-        for email::WrittenSign { range, sign } in email::written_signs(folded) {
-            plain.text.push_str(folded.get(at..range.start).unwrap_or_default());
-            plain.text.push(sign);
-            at = range.end;
-            plain.copies.push((plain.text.len(), at));
-        }
-        plain.text.push_str(folded.get(at..).unwrap_or_default());
-        plain
-    }
-
-    /// Returns where a place of the text stood before.
-    fn folded(&self, at: usize) -> usize {
-        let after = self.copies.partition_point(|(start, _)| *start <= at);
-        let (start, source) =
-            after.checked_sub(1).and_then(|index| self.copies.get(index)).copied().unwrap_or_default();
-        source + (at - start)
     }
 }
 

@@ -145,7 +145,7 @@ impl Finder<'_> {
             let (range, spelling) = window.part(count);
             let digits = spelling.bytes().filter(u8::is_ascii_digit).count();
             let kinds: &[Kind] = match (count, digits) {
-                (1, 9) | (3, 9) => &[Kind::Ssn],
+                (1 | 3, 9) => &[Kind::Ssn],
                 (1, 10 | 12) => &[Kind::Inn],
                 (1, 11) => &[Kind::Snils],
                 _ => &[],

@@ -91,14 +91,13 @@ fn form(window: &Window<'_>, groups: &[Group], digits: &[u8]) -> Form {
     let is_chinese = matches!(digits, [b'1', b'3'..=b'9', ..]);
     let is_national = match lengths.as_slice() {
         [11] => is_chinese || matches!(digits, [b'7' | b'8', b'9', ..]),
-        [13] => matches!(digits, [b'8', b'6', b'1', b'3'..=b'9', ..]),
         [3, 4, 4] => is_chinese,
-        [2, 11] | [2, 3, 4, 4] => matches!(digits, [b'8', b'6', b'1', b'3'..=b'9', ..]),
+        [13] | [2, 11] | [2, 3, 4, 4] => matches!(digits, [b'8', b'6', b'1', b'3'..=b'9', ..]),
         [3, 8] | [4, 7 | 8] => is_marked && digits.first() == Some(&b'0'),
         [3, 3, 4] | [3, 3, 2, 2] => is_marked,
         [1, 3, 3, 4] => is_marked && matches!(digits, [b'1' | b'7' | b'8', ..]),
         [1, 3, 3, 2, 2] | [1, 10] | [1, 3, 7] => matches!(digits, [b'7' | b'8', ..]),
-        [2 | 3 | 4 | 5, _, ..] if digits.starts_with(b"00") => true,
+        [2..=5, _, ..] if digits.starts_with(b"00") => true,
         [14 | 15] => digits.starts_with(b"0086"),
         _ => false,
     };
