@@ -11,7 +11,7 @@ const ROOMS_OF: [(&str, &[&str]); 4] = [
 ];
 
 /// Crate name in `use` paths, and the folders or files that may name it.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
@@ -26,6 +26,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("calamine", &["src/domain/container"]),
     ("flate2", &["src/domain/container", "src/domain/text", "src/faces/cli/read.rs"]),
     ("iban", &["src/domain/identifier"]),
+    ("regex", &["src/domain/identifier"]),
     ("phonenumber", &["src/domain/identifier"]),
     ("sha3", &["src/domain/identifier"]),
     ("hmac", &["src/domain/identifier", "src/domain/listing"]),

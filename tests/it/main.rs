@@ -10,6 +10,7 @@ mod identify;
 mod kill;
 mod listing;
 mod mail;
+mod oracles;
 mod planted;
 mod postgres;
 mod product;
