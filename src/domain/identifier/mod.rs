@@ -5,8 +5,10 @@
 //! a text (`matcher`).
 
 mod canonical;
+mod card;
 pub mod check;
 pub mod email;
+mod find;
 mod fingerprint;
 pub mod handle;
 mod mask;
@@ -16,6 +18,7 @@ mod plan;
 pub mod wallet;
 
 pub use canonical::{canonical, is_valid};
+pub use find::{Identified, identify, identify_view};
 pub use fingerprint::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher, KeyId, Part, Unfit};
 pub use mask::mask;
 pub use needles::{Form, Needle, STANDS_ALONE_BITS, needles};

@@ -100,14 +100,10 @@ const fn is_chinese_landline(digits: &[u8]) -> bool {
     }
 }
 
-/// Reads digits that begin with a country code; a trunk zero behind it is dropped where the number is too long with it.
+/// Reads digits that begin with a country code; a trunk prefix behind it is dropped: `+44 020 …`.
 fn international(digits: &[u8]) -> Option<E164> {
     let (code, national) = split(digits)?;
-    let is_possible = |national: &[u8]| plan::is_possible(code, national.len());
-    if is_possible(national) {
-        return E164::new(code, national);
-    }
-    E164::new(code, national.strip_prefix(b"0").filter(|national| is_possible(national))?)
+    E164::new(code, plan::national(code, national)?)
 }
 
 fn split(digits: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -172,7 +168,11 @@ fn digits(value: &str) -> Option<(Vec<u8>, bool)> {
 
 /// Tells whether an E.164 number is of a range that its country has given out.
 pub fn is_valid(e164: &str) -> bool {
-    plan::is_valid(e164)
+    let Some(digits) = e164.strip_prefix('+').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) else {
+        return false;
+    };
+    let (code, national) = digits.split_at_checked(calling_code_length(digits.as_bytes())).unwrap_or_default();
+    digits.len() <= 15 && plan::is_assigned(code.as_bytes(), national)
 }
 
 /// Numbers shorter than this are looked for only with their country code.

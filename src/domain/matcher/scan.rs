@@ -14,7 +14,7 @@ use super::within::{Within, sells};
 use super::{Document, EntryKind, Hit, email, groups, masked};
 use crate::domain::identifier::{Kind, mask};
 use crate::domain::span::ByteSpan;
-use crate::domain::text::{COMPACT, Form, Place, View, charset_of, piece_end};
+use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
 
 /// Large enough that the cost of beginning a piece vanishes, small enough for the second-level cache.
 const PIECE_BYTES: usize = 1 << 18;
@@ -31,7 +31,7 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: 
     if is_image(document.bytes) {
         return 0;
     }
-    let rows = match form_of(document) {
+    let rows = match form_of(document.bytes, document.name, document.media_type) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
             let mut cut = Cut::whole(member, document.bytes.len());
@@ -227,27 +227,6 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tie
         strength: tied.strength,
         row: offset + made.row,
     })
-}
-
-/// Tells markup from text: by declared type, by name, by how it begins.
-fn form_of(document: &Document<'_>) -> Form {
-    let media_type = document.media_type.unwrap_or_default();
-    if media_type.contains("html") || media_type.contains("xml") {
-        return Form::Markup;
-    }
-    let extension = document.name.rsplit(['.', '/']).next().unwrap_or_default().to_ascii_lowercase();
-    match extension.as_str() {
-        "html" | "htm" | "xhtml" | "xml" | "mht" | "svg" => return Form::Markup,
-        "csv" | "tsv" | "txt" | "json" | "jsonl" | "sql" | "log" | "md" => return Form::Plain,
-        _ => {}
-    }
-    let head: Vec<u8> = document.bytes.iter().take(2048).map(u8::to_ascii_lowercase).collect();
-    let openings: [&[u8]; 8] = [b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<table", b"<div", b"<meta"];
-    if openings.iter().any(|opening| memchr::memmem::find(&head, opening).is_some()) {
-        Form::Markup
-    } else {
-        Form::Plain
-    }
 }
 
 /// Pictures, sound and video hold no text; their bytes would only cost time.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::draft::Draft;
-use super::map::{NoTrace, Trace};
+use super::map::{NoTrace, OffsetMap, Trace};
 
 /// Words for `@`; those of ASCII stand in brackets or between blanks.
 const AT: [&str; 8] = ["at", "@", "a", "艾特", "собака", "собачка", "эт", "arroba"];
@@ -25,6 +25,13 @@ pub fn plain_addresses(folded: &str) -> Option<String> {
     let mut draft = Draft::<NoTrace>::of(folded);
     rewrite(&mut draft, 0..folded.len());
     (draft.changes > 0).then_some(draft.text)
+}
+
+/// Does the same and tells where each byte came from.
+pub fn plain_addresses_mapped(folded: &str) -> Option<(String, OffsetMap)> {
+    let mut draft = Draft::<OffsetMap>::of(folded);
+    rewrite(&mut draft, 0..folded.len());
+    (draft.changes > 0).then_some((draft.text, draft.trace))
 }
 
 /// Finds every place where a disguised `@` may stand, ascending.

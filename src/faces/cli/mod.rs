@@ -10,6 +10,7 @@ mod crawl;
 mod demo;
 mod fingerprint;
 mod hit;
+mod identify;
 mod init;
 mod output;
 mod read;
@@ -82,6 +83,7 @@ enum Command {
     Alert(alert::Args),
     Scan(scan::Args),
     Read(read::Args),
+    Identify(identify::Args),
     Classify(classify::Args),
     #[command(hide = true)]
     TrainListing(train_listing::Args),
@@ -134,6 +136,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
         Command::Fingerprint(args) => fingerprint::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
+        Command::Identify(args) => identify::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,

@@ -113,8 +113,8 @@ fn received(name: &Path) -> Received {
     }
 }
 
-/// The Python that has aiosmtpd.
-fn python() -> PathBuf {
+/// The Python of `tests/servers/requirements.txt`.
+pub(crate) fn python() -> PathBuf {
     let path = std::env::var_os("DYEPACK_TEST_PYTHON")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
     assert!(path.exists(), "{} is missing: run tests/run, which makes the servers the tests use", path.display());
