@@ -5,12 +5,14 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure};
+use crate::domain::attribution::EPSILON;
 use crate::domain::case::State;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{
     AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Sighting,
 };
+use crate::services::attributing::{Terms, attribute_case};
 use crate::services::triage::{self, TriageError};
 
 /// Lists, shows and moves cases
@@ -87,7 +89,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::Show { id } => {
             let missing = || plain(StoreError::NoSuchCase { id: id.clone() });
             let case = store.case(id).await?.ok_or_else(missing)?;
-            show(&case, context)?;
+            // Attribution is an extra: what is known of the case is shown without it too.
+            let terms = Terms { epsilon: EPSILON, rows: None };
+            let copy = attribute_case(&store, id, terms).await.map(|report| report.line()).unwrap_or_default();
+            show(&case, &copy, context)?;
         }
         Action::Move { id, state, why, who } => {
             let moved = triage::move_case(&store, (id, *state), (who, why), context.clock.now()).await;
@@ -159,12 +164,12 @@ const fn yes(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "" }
 }
 
-fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
+fn show(case: &CaseDetail, copy: &str, context: &Context) -> anyhow::Result<()> {
     if context.output.format() == Format::Json {
         return Ok(context.output.json(case)?);
     }
     let output = context.output;
-    output.table(&["case", &case.row.id], &summary(case))?;
+    output.table(&["case", &case.row.id], &summary(case, copy))?;
     output.line("\nEntries that leaked")?;
     output
         .table(&["entry", "kind", "dataset", "copies that hold it", "values seen", "hits"], &entries(&case.leaked))?;
@@ -187,7 +192,7 @@ fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
+fn summary(case: &CaseDetail, copy: &str) -> Vec<Vec<String>> {
     let row = &case.row;
     let facts = [
         ("organization", format!("{} ({})", case.organization_name, row.organization)),
@@ -195,6 +200,7 @@ fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
         ("offered for sale", if row.offer { "yes" } else { "no" }.to_owned()),
         ("entries, hits", format!("{}, {}", row.entries, row.hits)),
         ("copies that hold them", copies(row)),
+        ("whose copy", copy.to_owned()),
         ("first posted", time(row.first_posted_at)),
         ("first matched", time(Some(row.first_matched_at))),
         ("first mailed", time(row.first_mailed_at)),
