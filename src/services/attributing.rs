@@ -32,6 +32,5 @@ pub async fn attribute_case(store: &Store, id: &str, terms: Terms) -> Result<Rep
         others: finds.others,
     };
     // Weighing takes long enough to hold up the others of this thread.
-    let report = tokio::task::spawn_blocking(move || Report::of(&watchlist, &findings)).await;
-    report.map_err(|_| StoreError::damaged("watchlist", id))
+    Ok(tokio::task::block_in_place(|| Report::of(&watchlist, &findings)))
 }

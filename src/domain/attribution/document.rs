@@ -266,18 +266,27 @@ fn push_html(html: &mut String, block: &Block) {
             let _ = writeln!(html, "<p>{}</p>", escaped(paragraph));
         }
         Block::List(items) => {
-            let items: String = items.iter().map(|item| format!("<li>{}</li>", escaped(item))).collect();
-            let _ = writeln!(html, "<ul>{items}</ul>");
+            html.push_str("<ul>");
+            push_cells(html, "li", items.iter().map(String::as_str));
+            html.push_str("</ul>\n");
         }
         Block::Table(headers, rows) => {
-            let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
-                let cells: String = cells.map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect();
-                format!("<tr>{cells}</tr>")
-            };
-            let head = cells("th", &mut headers.iter().copied());
-            let body: String = rows.iter().map(|row| cells("td", &mut row.iter().map(String::as_str))).collect();
-            let _ = writeln!(html, "<table><thead>{head}</thead><tbody>{body}</tbody></table>");
+            html.push_str("<table><thead><tr>");
+            push_cells(html, "th", headers.iter().copied());
+            html.push_str("</tr></thead><tbody>");
+            for row in rows {
+                html.push_str("<tr>");
+                push_cells(html, "td", row.iter().map(String::as_str));
+                html.push_str("</tr>");
+            }
+            html.push_str("</tbody></table>\n");
         }
+    }
+}
+
+fn push_cells<'c>(html: &mut String, tag: &str, cells: impl Iterator<Item = &'c str>) {
+    for cell in cells {
+        let _ = write!(html, "<{tag}>{}</{tag}>", escaped(cell));
     }
 }
 
