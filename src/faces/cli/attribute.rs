@@ -60,7 +60,7 @@ enum Action {
 
 /// The outcome of `verify`, as scripts read it.
 #[derive(Debug, Serialize)]
-struct Verified<'a> {
+struct Outcome<'a> {
     case: &'a str,
     verified: bool,
     detail: &'a str,
@@ -112,7 +112,7 @@ async fn verify(path: &Path, folder: &Path, context: &Context) -> anyhow::Result
     let again = tokio::task::spawn_blocking(move || Report::of(&watchlist, &given.findings)).await?;
     let detail = difference(text.trim(), &again)?;
     match context.output.format() {
-        Format::Json => context.output.json(&Verified {
+        Format::Json => context.output.json(&Outcome {
             case: &case,
             verified: detail.is_none(),
             detail: detail.unwrap_or_default(),
