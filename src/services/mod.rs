@@ -1,6 +1,7 @@
 //! Async work made of domain and ports; each could be its own process. They do not know each other: they meet in the store.
 
 pub mod alerting;
+pub mod attributing;
 pub mod crawl;
 pub mod fingerprinting;
 pub mod intake;

@@ -30,7 +30,7 @@ pub(super) struct Enrolled<'a> {
     /// Rows published, or an upper bound.
     pub(super) rows: u64,
     watchlist: &'a Watchlist,
-    findings: &'a Findings,
+    pub(super) findings: &'a Findings,
 }
 
 /// What role a canary plays.

@@ -149,8 +149,11 @@ impl<'a> Partners<'a> {
             let p: Vec<f64> = self.chances(group[0]);
             let explained: Vec<f64> =
                 self.terms.iter().map(|term| term.ln_share + self.ln_explained(term, &p)).collect();
+            // Whoever is no likely partner itself has the same partners as the others of its kind.
+            let usual = self.mixture(None, &p, &explained);
             for custodian in group {
-                found[custodian] = self.ln_e_value(custodian, &p, &explained);
+                let own = self.pool.contains(&custodian).then(|| self.mixture(Some(custodian), &p, &explained));
+                found[custodian] = self.ln_e_value(custodian, own.as_deref().unwrap_or(&usual));
             }
         }
         found
@@ -184,36 +187,64 @@ impl<'a> Partners<'a> {
         sum
     }
 
-    fn ln_e_value(&self, custodian: usize, p: &[f64], explained: &[f64]) -> Option<f64> {
-        let pool: Vec<usize> =
-            self.pool.iter().copied().filter(|member| *member != custodian).take(PARTNER_POOL).collect();
+    /// Lists the terms that matter to a custodian, weighed; their weights sum to one before the light ones are left out.
+    fn mixture(&self, custodian: Option<usize>, p: &[f64], explained: &[f64]) -> Vec<Share> {
+        let others = self.pool.iter().copied().filter(|member| Some(*member) != custodian);
+        let pool: Vec<usize> = others.take(PARTNER_POOL).collect();
         // Each size has its share, whatever the number of sets of that size.
         let ln_sets = [1, 2, 3].map(|size| count(choose(pool.len(), size)).ln());
-        let of_pool: Vec<bool> =
-            self.sets.iter().map(|set| set.members.iter().all(|member| pool.contains(member))).collect();
-        let ours = self.terms.iter().zip(explained).filter(|(term, _)| of_pool[term.set]);
-        let ours: Vec<(&Term, f64)> =
-            ours.map(|(term, explained)| (term, explained - ln_sets[self.sets[term.set].members.len() - 1])).collect();
+        let mut ours: Vec<(usize, f64)> = Vec::new();
+        for (at, (term, explained)) in self.terms.iter().zip(explained).enumerate() {
+            let members = &self.sets[term.set].members;
+            if members.iter().all(|member| pool.contains(member)) {
+                ours.push((at, explained - ln_sets[members.len() - 1]));
+            }
+        }
         let weights: Vec<f64> = ours.iter().map(|(_, weight)| *weight).collect();
         let (total, most) = (log_sum_exp(&weights), weights.iter().copied().fold(f64::NEG_INFINITY, f64::max));
-        let mut products = Vec::new();
-        let mut shared: Option<(usize, Vec<[usize; 4]>)> = None;
-        for (term, weight) in ours.into_iter().filter(|(_, weight)| *weight >= most + LEAST_LN_WEIGHT) {
-            // Terms of one set follow each other.
-            let known = shared.take().filter(|(set, _)| *set == term.set).map(|(_, counts)| counts);
-            let counts = known.unwrap_or_else(|| self.evidence.shared_with(&self.sets[term.set].planes, custodian));
-            products.push(weight - total + self.ln_product(term, p, &counts));
-            shared = Some((term.set, counts));
+        ours.retain(|(_, weight)| *weight >= most + LEAST_LN_WEIGHT);
+        ours.into_iter().map(|(at, weight)| self.share(&self.terms[at], p, weight - total)).collect()
+    }
+
+    fn share(&self, term: &Term, p: &[f64], ln_weight: f64) -> Share {
+        let (mut ln_lacking, mut ln_gains) = (ln_weight, Vec::with_capacity(p.len()));
+        for ((p, counts), likelihoods) in p.iter().zip(&self.sets[term.set].counts).zip(&term.likelihoods) {
+            let ratios = likelihoods.map(|likelihoods| ln_ratios(*p, likelihoods));
+            ln_lacking += counts.iter().zip(&ratios).map(|(items, (_, lacking))| count(*items) * lacking).sum::<f64>();
+            ln_gains.push(ratios.map(|(holding, lacking)| holding - lacking));
+        }
+        Share { set: term.set, ln_lacking, ln_gains }
+    }
+
+    fn ln_e_value(&self, custodian: usize, mixture: &[Share]) -> Option<f64> {
+        let mut products = Vec::with_capacity(mixture.len());
+        // Shares of one set follow each other.
+        let mut shared: (Option<usize>, Vec<[usize; 4]>) = (None, Vec::new());
+        for share in mixture {
+            if shared.0 != Some(share.set) {
+                shared = (Some(share.set), self.evidence.shared_with(&self.sets[share.set].planes, custodian));
+            }
+            products.push(share.ln_product(&shared.1));
         }
         (!products.is_empty()).then(|| log_sum_exp(&products))
     }
+}
 
-    fn ln_product(&self, term: &Term, p: &[f64], shared: &[[usize; 4]]) -> f64 {
-        let mut sum = 0.0;
-        for (at, (shared, counts)) in shared.iter().zip(&self.sets[term.set].counts).enumerate() {
-            for (k, held) in shared.iter().enumerate().filter(|(k, _)| counts[*k] > 0) {
-                let ratios = ln_ratios(p[at], term.likelihoods[at][k]);
-                sum += count(*held) * ratios.0 + count(counts[k] - held) * ratios.1;
+/// A term as it weighs one custodian: what it says if the custodian holds nothing, and what each item held adds.
+struct Share {
+    set: usize,
+    /// Weight and product of `ρ(0)` over all items.
+    ln_lacking: f64,
+    /// For each cell and k: `ln ρ(1) − ln ρ(0)`.
+    ln_gains: Vec<[f64; 4]>,
+}
+
+impl Share {
+    fn ln_product(&self, held: &[[usize; 4]]) -> f64 {
+        let mut sum = self.ln_lacking;
+        for (held, gains) in held.iter().zip(&self.ln_gains) {
+            for (items, gain) in held.iter().zip(gains) {
+                sum += count(*items) * gain;
             }
         }
         sum

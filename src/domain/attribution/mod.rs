@@ -8,6 +8,7 @@
 //! making canaries (`mint`).
 
 mod chance;
+mod document;
 mod enrolled;
 mod evalue;
 mod evidence;
@@ -20,6 +21,7 @@ mod strategy;
 mod window;
 
 pub use chance::UniqueHits;
+pub use document::Document;
 pub use evalue::ln_e_values;
 pub use evidence::{Class, Draw, Evidence, ItemKind, Outcome};
 pub use posterior::{Origin, Posterior, Prior};

@@ -346,6 +346,10 @@ fn assumptions(enrolled: &Enrolled<'_>, evidence: &Evidence) -> Vec<String> {
             "{shared} canaries are in several copies without a record of a random draw: they enter the posterior only, and accuse nobody"
         ));
     }
+    let known = enrolled.canaries.iter().filter(|(_, found)| found.is_some()).count();
+    if let Some(gone) = enrolled.findings.canaries.len().checked_sub(known).filter(|gone| *gone > 0) {
+        said.push(format!("{gone} canaries that were found are enrolled no longer and were left out"));
+    }
     said.push("before any evidence, the organization's own copy and foreign data are 5 % probable each".to_owned());
     said
 }

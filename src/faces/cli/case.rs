@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure};
+use crate::domain::attribution::EPSILON;
 use crate::domain::case::State;
 use crate::domain::matcher::{Ownership, Verdict};
 use crate::domain::severity::{self, Assessment};
@@ -13,6 +14,7 @@ use crate::ports::store::StoreError;
 use crate::ports::store::model::{
     AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, OfferedBefore, SellerHistory, Sighting,
 };
+use crate::services::attributing::{Terms, attribute_case};
 use crate::services::triage::{self, TriageError};
 
 /// Lists, shows and moves cases
@@ -89,7 +91,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::Show { id } => {
             let missing = || plain(StoreError::NoSuchCase { id: id.clone() });
             let case = store.case(id).await?.ok_or_else(missing)?;
-            show(&case, context)?;
+            // Attribution is an extra: what is known of the case is shown without it too.
+            let terms = Terms { epsilon: EPSILON, rows: None };
+            let copy = attribute_case(&store, id, terms).await.map(|report| report.line()).unwrap_or_default();
+            show(&case, &copy, context)?;
         }
         Action::Move { id, state, why, who } => {
             let moved = triage::move_case(&store, (id, *state), (who, why), context.clock.now()).await;
@@ -173,12 +178,12 @@ const fn yes(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "" }
 }
 
-fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
+fn show(case: &CaseDetail, copy: &str, context: &Context) -> anyhow::Result<()> {
     if context.output.format() == Format::Json {
         return Ok(context.output.json(case)?);
     }
     let output = context.output;
-    output.table(&["case", &case.row.id], &summary(case))?;
+    output.table(&["case", &case.row.id], &summary(case, copy))?;
     output.line("\nEntries that leaked")?;
     output
         .table(&["entry", "kind", "dataset", "copies that hold it", "values seen", "hits"], &entries(&case.leaked))?;
@@ -247,7 +252,7 @@ fn severity(assessment: &Assessment) -> String {
     format!("{}, by rule {rule}: {}", assessment.severity.as_str(), reasons.join(", "))
 }
 
-fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
+fn summary(case: &CaseDetail, copy: &str) -> Vec<Vec<String>> {
     let row = &case.row;
     let facts = [
         ("organization", format!("{} ({})", case.organization_name, row.organization)),
@@ -257,6 +262,7 @@ fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
         ("entries, hits", format!("{}, {}", row.entries, row.hits)),
         ("whose data", case.verdict.as_ref().map(whose).unwrap_or_default()),
         ("copies that hold them", copies(row)),
+        ("whose copy", copy.to_owned()),
         ("first posted", time(row.first_posted_at)),
         ("first matched", time(Some(row.first_matched_at))),
         ("first mailed", time(row.first_mailed_at)),

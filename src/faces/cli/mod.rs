@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand; this one only parses, sets the scene and dispatches.
 
 mod alert;
+mod attribute;
 mod case;
 mod check;
 mod classify;
@@ -81,6 +82,7 @@ enum Command {
     Hit(hit::Args),
     Case(case::Args),
     Alert(alert::Args),
+    Attribute(attribute::Args),
     Scan(scan::Args),
     Read(read::Args),
     Identify(identify::Args),
@@ -130,6 +132,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let context = Context::new(&cli.shared)?;
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
+        Command::Attribute(args) => attribute::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,

@@ -6,6 +6,7 @@
 //! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
+mod attribution;
 mod cases;
 mod claims;
 mod error;
@@ -33,6 +34,7 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
+pub use attribution::CaseFinds;
 pub use claims::START_KEY;
 pub use error::StoreError;
 pub use triage::AuditVerdict;
