@@ -20,7 +20,7 @@ fn leaked(canaries: &[usize]) -> (Installation, tempfile::TempDir, std::path::Pa
         format!("Planted Person {number};{pan};{phone};{email}")
     });
     let forum =
-        Forum::serve(Content { threads: vec![vec![rows.collect::<Vec<_>>().join("<br />")]], ..Content::default() });
+        Forum::serve(Content { threads: vec![vec![rows.collect::<Vec<_>>().join("<br />")]] });
     let installation = Installation::new();
     let url = forum.url();
     let output = installation.run(&["crawl", "--once", "--watchlist", watchlist.to_str().unwrap(), "--source", &url]);

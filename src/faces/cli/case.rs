@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 use crate::domain::attribution::EPSILON;
 use crate::domain::case::State;
 use crate::domain::matcher::{Ownership, Verdict};
-use crate::domain::severity::{self, Assessment};
+use crate::domain::severity::Assessment;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{

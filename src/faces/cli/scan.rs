@@ -241,7 +241,13 @@ fn show(bar: &ProgressBar, tally: &Tally) {
 }
 
 impl Tally {
-    fn take(&mut self, matcher: &Matcher, path: &str, searched: io::Result<Searched>, output: Output) -> anyhow::Result<()> {
+    fn take(
+        &mut self,
+        matcher: &Matcher,
+        path: &str,
+        searched: io::Result<Searched>,
+        output: Output,
+    ) -> anyhow::Result<()> {
         let Searched { scan, bytes } = match searched {
             Ok(searched) => searched,
             Err(error) => {
