@@ -169,6 +169,7 @@ mod tests {
             holders: Vec::new(),
             planted_at: None,
             retired_at: None,
+            p: None,
             fields: fields
                 .map(|(field, value)| (field.to_owned(), value.to_owned()))
                 .into_iter()
