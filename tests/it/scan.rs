@@ -45,6 +45,7 @@ fn a_scan_prints_hits_in_the_order_of_the_files_and_exits_with_one() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let found: Vec<(String, String, String)> = lines(&output)
         .iter()
+        .filter(|row| row.get("verdict").is_none())
         .map(|row| ["path", "field", "masked"].map(|key| row[key].as_str().unwrap().to_owned()).into())
         .collect();
     let expected = [
@@ -58,6 +59,32 @@ fn a_scan_prints_hits_in_the_order_of_the_files_and_exits_with_one() {
     assert_eq!(first["steps"], serde_json::json!(["charset:utf-8", "fold", "compact"]));
     let all = format!("{output:?}");
     assert!(!all.contains("9990483834645856"), "a value is printed unmasked");
+}
+
+#[test]
+fn a_scan_tells_whose_data_each_file_shows() {
+    let world = world();
+    let output = scan(world.path(), &["files", "--format", "json"]);
+    let verdicts: Vec<Value> = lines(&output).into_iter().filter(|row| row.get("verdict").is_some()).collect();
+    let said: Vec<(&str, &str)> =
+        verdicts.iter().map(|row| (row["path"].as_str().unwrap(), row["verdict"].as_str().unwrap())).collect();
+    assert_eq!(said, [("files/b.txt", "ours"), ("files/inner/a.html", "ours")]);
+    assert!(verdicts.iter().all(|row| row["lr_ours"].as_f64().unwrap() > 1e3 && row["rows_tested"] == 1));
+}
+
+#[test]
+fn a_dump_without_any_canary_is_refuted_where_their_density_is_known() {
+    let world = world();
+    let watchlist = world.path().join("watchlists/example-bank");
+    let sized = format!("{ORGANIZATION}[[dataset]]\nid = \"customers\"\nrows = 1000\n");
+    fs::write(watchlist.join("organization.toml"), sized).unwrap();
+    fs::write(watchlist.join("canaries.csv"), CANARIES.replace("c1,,", "c1,customers,")).unwrap();
+    let rows: Vec<String> = (0..20_000).map(|row| format!("{row},person{row}@post.example")).collect();
+    fs::write(world.path().join("files/claimed.csv"), rows.join("\n")).unwrap();
+    let output = scan(world.path(), &["files/claimed.csv", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = &lines(&output)[0];
+    assert_eq!((said["verdict"].as_str(), said["rows_tested"].as_u64()), (Some("not_ours"), Some(20_000)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Tlp;
 use crate::domain::listing::Price;
-use crate::domain::matcher::EntryKind;
+use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::source::Network;
 use crate::domain::watchlist::OrganizationId;
 
@@ -30,6 +30,8 @@ pub struct CaseFacts {
     pub sightings: Vec<Sighting>,
     /// The offer, where a post makes one.
     pub offer: Option<Offer>,
+    /// Whose data the places show, where it was counted.
+    pub verdict: Option<Verdict>,
     /// From when on what was seen is news: when this follow-up was queued; `None` for the first mail to this contact.
     pub news_since: Option<Timestamp>,
 }

@@ -9,7 +9,7 @@ use super::facts::{CaseFacts, EntryFact, Place, Sighting, Site};
 use super::phrases::{Phrases, fill};
 use super::{AlertReason, Tlp};
 use crate::domain::listing::Price;
-use crate::domain::matcher::EntryKind;
+use crate::domain::matcher::{EntryKind, Ownership, Verdict};
 use crate::domain::source::Network;
 
 /// Most entries that are listed.
@@ -209,10 +209,29 @@ fn rows(facts: &CaseFacts, organization: &str, phrases: &Phrases) -> Vec<(String
         (labels.offered.to_owned(), offered),
         (labels.found.to_owned(), kinds(facts, phrases)),
     ];
+    if let Some(verdict) = &facts.verdict {
+        rows.push((phrases.verdict.label.to_owned(), whose(verdict, phrases)));
+    }
     if let Some(first) = facts.sightings.iter().map(|sighting| sighting.first_seen_at).min() {
         rows.push((labels.first_seen.to_owned(), utc(first)));
     }
     rows
+}
+
+/// `consistent with your data: 9 of 10 rows tested are yours, likelihood ratio 10^8`.
+fn whose(verdict: &Verdict, phrases: &Phrases) -> String {
+    let texts = &phrases.verdict;
+    let share = verdict.share.map_or_else(|| "?".to_owned(), |share| format!("{:.0}", share * 100.0));
+    let said = match verdict.verdict {
+        Ownership::Ours => texts.ours.to_owned(),
+        Ownership::Mixed => fill(texts.mixed, &[("share", &share)]),
+        Ownership::NotOurs => texts.not_ours.to_owned(),
+        Ownership::Unknown => texts.unknown.to_owned(),
+    };
+    let (hit, tested) = (verdict.rows_hit.to_string(), verdict.rows_tested.to_string());
+    let ratio = format!("10^{:.0}", verdict.log10_lr_ours);
+    let basis = fill(texts.basis, &[("hit", &hit), ("tested", &tested), ("ratio", &ratio)]);
+    [said.as_str(), phrases.colon, &basis].concat()
 }
 
 /// `card 7, phone 5`: how many entries show which field; entries that are no planted records are counted apart.

@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::domain::listing::Price;
-    use crate::domain::matcher::EntryKind;
+    use crate::domain::matcher::{EntryKind, Ownership, Verdict};
     use crate::domain::source::Network;
     use crate::domain::watchlist::OrganizationId;
     use guard::{Forbidden, Objection};
@@ -229,6 +229,7 @@ mod tests {
                 Network::Open,
                 "https://forum.example/showthread.php?tid=101&pid=1001#pid1001",
             )],
+            verdict: None,
             offer: Some(Offer { price: Some(Price { amount: 500.0, currency: "USD".to_owned() }), sites: Vec::new() }),
             news_since: None,
         }
@@ -251,6 +252,32 @@ mod tests {
         for (name, language) in [("en", Language::En), ("zh", Language::Zh), ("ru", Language::Ru)] {
             let mail = compose(&facts(), &addressing(language), at(NOW));
             insta::assert_snapshot!(format!("first_{name}"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
+        }
+    }
+
+    #[test]
+    fn a_mail_tells_whose_data_it_is_and_how_sure_that_is() {
+        let verdict = |verdict| Verdict {
+            organization: OrganizationId("example-bank".to_owned()),
+            verdict,
+            log10_lr_ours: 8.2,
+            rows_tested: 10,
+            rows_hit: 9,
+            canary_rows: 0,
+            share: Some(0.41),
+            by_kind: Vec::new(),
+        };
+        for (language, ownership, said) in [
+            (Language::En, Ownership::Ours, "Whose data: consistent with your data: 9 of 10 rows tested match"),
+            (Language::En, Ownership::Mixed, "(about 41 % of the rows)"),
+            (Language::Zh, Ownership::NotOurs, "所检验的记录与贵机构数据不符：已检验 10 行"),
+            (Language::Ru, Ownership::Unknown, "по увиденным строкам пока не определить"),
+        ] {
+            let facts = CaseFacts { verdict: Some(verdict(ownership)), ..facts() };
+            let text =
+                compose(&facts, &addressing(language), at(NOW)).text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(said), "{text}");
+            assert!(text.contains("10^8"), "{text}");
         }
     }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use super::groups::Shape;
 use super::literal::Literals;
+use super::masked::Index;
 use super::table::Table;
+use super::verdict::Premises;
 use crate::domain::identifier::{Form, Kind, Needle, needles};
 use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 
@@ -16,6 +18,10 @@ use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     pub(super) organizations: Vec<OrganizationId>,
+    /// How many canaries each organization has.
+    pub(super) canaries: Vec<u32>,
+    /// What is known of each organization before anything is seen.
+    pub(super) premises: Vec<Premises>,
     /// Column names, each once.
     pub(super) fields: Vec<String>,
     pub(super) entries: Vec<Entry>,
@@ -23,6 +29,7 @@ pub(super) struct Compiled {
     pub(super) numbers: Table,
     pub(super) shape: Shape,
     pub(super) emails: Table,
+    pub(super) masked: Index,
     pub(super) literals: Literals,
 }
 
@@ -63,6 +70,8 @@ impl Compiled {
         for watchlist in watchlists {
             let organization = number(compiled.organizations.len());
             compiled.organizations.push(watchlist.organization.id.clone());
+            compiled.canaries.push(number(watchlist.canaries.len()));
+            compiled.premises.push(Premises::of(watchlist));
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
                 let entry = number(compiled.entries.len());
@@ -98,8 +107,10 @@ impl Compiled {
         }
         let keys = self.append(&numbers);
         self.shape = Shape::of(keys.iter().map(|(text, _)| *text));
+        let addresses = self.append(&emails);
+        self.masked = Index::build(&keys, &addresses);
         self.numbers = Table::build(keys.into_iter());
-        self.emails = Table::build(self.append(&emails).into_iter());
+        self.emails = Table::build(addresses.into_iter());
         self.literals = Literals::build(&self.append(&literals));
     }
 

@@ -9,13 +9,17 @@ mod compile;
 mod email;
 mod groups;
 mod literal;
+mod masked;
 mod records;
 mod row;
 mod scan;
 mod table;
+mod verdict;
 mod within;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::verdict::{Evidence, KindRate, Ownership, Premises, Rows, Verdict};
 
 use self::compile::Compiled;
 use crate::domain::container::{Limits, unpack};
@@ -51,10 +55,36 @@ impl Matcher {
             };
             let name = if member.path.is_empty() { document.name } else { member.path };
             let part = Document { bytes: member.bytes, name, media_type, charset };
-            scan::scan_member(&self.compiled, &part, member.path, &mut scan.hits);
+            scan.rows += scan::scan_member(&self.compiled, &part, member.path, &mut scan.hits);
         });
         scan.oddities = oddities;
         scan
+    }
+}
+
+/// What the hits and rates of a scan prove.
+impl Matcher {
+    /// Counts what was found, by organization.
+    pub fn evidence(&self, scan: &Scan) -> Vec<Evidence> {
+        Evidence::of(scan, &self.compiled.premises)
+    }
+
+    /// Tells whose data it is that evidence was counted in; `None` if the organization is not watched for.
+    pub fn judge(&self, evidence: &Evidence) -> Option<Verdict> {
+        self.premises(&evidence.organization).map(|premises| premises.judge(evidence))
+    }
+
+    /// Tells whether a hit may open a case; see [`Premises::may_open_case`].
+    pub fn may_open_case(&self, hit: &Hit, evidence: &[Evidence]) -> bool {
+        let own = evidence.iter().find(|evidence| evidence.organization == hit.organization);
+        match (self.premises(&hit.organization), own) {
+            (Some(premises), Some(evidence)) => premises.may_open_case(hit, evidence),
+            (_, _) => hit.kind == EntryKind::Canary,
+        }
+    }
+
+    fn premises(&self, organization: &OrganizationId) -> Option<&Premises> {
+        self.compiled.premises.iter().find(|premises| premises.organization() == organization)
     }
 }
 
@@ -79,6 +109,8 @@ pub struct Scan {
     /// How many values were looked up among fingerprints: one a kind, and one of all kinds, for each organization that
     /// has any.
     pub tested: Vec<Tested>,
+    /// Rows that could hold an identifier, canary or not; counted where it matters.
+    pub rows: u64,
     /// What could not be read as expected.
     pub oddities: Vec<Oddity>,
 }
@@ -369,6 +401,62 @@ mod tests {
         let hits = scan(b"Gideon Brackenholt,+1 (774) 555-0119,000-40-1022\n000-40-1022\n", "x.csv");
         let rows: Vec<(u64, bool)> = hits.iter().map(|hit| (hit.row, hit.strength > 60)).collect();
         assert_eq!(rows, vec![(0, true), (0, true), (0, true), (49, false)]);
+    }
+
+    #[test]
+    fn masked_fields_of_one_row_decide_and_one_alone_does_not() {
+        let whole = vec!["zh.name", "zh.pan", "zh.email"];
+        for (text, expected) in [
+            ("one full record: 欧阳采薇 999048******5856 va***@mail.example", whole.clone()),
+            ("欧阳采薇|9990 48xx xxxx 5856|va...@mail.example", whole.clone()),
+            ("欧**薇,９９９０４８●●●●●●5856,V***@MAIL.example", whole),
+            ("999048******5856;120****4193", vec!["zh.pan", "zh.phone"]),
+            ("995868********876X +86 120-****-4193", vec!["zh.resident_id", "zh.phone"]),
+            ("G*** B*** ***-**-1022", vec!["en.name", "en.national_id"]),
+            ("999048******5856 vanta980@mail.example", vec!["zh.pan", "zh.email"]),
+            ("999048******5856", vec![]),
+            ("va***@mail.example 欧阳采薇", vec![]),
+            ("999048******5856\n120****4193", vec![]),
+            ("欧阳采薇 999048******5857 va***@post.example", vec![]),
+            ("李** 120****4194 999047******5856", vec![]),
+        ] {
+            assert_eq!(found(text, "x.txt"), expected, "{text}");
+        }
+        let table = "<table><tr><td>姓名</td><td>欧*采薇</td></tr><tr><td>卡号</td><td>999048<b>******</b>5856</td></tr></table>";
+        let hits = scan(table.as_bytes(), "x.html");
+        let read: Vec<String> = hits.iter().filter_map(|hit| replay(table.as_bytes(), hit.span, &hit.steps)).collect();
+        assert_eq!(read, ["欧*采薇", "999048******5856"]);
+        assert_eq!(hits.last().map(|hit| hit.masked.as_str()), Some("9990********5856"));
+    }
+
+    #[test]
+    fn two_records_on_one_line_lend_each_other_nothing_and_one_over_several_lines_holds() {
+        for (text, expected) in [
+            ("insert into t values ('Perrin Oakmantle','1'),('x','483291');", vec![]),
+            ("insert into t values ('x','1'),('Perrin Oakmantle','483291');", vec!["short.name", "short.account"]),
+            ("[{\"n\":\"Perrin Oakmantle\",\"a\":\"1\"},{\"n\":\"x\",\"a\":\"483291\"}]", vec![]),
+            ("{\"n\":\"Perrin Oakmantle\",\n\"acc\":{\n\"id\":\"483291\"}}", vec!["short.name", "short.account"]),
+            ("姓名：Perrin Oakmantle\n账号：483291\n\n姓名：x", vec!["short.name", "short.account"]),
+            ("姓名：Perrin Oakmantle\n\n姓名：x\n账号：483291", vec![]),
+            ("7,\"Perrin\nOakmantle\",483291", vec![]),
+            ("7,\"Perrin Oakmantle\nx\",483291", vec!["short.name", "short.account"]),
+        ] {
+            assert_eq!(found(text, "x.txt"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_cut_by_a_piece_keeps_its_fields() {
+        for line in ["filler: 1\n", "filler\n"] {
+            for shift in 0..40 {
+                let lines = ((1 << 18) - shift) / line.len();
+                let text =
+                    format!("{}\nname: Perrin Oakmantle\naccount: 483291\n\n{}", line.repeat(lines), line.repeat(50));
+                let hits = scan(text.as_bytes(), "x.txt");
+                assert_eq!(hits.len(), 2, "{shift}");
+                assert!(hits.iter().all(|hit| hit.row == (line.len() * lines + 1) as u64), "{shift}");
+            }
+        }
     }
 
     #[test]

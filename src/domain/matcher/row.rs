@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use super::compile::{Compiled, Target};
 use super::literal::find_in;
+use super::masked::find_name;
 use super::records::{Extent, LINE_BYTES, Record, Records};
-use crate::domain::identifier::STANDS_ALONE_BITS;
+use crate::domain::identifier::{Kind, STANDS_ALONE_BITS};
 
 /// A spelling that was found in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(super) enum Reading {
     Plain,
     /// Without its separators.
     Compact,
+    /// With signs for what is hidden.
+    Masked,
 }
 
 /// A find that counts, with its row.
@@ -37,8 +40,16 @@ pub(super) struct Tied {
     pub(super) row: usize,
 }
 
-/// Ties finds into rows and keeps the rows that prove something.
-pub(super) fn tie(text: &str, compiled: &Compiled, mut finds: Vec<Find>) -> Vec<Tied> {
+/// What is allowed for chance where values are masked: so many hits that chance alone gives, in so many rows.
+const CHANCE_BITS: u32 = 10;
+/// A name in full is worth no more beside masked values: others bear it, too.
+const NAME_BITS: u32 = 12;
+/// One masked field of a hit tells so much at least: the last three digits of a number, or its like.
+const NUMBER_BITS: u32 = 10;
+
+/// Ties finds into rows and keeps the rows that prove something; `masked_rows` tells how many rows with masked values were
+/// tested so far, as many chances to be wrong.
+pub(super) fn tie(text: &str, compiled: &Compiled, mut finds: Vec<Find>, masked_rows: u64) -> Vec<Tied> {
     finds.sort_by_key(|find| (find.target.entry, find.target.field, find.range.start, usize::MAX - find.range.end));
     // A national form within the full one, and the same range under two spellings, are one find.
     finds.dedup_by(|later, first| {
@@ -53,37 +64,80 @@ pub(super) fn tie(text: &str, compiled: &Compiled, mut finds: Vec<Find>) -> Vec<
     for row in held.chunk_by(|(one, find), (other, next)| {
         find.target.entry == next.target.entry && one.range.start == other.range.start
     }) {
-        tied.extend(weigh(text, compiled, row));
+        tied.extend(weigh(text, compiled, row, masked_rows));
     }
     tied.sort_by_key(|tied| (tied.find.range.start, tied.find.range.end, tied.find.target));
     tied
 }
 
 /// Adds the companions that stand in the row; gives everything if it is enough together.
-fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)]) -> Vec<Tied> {
+fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)], masked_rows: u64) -> Vec<Tied> {
     let Some((record, first)) = row.first() else { return Vec::new() };
     let part = part(text, record, row);
     let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
     let entry = compiled.entries.get(first.target.entry as usize);
     for companion in entry.map(|entry| &*entry.companions).unwrap_or_default() {
-        if row.iter().any(|(_, find)| find.target.field == companion.field) {
+        let is_found = |find: &Find| find.target.field == companion.field;
+        if finds.iter().any(is_found) {
             continue;
         }
+        let target = Target { field: companion.field, bits: companion.bits, stands_alone: false, ..first.target };
         if let Some(range) = find_in(text, &part, &companion.spellings) {
-            let target = Target { field: companion.field, bits: companion.bits, stands_alone: false, ..first.target };
             finds.push(Find { range, target, reading: Reading::Plain });
+        } else if kind_of(compiled, &target) == Kind::Name
+            && let Some((range, bits)) = companion.spellings.iter().find_map(|name| find_name(text, &part, name))
+        {
+            let target = Target { bits: bits.min(companion.bits), ..target };
+            finds.push(Find { range, target, reading: Reading::Masked });
         }
     }
-    let mut fields: Vec<(u32, u32)> = finds.iter().map(|find| (find.target.field, find.target.bits)).collect();
-    fields.sort_unstable_by_key(|(field, bits)| (*field, u32::MAX - bits));
-    fields.dedup_by_key(|(field, _)| *field);
+    // What is found in full needs no masked twin.
+    let full: Vec<u32> =
+        finds.iter().filter(|find| find.reading != Reading::Masked).map(|find| find.target.field).collect();
+    finds.retain(|find| find.reading != Reading::Masked || !full.contains(&find.target.field));
+    let fields = fields(&finds, |find| find.target.bits);
     let strength = fields.iter().map(|(_, bits)| bits).sum();
-    let is_enough =
-        finds.iter().any(|find| find.target.stands_alone) || (fields.len() > 1 && strength >= STANDS_ALONE_BITS);
+    let full: Vec<Find> = finds.iter().filter(|find| find.reading != Reading::Masked).cloned().collect();
+    let canaries =
+        entry.and_then(|entry| compiled.canaries.get(entry.organization as usize)).copied().unwrap_or_default();
+    let is_enough = is_enough_in_full(&full)
+        || (full.len() < finds.len() && is_improbable(compiled, &finds, u64::from(canaries) * masked_rows.max(1)));
     if !is_enough {
         return Vec::new();
     }
     finds.into_iter().map(|find| Tied { find, strength, row: record.range.start }).collect()
+}
+
+fn is_enough_in_full(finds: &[Find]) -> bool {
+    let fields = fields(finds, |find| find.target.bits);
+    finds.iter().any(|find| find.target.stands_alone)
+        || (fields.len() > 1 && fields.iter().map(|(_, bits)| bits).sum::<u32>() >= STANDS_ALONE_BITS)
+}
+
+/// Tells whether chance alone would hardly give a row with these visible parts, among so many pairs of a canary and a
+/// tested row: fewer than 2⁻¹⁰ such hits are expected. One field alone is never enough, whatever it shows.
+fn is_improbable(compiled: &Compiled, finds: &[Find], chances: u64) -> bool {
+    let fields = fields(finds, |find| match (find.reading, kind_of(compiled, &find.target)) {
+        (Reading::Plain, Kind::Name | Kind::Address) => find.target.bits.min(NAME_BITS),
+        _ => find.target.bits,
+    });
+    let strength: u32 = fields.iter().map(|(_, bits)| bits).sum();
+    let has_number =
+        finds.iter().any(|find| find.target.bits >= NUMBER_BITS && kind_of(compiled, &find.target) != Kind::Name);
+    let needed = u64::BITS - chances.leading_zeros() + CHANCE_BITS;
+    fields.len() > 1 && has_number && strength >= needed
+}
+
+/// Lists the distinct fields of finds, each with the most that one of them tells.
+fn fields(finds: &[Find], bits: impl Fn(&Find) -> u32) -> Vec<(u32, u32)> {
+    let mut fields: Vec<(u32, u32)> = finds.iter().map(|find| (find.target.field, bits(find))).collect();
+    fields.sort_unstable_by_key(|(field, bits)| (*field, u32::MAX - bits));
+    fields.dedup_by_key(|(field, _)| *field);
+    fields
+}
+
+fn kind_of(compiled: &Compiled, target: &Target) -> Kind {
+    compiled.fields.get(target.field as usize).map_or(Kind::Other, |field| Kind::of_field(field))
 }
 
 /// Where companions may stand: the record, or what lies near enough in a line without end.

@@ -7,10 +7,11 @@ use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::compile::{Compiled, Target};
-use super::records::unfinished;
+use super::records::{self, unfinished};
 use super::row::{Find, Reading, Tied, tie};
+use super::verdict::Premises;
 use super::within::{Within, sells};
-use super::{Document, EntryKind, Hit, email, groups};
+use super::{Document, EntryKind, Hit, email, groups, masked};
 use crate::domain::identifier::{Kind, mask};
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, piece_end};
@@ -24,23 +25,26 @@ pub(super) const TORN_BYTES: usize = 256;
 /// Larger documents are dumps, in which nobody reverses lines.
 const DEEP_BYTES: usize = 1 << 20;
 
-/// Scans one member and appends its hits.
-pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
+/// Scans one member and appends its hits; returns how many rows could hold an identifier, where that matters.
+pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) -> u64 {
     let first = hits.len();
     if is_image(document.bytes) {
-        return;
+        return 0;
     }
-    match form_of(document) {
+    let rows = match form_of(document) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
-            collect(compiled, &view, &Cut::whole(member, document.bytes.len()), hits);
+            let mut cut = Cut::whole(member, document.bytes.len());
+            collect(compiled, &view, &mut cut, hits);
+            cut.rows
         }
         Form::Plain => scan_pieces(compiled, document, member, hits),
-    }
+    };
     if let Some(found) = hits.get_mut(first..) {
         found.sort_by(|left, right| order(left).cmp(&order(right)));
     }
     dedup_from(hits, first);
+    rows
 }
 
 fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
@@ -60,7 +64,7 @@ fn dedup_from(hits: &mut Vec<Hit>, first: usize) {
     hits.append(&mut found);
 }
 
-fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
+fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) -> u64 {
     let (charset, mark_bytes) = charset_of(document.bytes, document.charset);
     let mut buffer = String::new();
     let mut cut = Cut { start: mark_bytes, ..Cut::whole(member, 0) };
@@ -71,7 +75,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
-        collect(compiled, &view, &cut, hits);
+        collect(compiled, &view, &mut cut, hits);
         cut.is_cut_before = cut.is_cut_after;
         cut.start = if piece.is_line_end {
             piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
@@ -80,6 +84,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         };
         buffer = view.text;
     }
+    cut.rows
 }
 
 /// Counts the bytes at the end of a piece that belong to a record of several lines which goes on behind it.
@@ -108,11 +113,24 @@ pub(super) struct Cut<'a> {
     pub(super) is_cut_before: bool,
     /// The same where it ends.
     pub(super) is_cut_after: bool,
+    /// Rows with masked values that were tested so far.
+    pub(super) masked_rows: u64,
+    /// Rows so far that could hold an identifier.
+    rows: u64,
 }
 
 impl<'a> Cut<'a> {
     const fn whole(member: &'a str, length: usize) -> Self {
-        Self { member, start: 0, length, is_whole: true, is_cut_before: false, is_cut_after: false }
+        Self {
+            member,
+            start: 0,
+            length,
+            is_whole: true,
+            is_cut_before: false,
+            is_cut_after: false,
+            masked_rows: 0,
+            rows: 0,
+        }
     }
 }
 
@@ -124,10 +142,16 @@ impl Cut<'_> {
 }
 
 /// Finds entries in a view, then in the texts within it.
-fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<Hit>) {
+fn collect(compiled: &Compiled, view: &View<'_>, cut: &mut Cut<'_>, hits: &mut Vec<Hit>) {
+    if compiled.premises.iter().any(Premises::counts_rows) {
+        cut.rows += records::count(&view.text);
+    }
+    let mut found = finds(compiled, &view.text, cut);
+    cut.masked_rows += masked::add(compiled, &view.text, &mut found);
+    let cut = &*cut;
     let locator = LazyCell::new(|| view.locator());
     let mut within = Within::new(compiled, cut);
-    for tied in tie(&view.text, compiled, finds(compiled, &view.text, cut)) {
+    for tied in tie(&view.text, compiled, found, cut.masked_rows) {
         let range = &tied.find.range;
         let place = locator.place(range);
         within.note(&tied.find, place.span);
@@ -186,6 +210,7 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tie
             let value: String = made.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
             mask(kind, &value)
         }
+        Reading::Masked => mask(kind, &masked::as_shown(made.text.get(range.clone())?)),
         Reading::Plain if kind == Kind::Email => mask(kind, made.text.get(range.clone())?),
         Reading::Plain => mask(kind, made.plain),
     };

@@ -10,6 +10,7 @@ use aho_corasick::AhoCorasick;
 
 use super::Hit;
 use super::compile::Compiled;
+use super::masked;
 use super::row::{Find, tie};
 use super::scan::{Cut, Made, TORN_BYTES, finds, first_character, hit};
 use crate::domain::span::ByteSpan;
@@ -53,10 +54,14 @@ impl<'a> Within<'a> {
             Trust::Full => true,
             Trust::Joined | Trust::Deep => find.target.stands_alone && find.range.len() >= LONG_BYTES,
         });
+        let tested = match derived.trust {
+            Trust::Full => masked::add(self.compiled, derived.text, &mut found),
+            Trust::Joined | Trust::Deep => 0,
+        };
         if found.is_empty() {
             return;
         }
-        let tied = tie(derived.text, self.compiled, found);
+        let tied = tie(derived.text, self.compiled, found, self.cut.masked_rows + tested);
         if tied.is_empty() {
             return;
         }

@@ -18,14 +18,15 @@ use tokio::task::spawn_blocking;
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure};
-use crate::domain::matcher::{Document, EntryKind, Hit, Matcher, Scan};
+use crate::domain::matcher::{Document, EntryKind, Hit, Matcher, Ownership, Scan, Verdict};
 use crate::domain::watchlist::Watchlist;
 use crate::services::intake;
 
 /// Finds planted records in local files, folders and archives
 ///
 /// Reads text, HTML, CSV, spreadsheets, zip and gzip archives, nested too, in any charset. Needs no database: watchlists
-/// are read from their folders. Values are printed masked; offsets are raw bytes of the member.
+/// are read from their folders. Values are printed masked; offsets are raw bytes of the member. After the hits of a file
+/// stands whose data it is: ours, not ours, mixed or unknown, with the likelihood ratio and the rows tested.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -62,6 +63,14 @@ struct Row<'a> {
     strength: u32,
 }
 
+/// A verdict, as scripts read it; told from hits by its key `verdict`.
+#[derive(Debug, Serialize)]
+struct VerdictRow<'a> {
+    path: &'a str,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
 /// What a scan saw in all.
 #[derive(Debug, Default)]
 struct Tally {
@@ -70,6 +79,7 @@ struct Tally {
     bytes: u64,
     unreadable: u64,
     rows: Vec<Vec<String>>,
+    verdicts: Vec<Vec<String>>,
 }
 
 /// Runs the command.
@@ -88,6 +98,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     .context("cannot finish the scan")??;
     if output.format() == Format::Table && !tally.rows.is_empty() {
         output.table(&["where", "organization", "entry", "field", "value", "bytes", "bits"], &tally.rows)?;
+    }
+    if output.format() == Format::Table && !tally.verdicts.is_empty() {
+        output.line("")?;
+        let headers = ["where", "organization", "verdict", "likelihood ratio", "rows tested", "rows hit", "share"];
+        output.table(&headers, &tally.verdicts)?;
     }
     output.note(format!("{} hits in {} files ({} bytes)", tally.hits, tally.files, tally.bytes));
     if tally.unreadable > 0 {
@@ -152,7 +167,7 @@ fn search(matcher: &Matcher, files: &[PathBuf], output: Output) -> anyhow::Resul
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some((index, path)) = take(next, files) {
-                    let searched = read(path).map(|bytes| (bytes.len() as u64, scan(matcher, path, &bytes)));
+                    let searched = read(path).map(|bytes| searched(matcher, path, &bytes));
                     if sender.send((index, searched)).is_err() {
                         return;
                     }
@@ -198,14 +213,31 @@ fn scan(matcher: &Matcher, path: &Path, bytes: &[u8]) -> Scan {
     matcher.scan(&Document { bytes, name: &name, media_type: None, charset: None })
 }
 
+/// What was found in a file, and whose data it is.
+struct Searched {
+    bytes: u64,
+    scan: Scan,
+    verdicts: Vec<Verdict>,
+}
+
+fn searched(matcher: &Matcher, path: &Path, bytes: &[u8]) -> Searched {
+    let scan = scan(matcher, path, bytes);
+    let evidence = matcher.evidence(&scan);
+    // Rows that were only passed over are worth a line if they refute a claim, as nobody else does.
+    let judged = evidence.iter().filter_map(|evidence| Some((evidence.is_telling(), matcher.judge(evidence)?)));
+    let said = judged.filter(|(is_telling, verdict)| *is_telling || verdict.verdict != Ownership::Unknown);
+    let verdicts = said.map(|(_, verdict)| verdict).collect();
+    Searched { bytes: bytes.len() as u64, scan, verdicts }
+}
+
 fn show(bar: &ProgressBar, tally: &Tally) {
     bar.inc(1);
     bar.set_message(format!("{} MB, {} hits", tally.bytes >> 20, tally.hits));
 }
 
 impl Tally {
-    fn take(&mut self, path: &str, searched: io::Result<(u64, Scan)>, output: Output) -> anyhow::Result<()> {
-        let (bytes, scan) = match searched {
+    fn take(&mut self, path: &str, searched: io::Result<Searched>, output: Output) -> anyhow::Result<()> {
+        let Searched { bytes, scan, verdicts } = match searched {
             Ok(searched) => searched,
             Err(error) => {
                 self.unreadable += 1;
@@ -225,6 +257,12 @@ impl Tally {
             match output.format() {
                 Format::Json => output.json(&row(path, hit))?,
                 Format::Table => self.rows.push(cells(path, hit)),
+            }
+        }
+        for verdict in &verdicts {
+            match output.format() {
+                Format::Json => output.json(&VerdictRow { path, verdict })?,
+                Format::Table => self.verdicts.push(verdict_cells(path, verdict)),
             }
         }
         Ok(())
@@ -257,5 +295,18 @@ fn cells(path: &str, hit: &Hit) -> Vec<String> {
         hit.masked.clone(),
         format!("{}..{}", hit.span.start, hit.span.end),
         hit.strength.to_string(),
+    ]
+}
+
+fn verdict_cells(path: &str, verdict: &Verdict) -> Vec<String> {
+    let share = verdict.share.map(|share| format!("{:.0} %", share * 100.0));
+    vec![
+        path.to_owned(),
+        verdict.organization.0.clone(),
+        verdict.verdict.as_str().to_owned(),
+        format!("10^{:.1}", verdict.log10_lr_ours),
+        verdict.rows_tested.to_string(),
+        verdict.rows_hit.to_string(),
+        share.unwrap_or_default(),
     ]
 }

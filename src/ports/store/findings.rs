@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::model::{HitSeen, ReadPage, RecordPolicy, Recorded, Visit};
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::json;
-use super::{StoreError, ids, outbox, triage};
+use super::{StoreError, evidence, ids, outbox, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Cluster, Known, News, Node, State};
 use crate::domain::forum::PageKind;
@@ -69,6 +69,8 @@ pub(super) async fn record(
         }
     }
     let mut recorded = Recorded::default();
+    let ids = |found: &BTreeMap<String, Found<'_>>| found.keys().cloned().collect::<Vec<_>>();
+    let hits = by_organization.iter().map(|(organization, found)| ((*organization).to_owned(), ids(found))).collect();
     for (organization, found) in by_organization {
         let found: Vec<Found<'_>> = found.into_values().collect();
         let scene = Scene { visit, organization, policy, grouping: 0 };
@@ -77,6 +79,7 @@ pub(super) async fn record(
         recorded.cases += own.cases;
         recorded.alerts += own.alerts;
     }
+    evidence::record(connection, visit, page, &hits).await?;
     Ok(recorded)
 }
 
@@ -357,6 +360,7 @@ async fn merge(
     ] {
         sql::execute(connection, statement, values![older, younger]).await?;
     }
+    evidence::merge(connection, younger, older).await?;
     let why = format!("shares an entry or a thread with {older}, which is older; merged into it");
     let step = triage::Step { from: merged.state.as_str(), to: "merged", who: MACHINE, why: &why };
     triage::append(connection, (scene.organization, younger), step, scene.visit.at).await?;

@@ -9,6 +9,7 @@
 mod cases;
 mod claims;
 mod error;
+mod evidence;
 mod findings;
 mod ids;
 pub mod model;

@@ -14,7 +14,10 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../../../migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
+    (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
+];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 
 const READERS: u32 = 4;

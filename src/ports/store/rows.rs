@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::State;
 use crate::domain::listing::{Listing, Price};
-use crate::domain::matcher::EntryKind;
+use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::secret::Secret;
 use crate::domain::source::{Source, SourceId};
 use crate::domain::watchlist::{Language, OrganizationId};
@@ -204,6 +204,8 @@ pub struct CaseDetail {
     /// What the list shows.
     #[serde(flatten)]
     pub row: CaseRow,
+    /// Whose data its places show, all together; `None` if nothing was counted there.
+    pub verdict: Option<Verdict>,
     /// The organization's name.
     pub organization_name: String,
     /// Language of its mails.

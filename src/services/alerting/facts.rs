@@ -97,6 +97,7 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
             .collect(),
         sightings: detail.sightings.iter().map(sighting).collect(),
         offer: offer(detail),
+        verdict: detail.verdict.clone(),
         news_since: None,
     }
 }

@@ -14,7 +14,7 @@ use super::lookout::Lookout;
 use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
 use crate::domain::frontier::{Rhythm, Seen};
 use crate::domain::listing;
-use crate::domain::matcher::{Document, Hit, Scan};
+use crate::domain::matcher::{Document, Evidence, Hit, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
@@ -83,9 +83,10 @@ fn digest(body: &[u8], revision: i64) -> String {
 
 fn read_page(page: &Page, digest: String) -> ReadPage {
     let reading = forum::read(&page.fetched, &page.source.start_url);
-    let Scan { hits, oddities, tested: _ } = scan(page, page.fetched.url.path());
+    let (Scan { hits, oddities, .. }, evidence) = scan(page, page.fetched.url.path());
     let title = reading.title.clone();
     let mut read_page = bare(page, digest);
+    read_page.evidence = evidence;
     read_page.engine = Some(reading.engine);
     read_page.page = Some(reading.page);
     read_page.hits = without_echoes(hits.into_iter().map(|hit| place(hit, &reading, &page.claim.link.url)).collect());
@@ -112,14 +113,19 @@ fn admitted(mut links: Vec<Link>, source: &Source, oddities: &mut Vec<Oddity>) -
     links
 }
 
-fn scan(page: &Page, name: &str) -> Scan {
+/// Searches a page; only hits that may open a case stay, but all are counted in the evidence.
+fn scan(page: &Page, name: &str) -> (Scan, Vec<Evidence>) {
     let media_type = page.fetched.media_type();
-    page.lookout.matcher.scan(&Document {
+    let matcher = &page.lookout.matcher;
+    let mut scan = matcher.scan(&Document {
         bytes: &page.fetched.body,
         name,
         media_type: media_type.as_deref(),
         charset: page.fetched.declared_charset(),
-    })
+    });
+    let evidence = matcher.evidence(&scan);
+    scan.hits.retain(|hit| matcher.may_open_case(hit, &evidence));
+    (scan, evidence)
 }
 
 /// Gives a hit to the innermost post whose markup holds it; else to the page.
@@ -198,7 +204,8 @@ fn read_attachment(page: &Page, digest: String) -> ReadPage {
         read_page.oddities.push(Oddity::new("attachment-refused", "the site shows a page in place of the file"));
         return read_page;
     }
-    let Scan { hits, oddities, tested: _ } = scan(page, &name);
+    let (Scan { hits, oddities, .. }, evidence) = scan(page, &name);
+    read_page.evidence = evidence;
     let link = &page.claim.link;
     read_page.hits = hits
         .into_iter()
@@ -251,6 +258,7 @@ fn bare(page: &Page, digest: String) -> ReadPage {
         threads: Vec::new(),
         posts: Vec::new(),
         hits: Vec::new(),
+        evidence: Vec::new(),
         oddities: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::listing::Listing;
-use dyepack::domain::matcher::{EntryKind, Hit};
+use dyepack::domain::matcher::{EntryKind, Evidence, Hit, Ownership, Rows};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::domain::span::ByteSpan;
@@ -129,6 +129,7 @@ fn page() -> ReadPage {
         links: Vec::new(),
         threads: Vec::new(),
         posts: Vec::new(),
+        evidence: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
     }
@@ -292,6 +293,7 @@ contract! {
     posts_and_hits_come_back_and_a_re_crawl_adds_nothing,
     hits_of_an_attachment_belong_to_its_post,
     a_quote_joins_the_case_and_a_tie_merges_two,
+    the_verdict_of_a_case_grows_with_what_is_seen,
     alerts_settle_freeze_and_are_sent_once,
     a_mail_rendered_before_news_is_not_frozen,
     a_follow_up_waits_for_the_mail_before_it,

@@ -345,6 +345,45 @@ pub(super) async fn a_quote_joins_the_case_and_a_tie_merges_two(subject: Subject
     assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 3 });
 }
 
+pub(super) async fn the_verdict_of_a_case_grows_with_what_is_seen(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let counted = |tested, hit| Evidence {
+        organization: bank(),
+        kinds: [("phone".to_owned(), Rows { tested, hit })].into(),
+        canary_rows: 0,
+        canary_bits: 0,
+        rows: tested,
+    };
+    let verdict = async || {
+        let case = store.case(&cases(store).await[0]).await.unwrap().unwrap();
+        let verdict = case.verdict.map(|verdict| (verdict.verdict, verdict.rows_tested, verdict.rows_hit));
+        (verdict, case.revision)
+    };
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    assert_eq!(verdict().await.0, None);
+    let page = ReadPage { evidence: vec![counted(2, 2)], ..thread_page("t1", "p1", &["c1"]) };
+    crawl(store, &source, ("t1/p1", 6), page).await;
+    let (first, revision) = verdict().await;
+    assert_eq!(first, Some((Ownership::Unknown, 2, 2)));
+    let more = ReadPage {
+        evidence: vec![counted(20, 18)],
+        body_digest: "d2@1".to_owned(),
+        ..thread_page("t1", "p2", &["c2"])
+    };
+    crawl(store, &source, ("t1/p2", 7), more.clone()).await;
+    let (second, grown) = verdict().await;
+    assert_eq!(second, Some((Ownership::Ours, 22, 20)));
+    assert!(grown > revision, "a mail with the old verdict must not be frozen");
+    crawl(store, &source, ("t1/p3", 8), ReadPage { hits: Vec::new(), ..more.clone() }).await;
+    assert_eq!(verdict().await.0, second, "a copy of a file proves nothing more");
+    let foreign =
+        ReadPage { evidence: vec![counted(400, 90)], body_digest: "d3@1".to_owned(), hits: Vec::new(), ..more };
+    crawl(store, &source, ("t1/p3", 9), foreign).await;
+    assert_eq!(verdict().await.0, Some((Ownership::NotOurs, 422, 110)), "rows that are not ours count as well");
+}
+
 pub(super) async fn alerts_settle_freeze_and_are_sent_once(subject: Subject) {
     let store = &subject.store;
     enrol(store).await;

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "en",
@@ -72,6 +72,14 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "new",
         held_by: "in copies: {codes}",
         other_matches: "other matches",
+    },
+    verdict: Verdicts {
+        label: "Whose data",
+        ours: "consistent with your data",
+        mixed: "in part consistent with your data (about {share} % of the rows)",
+        not_ours: "the rows tested do not match your data",
+        unknown: "cannot be told from the rows seen so far",
+        basis: "{hit} of {tested} rows tested match; likelihood ratio {ratio}",
     },
     custodians: Custodians {
         one: [

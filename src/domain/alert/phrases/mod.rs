@@ -38,6 +38,7 @@ pub(super) struct Phrases {
     pub(super) i2p_site: &'static str,
     pub(super) unknown_site: &'static str,
     pub(super) labels: Labels,
+    pub(super) verdict: Verdicts,
     pub(super) custodians: Custodians,
     pub(super) sightings: Sightings,
     pub(super) steps: [&'static str; 3],
@@ -83,6 +84,19 @@ pub(super) struct Labels {
     /// `{codes}`.
     pub(super) held_by: &'static str,
     pub(super) other_matches: &'static str,
+}
+
+/// What is said of whose data it is.
+#[derive(Debug)]
+pub(super) struct Verdicts {
+    pub(super) label: &'static str,
+    pub(super) ours: &'static str,
+    /// `{share}`.
+    pub(super) mixed: &'static str,
+    pub(super) not_ours: &'static str,
+    pub(super) unknown: &'static str,
+    /// `{hit}`, `{tested}`, `{ratio}`.
+    pub(super) basis: &'static str,
 }
 
 /// What is said of whose copy it may be: careful words only.

@@ -1,6 +1,6 @@
 //! Russian.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts};
 
 const fn form(n: u64) -> usize {
     match (n % 10, n % 100) {
@@ -85,6 +85,14 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "новое",
         held_by: "в копиях: {codes}",
         other_matches: "другие совпадения",
+    },
+    verdict: Verdicts {
+        label: "Чьи это данные",
+        ours: "согласуется с вашими данными",
+        mixed: "отчасти согласуется с вашими данными (около {share} % строк)",
+        not_ours: "проверенные строки не совпадают с вашими данными",
+        unknown: "по увиденным строкам пока не определить",
+        basis: "совпало строк: {hit} из {tested} проверенных; отношение правдоподобия {ratio}",
     },
     custodians: Custodians {
         one: [

@@ -1,6 +1,6 @@
 //! Simplified Chinese.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "zh-CN",
@@ -44,6 +44,14 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "新增",
         held_by: "所在副本：{codes}",
         other_matches: "其他匹配",
+    },
+    verdict: Verdicts {
+        label: "是否本机构数据",
+        ours: "与贵机构数据相符",
+        mixed: "部分与贵机构数据相符（约占 {share}%）",
+        not_ours: "所检验的记录与贵机构数据不符",
+        unknown: "根据目前所见记录尚无法判断",
+        basis: "已检验 {tested} 行，其中 {hit} 行相符；似然比 {ratio}",
     },
     custodians: Custodians {
         one: ["", "", "这 {n} 条记录与交付给 {code} 的副本相符；登记在册的其他副本均不含这些记录。"],

@@ -98,6 +98,23 @@ pub(super) fn unfinished(text: &str) -> usize {
     starts.into_iter().flatten().min().unwrap_or(text.len())
 }
 
+/// Counts the records of a folded text that could hold somebody's identifier: seven digits in a row, or an address.
+pub(super) fn count(text: &str) -> u64 {
+    let (mut rows, mut digits, mut has_value) = (0, 0, false);
+    let mut previous = 0;
+    for byte in text.bytes() {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        has_value |= digits >= 7 || byte == b'@';
+        // Between lines, tuples and objects.
+        if byte == b'\n' || (byte == b',' && matches!(previous, b')' | b'}' | b']')) {
+            rows += u64::from(has_value);
+            has_value = false;
+        }
+        previous = byte;
+    }
+    rows + u64::from(has_value)
+}
+
 fn line(text: &str, range: &Range<usize>) -> Record {
     let bytes = text.as_bytes();
     let floor = boundary(text, range.start.saturating_sub(LINE_BYTES));
@@ -279,6 +296,18 @@ mod tests {
         let tuples: Vec<String> = (0..5_000).map(|number| format!("({number},'NEEDLE')")).collect();
         let records = records_of(&format!("insert into t values {};", tuples.join(",")), "NEEDLE");
         assert_eq!(records, tuples);
+    }
+
+    #[test]
+    fn rows_that_could_hold_an_identifier_are_counted() {
+        for (text, expected) in [
+            ("", 0),
+            ("name,phone\nada,1234567\nbea,x@y.example\nno,123\n", 2),
+            ("values (1,'1234567'),(2,'7654321'),(3,'x');", 2),
+            ("[{\"a\":1234567},{\"a\":7654321}]", 2),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+        }
     }
 
     #[test]
