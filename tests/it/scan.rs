@@ -79,8 +79,8 @@ fn a_dump_without_any_canary_is_refuted_where_their_density_is_known() {
     let sized = format!("{ORGANIZATION}[[dataset]]\nid = \"customers\"\nrows = 1000\n");
     fs::write(watchlist.join("organization.toml"), sized).unwrap();
     fs::write(watchlist.join("canaries.csv"), CANARIES.replace("c1,,", "c1,customers,")).unwrap();
-    let rows = (0..20_000).map(|row| format!("{row},person{row}@post.example\n")).collect::<Vec<_>>().concat();
-    fs::write(world.path().join("files/claimed.csv"), rows).unwrap();
+    let rows: Vec<String> = (0..20_000).map(|row| format!("{row},person{row}@post.example")).collect();
+    fs::write(world.path().join("files/claimed.csv"), rows.join("\n")).unwrap();
     let output = scan(world.path(), &["files/claimed.csv", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let said = &lines(&output)[0];
