@@ -64,8 +64,7 @@ fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)]) -> Vec<Tied> {
     let Some((record, first)) = row.first() else { return Vec::new() };
     let part = part(text, record, row);
     let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
-    let entry = compiled.entries.get(first.target.entry as usize);
-    for companion in entry.map(|entry| &*entry.companions).unwrap_or_default() {
+    for companion in compiled.companions(first.target.entry) {
         if row.iter().any(|(_, find)| find.target.field == companion.field) {
             continue;
         }
