@@ -1,17 +1,16 @@
 //! The compiled form of all watchlists: every spelling of every value in one table each for numbers and addresses.
 //!
-//! One table serves all organizations, so the cost of a scan does not grow with their number. Anchors (BIN, mail domain,
+//! One table serves all organizations, so the cost of a scan does not grow with their number. Spellings are hashed and
+//! forgotten; what is kept of a value is the value, and the few that a scan asks about are spelled again. Anchors (BIN, mail domain,
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
-//! teach people to ignore mails. They will open windows for strict extraction when fingerprints are matched.
-
-use std::collections::BTreeMap;
+//! teach people to ignore mails.
 
 use super::groups::Shape;
 use super::literal::Literals;
 use super::masked::Index;
-use super::table::Table;
+use super::table::{Table, hash};
 use super::verdict::Premises;
-use crate::domain::identifier::{Form, Kind, Needle, needles};
+use crate::domain::identifier::{Form, Kind, Needle, STANDS_ALONE_BITS, needles};
 use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 
 /// Everything that is looked for.
@@ -19,13 +18,17 @@ use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 pub(super) struct Compiled {
     pub(super) organizations: Vec<OrganizationId>,
     /// How many canaries each organization has.
-    pub(super) canaries: Vec<u32>,
+    canaries: Vec<u32>,
     /// What is known of each organization before anything is seen.
     pub(super) premises: Vec<Premises>,
     /// Column names, each once.
     pub(super) fields: Vec<String>,
-    pub(super) entries: Vec<Entry>,
-    pub(super) targets: Vec<Target>,
+    /// The entries' ids, one after another.
+    ids: String,
+    entries: Vec<Entry>,
+    /// The entries' values, one after another.
+    texts: String,
+    values: Vec<Value>,
     pub(super) numbers: Table,
     pub(super) shape: Shape,
     pub(super) emails: Table,
@@ -33,21 +36,38 @@ pub(super) struct Compiled {
     pub(super) literals: Literals,
 }
 
-/// A canary.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) organization: u32,
-    pub(super) id: Box<str>,
-    /// Fields that are looked for only where another one was found.
-    pub(super) companions: Box<[Companion]>,
+/// A canary; its id and its values begin where those of the one before end.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    organization: u32,
+    id_end: u32,
+    values_end: u32,
 }
 
-/// A field that tells nothing alone.
+/// One field of a canary.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    text_end: u32,
+    field: u16,
+    /// The most bits it may tell, because others have the same; [`UNLIMITED`] for what nobody shares.
+    bits_limit: u8,
+}
+
+const UNLIMITED: u8 = u8::MAX;
+
+/// A canary as a hit names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) organization: &'a OrganizationId,
+    pub(super) id: &'a str,
+}
+
+/// A field that tells nothing alone, so that it is looked for only where another one was found.
 #[derive(Debug)]
 pub(super) struct Companion {
     pub(super) field: u32,
     pub(super) bits: u32,
-    pub(super) spellings: Box<[Box<str>]>,
+    pub(super) spellings: Vec<String>,
 }
 
 /// One field of one entry, under one spelling.
@@ -59,14 +79,19 @@ pub(super) struct Target {
     pub(super) stands_alone: bool,
 }
 
-/// Spellings on their way into a table.
-type Spellings = Vec<(String, Target)>;
+/// Hashes of spellings, each with its value, on their way into a table.
+#[derive(Debug, Default)]
+struct Spellings {
+    numbers: Vec<(u64, u32)>,
+    emails: Vec<(u64, u32)>,
+    literals: Vec<(String, u32)>,
+}
 
 impl Compiled {
-    /// Compiles watchlists; about 5 µs a value.
+    /// Compiles watchlists; about 1 µs a value.
     pub(super) fn of(watchlists: &[Watchlist]) -> Self {
         let mut compiled = Self::default();
-        let (mut numbers, mut emails, mut literals) = (Spellings::new(), Spellings::new(), Spellings::new());
+        let mut spellings = Spellings::default();
         for watchlist in watchlists {
             let organization = number(compiled.organizations.len());
             compiled.organizations.push(watchlist.organization.id.clone());
@@ -74,128 +99,196 @@ impl Compiled {
             compiled.premises.push(Premises::of(watchlist));
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
-                let entry = number(compiled.entries.len());
-                let mut companions = Vec::new();
-                for (field, value) in &canary.fields {
-                    let field_number = compiled.field(field);
-                    for needle in rarity.needles(field, value) {
-                        let target =
-                            Target { entry, field: field_number, bits: needle.bits, stands_alone: needle.stands_alone };
-                        match needle.form {
-                            Form::Compact => numbers.push((needle.text, target)),
-                            Form::Email => emails.push((needle.text, target)),
-                            Form::Literal => companions.push((needle.text, target)),
-                        }
-                    }
-                }
-                literals.extend(sought_everywhere(&companions));
-                compiled.entries.push(Entry {
-                    organization,
-                    id: canary.id.as_str().into(),
-                    companions: group_by_field(companions),
-                });
+                compiled.add(canary, &rarity, &mut spellings);
+                compiled.ids.push_str(&canary.id);
+                let (id_end, values_end) = (number(compiled.ids.len()), number(compiled.values.len()));
+                compiled.entries.push(Entry { organization, id_end, values_end });
             }
         }
-        compiled.finish(numbers, emails, literals);
+        compiled.numbers = Table::build(spellings.numbers);
+        compiled.emails = Table::build(spellings.emails);
+        compiled.literals = Literals::build(spellings.literals);
+        compiled.masked.finish();
+        compiled.ids.shrink_to_fit();
+        compiled.entries.shrink_to_fit();
+        compiled.texts.shrink_to_fit();
+        compiled.values.shrink_to_fit();
         compiled
     }
 
-    fn finish(&mut self, mut numbers: Spellings, mut emails: Spellings, mut literals: Spellings) {
-        for spellings in [&mut numbers, &mut emails, &mut literals] {
-            spellings.sort_unstable();
-            spellings.dedup();
-        }
-        let keys = self.append(&numbers);
-        self.shape = Shape::of(keys.iter().map(|(text, _)| *text));
-        let addresses = self.append(&emails);
-        self.masked = Index::build(&keys, &addresses);
-        self.numbers = Table::build(keys.into_iter());
-        self.emails = Table::build(addresses.into_iter());
-        self.literals = Literals::build(&self.append(&literals));
-    }
-
-    /// Stores the targets of sorted spellings; gives each distinct spelling with the range of its targets.
-    fn append<'s>(&mut self, spellings: &'s Spellings) -> Vec<(&'s str, (u32, u32))> {
-        let mut keys: Vec<(&str, (u32, u32))> = Vec::new();
-        for (text, target) in spellings {
-            let index = number(self.targets.len());
-            self.targets.push(*target);
-            match keys.last_mut() {
-                Some((last, (_, end))) if *last == text.as_str() => *end = index + 1,
-                Some(_) | None => keys.push((text, (index, index + 1))),
+    fn add(&mut self, canary: &Canary, rarity: &Rarity, spellings: &mut Spellings) {
+        let mut companions: Vec<(Needle, u32)> = Vec::new();
+        for (name, text) in &canary.fields {
+            let (field, kind) = self.field(name);
+            let value = number(self.values.len());
+            self.texts.push_str(text);
+            self.values.push(Value {
+                text_end: number(self.texts.len()),
+                field,
+                bits_limit: rarity.bits_limit(kind, name, text),
+            });
+            for needle in self.needles(value) {
+                self.masked.add(&needle, value);
+                match needle.form {
+                    Form::Compact => {
+                        self.shape.add(&needle.text);
+                        spellings.numbers.push((hash(needle.text.as_bytes()), value));
+                    }
+                    Form::Email => spellings.emails.push((hash(needle.text.as_bytes()), value)),
+                    Form::Literal => companions.push((needle, value)),
+                }
             }
         }
-        keys
+        spellings.literals.extend(sought_everywhere(companions));
     }
 
-    fn field(&mut self, name: &str) -> u32 {
-        let known = self.fields.iter().position(|field| field == name);
-        number(known.unwrap_or_else(|| {
+    fn field(&mut self, name: &str) -> (u16, Kind) {
+        let known = self.fields.iter().position(|field| field == name).unwrap_or_else(|| {
             self.fields.push(name.to_owned());
             self.fields.len() - 1
-        }))
+        });
+        (u16::try_from(known).unwrap_or(u16::MAX), Kind::of_field(name))
     }
 
-    /// Returns the targets of a range that a table gave.
-    pub(super) fn targets(&self, (start, end): (u32, u32)) -> &[Target] {
-        self.targets.get(start as usize..end as usize).unwrap_or_default()
-    }
-}
-
-/// Of an entry whose fields are all companions but one, the others are sought everywhere: two of them make a hit, and the
-/// weakest is then found beside any other.
-fn sought_everywhere(companions: &[(String, Target)]) -> Vec<(String, Target)> {
-    let Some((_, weakest)) = companions.iter().min_by_key(|(_, target)| target.bits) else { return Vec::new() };
-    companions.iter().filter(|(_, target)| target.field != weakest.field).cloned().collect()
-}
-
-fn group_by_field(companions: Vec<(String, Target)>) -> Box<[Companion]> {
-    let mut fields: BTreeMap<u32, (u32, Vec<Box<str>>)> = BTreeMap::new();
-    for (text, target) in companions {
-        let (_, spellings) = fields.entry(target.field).or_insert((target.bits, Vec::new()));
-        spellings.push(text.into());
-    }
-    fields
-        .into_iter()
-        .map(|(field, (bits, spellings))| Companion { field, bits, spellings: spellings.into() })
-        .collect()
-}
-
-/// How often a value occurs among an organization's own canaries: a branch or a city that many share tells little.
-#[derive(Debug)]
-struct Rarity<'a> {
-    total: usize,
-    counts: BTreeMap<(&'a str, &'a str), usize>,
-}
-
-impl<'a> Rarity<'a> {
-    fn of(canaries: &'a [Canary]) -> Self {
-        let mut counts = BTreeMap::new();
-        for (field, value) in canaries.iter().flat_map(|canary| &canary.fields) {
-            if Self::may_repeat(Kind::of_field(field)) {
-                *counts.entry((field.as_str(), value.as_str())).or_default() += 1;
+    /// Spells a value again.
+    fn needles(&self, value: u32) -> Vec<Needle> {
+        let index = value as usize;
+        let Some(&Value { text_end, field, bits_limit }) = self.values.get(index) else { return Vec::new() };
+        let start = index.checked_sub(1).and_then(|before| self.values.get(before)).map_or(0, |before| before.text_end);
+        let text = self.texts.get(start as usize..text_end as usize).unwrap_or_default();
+        let kind = self.fields.get(usize::from(field)).map_or(Kind::Other, |name| Kind::of_field(name));
+        let mut found = needles(kind, text);
+        if bits_limit != UNLIMITED {
+            for needle in &mut found {
+                needle.bits = needle.bits.min(u32::from(bits_limit));
+                needle.stands_alone = false;
             }
         }
-        counts.retain(|_, count| *count > 1);
-        Self { total: canaries.len(), counts }
+        found
+    }
+
+    /// Tells what a text that was found stands for, if it is a spelling of this value.
+    pub(super) fn target(&self, value: u32, form: Form, text: &str) -> Option<Target> {
+        self.fitting(value, form, |own| own == text)
+    }
+
+    /// Tells what a value stands for, if one of its spellings fits.
+    pub(super) fn fitting(&self, value: u32, form: Form, fits: impl Fn(&str) -> bool) -> Option<Target> {
+        let needle = self.needles(value).into_iter().find(|needle| needle.form == form && fits(&needle.text))?;
+        let entry = self.entries.partition_point(|entry| entry.values_end <= value);
+        let field = u32::from(self.values.get(value as usize)?.field);
+        Some(Target { entry: number(entry), field, bits: needle.bits, stands_alone: needle.stands_alone })
+    }
+
+    /// Counts the canaries of an entry's organization.
+    pub(super) fn canaries(&self, entry: u32) -> u32 {
+        let organization = self.entries.get(entry as usize).map(|entry| entry.organization as usize);
+        organization.and_then(|organization| self.canaries.get(organization)).copied().unwrap_or_default()
+    }
+
+    /// Names an entry.
+    pub(super) fn entry(&self, entry: u32) -> Option<Named<'_>> {
+        let index = entry as usize;
+        let &Entry { organization, id_end, .. } = self.entries.get(index)?;
+        let start = index.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |before| before.id_end);
+        let id = self.ids.get(start as usize..id_end as usize)?;
+        Some(Named { organization: self.organizations.get(organization as usize)?, id })
+    }
+
+    /// Lists the fields of an entry that are looked for only where another one was found.
+    pub(super) fn companions(&self, entry: u32) -> Vec<Companion> {
+        let index = entry as usize;
+        let Some(end) = self.entries.get(index).map(|entry| entry.values_end) else { return Vec::new() };
+        let start =
+            index.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(0, |entry| entry.values_end);
+        let mut companions: Vec<Companion> = Vec::new();
+        for value in start..end {
+            let field = self.values.get(value as usize).map_or(0, |value| u32::from(value.field));
+            let (mut spellings, mut bits) = (Vec::new(), 0);
+            for needle in self.needles(value).into_iter().filter(|needle| needle.form == Form::Literal) {
+                bits = needle.bits;
+                spellings.push(needle.text);
+            }
+            if !spellings.is_empty() {
+                companions.push(Companion { field, bits, spellings });
+            }
+        }
+        companions.sort_by_key(|companion| companion.field);
+        companions
+    }
+
+    /// Tells how many bytes are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.ids.len()
+            + self.entries.len() * size_of::<Entry>()
+            + self.texts.len()
+            + self.values.len() * size_of::<Value>()
+            + self.numbers.bytes()
+            + self.emails.bytes()
+            + self.masked.bytes()
+            + self.literals.bytes()
+    }
+}
+
+/// Of an entry's companions, those that must be sought everywhere: left out are the weakest, which make no hit even all
+/// together, and one in any case, because it makes none alone.
+fn sought_everywhere(mut companions: Vec<(Needle, u32)>) -> impl Iterator<Item = (String, u32)> {
+    companions.sort_by_key(|(needle, value)| (needle.stands_alone, needle.bits, *value));
+    let (mut left_out, mut sum) = (None, 0);
+    companions.into_iter().filter_map(move |(needle, value)| {
+        if !needle.stands_alone && left_out == Some(value) {
+            return None;
+        }
+        if !needle.stands_alone && (left_out.is_none() || sum + needle.bits < STANDS_ALONE_BITS) {
+            left_out = Some(value);
+            sum += needle.bits;
+            return None;
+        }
+        sum = STANDS_ALONE_BITS;
+        Some((needle.text, value))
+    })
+}
+
+/// Which values occur more than once among an organization's own canaries: a branch or a city that many share tells little.
+#[derive(Debug)]
+struct Rarity {
+    total: usize,
+    /// Hashes of fields and values that repeat, each with how often, sorted.
+    repeated: Vec<(u64, usize)>,
+}
+
+impl Rarity {
+    fn of(canaries: &[Canary]) -> Self {
+        let may_repeat = |(field, _): &(&String, &String)| Self::may_repeat(Kind::of_field(field));
+        let fields = canaries.iter().flat_map(|canary| &canary.fields).filter(may_repeat);
+        let mut hashes: Vec<u64> = fields.map(|(field, value)| Self::hash(field, value)).collect();
+        hashes.sort_unstable();
+        let repeated = hashes
+            .chunk_by(|left, right| left == right)
+            .filter(|equal| equal.len() > 1)
+            .filter_map(|equal| Some((*equal.first()?, equal.len())))
+            .collect();
+        Self { total: canaries.len(), repeated }
     }
 
     const fn may_repeat(kind: Kind) -> bool {
         matches!(kind, Kind::Name | Kind::Address | Kind::Other)
     }
 
-    /// Lists a value's needles; one shared by `k` of `n` canaries tells at most log₂(n/k) bits.
-    fn needles(&self, field: &str, value: &str) -> Vec<Needle> {
-        let kind = Kind::of_field(field);
-        let mut found = needles(kind, value);
-        if let Some(count) = self.counts.get(&(field, value)) {
-            let limit = (self.total / count).max(1).ilog2();
-            for needle in &mut found {
-                needle.bits = needle.bits.min(limit);
-                needle.stands_alone = false;
-            }
+    /// A collision, once in 2⁶⁴ pairs, would only make two values worth a bit less.
+    fn hash(field: &str, value: &str) -> u64 {
+        hash(field.as_bytes()) ^ hash(value.as_bytes()).rotate_left(1)
+    }
+
+    /// A value shared by `k` of `n` canaries tells at most log₂(n/k) bits.
+    fn bits_limit(&self, kind: Kind, field: &str, value: &str) -> u8 {
+        if self.repeated.is_empty() || !Self::may_repeat(kind) {
+            return UNLIMITED;
         }
-        found
+        let hash = Self::hash(field, value);
+        let Ok(index) = self.repeated.binary_search_by_key(&hash, |(hash, _)| *hash) else { return UNLIMITED };
+        let count = self.repeated.get(index).map_or(1, |(_, count)| *count);
+        u8::try_from((self.total / count).max(1).ilog2()).unwrap_or(UNLIMITED)
     }
 }
 

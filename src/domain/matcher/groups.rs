@@ -2,92 +2,129 @@
 //!
 //! Groups are maximal runs of ASCII letters and digits, so Han and Cyrillic neighbours are boundaries and a value inside a
 //! longer run is none. Neighbouring groups form chains; every window of a chain that begins and ends at group borders and
-//! is as long as some key is looked up. Cost grows with the text and with the number of distinct key lengths, not of keys.
+//! is as long as some key is looked up. Cost grows with the text and with the number of distinct key lengths, not of keys:
+//! text without digits is passed over 64 bytes at a time, a chain with fewer digits than any key has in one step.
 
 use std::ops::Range;
 
-use super::table::{PrefixHash, Table, power};
+use super::block::{BLOCK_BYTES, Block, Blocks, digits};
+use super::table::{Table, hash};
 
 /// What all keys have in common; what does not fit is passed over without a look-up.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     /// Bit `n` tells whether some key has `n` bytes.
     lengths: u128,
-    /// [`power`] of each length.
-    powers: Vec<u64>,
     longest: usize,
     /// The longest run of letters in any key: `ex6986…` has two, `gb82west…` four.
     letters: usize,
     /// The most letters that any key begins with.
     leading: usize,
+    /// Whether some key has letters between digits.
+    has_inner_letters: bool,
+    /// The fewest digits of any key.
+    digits: u32,
 }
 
-impl Shape {
-    /// Measures the keys; one of more than [`LONGEST_KEY`] bytes is never found.
-    pub(super) fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
-        let mut shape = Self::default();
-        for key in keys.filter(|key| key.len() <= LONGEST_KEY) {
-            shape.lengths |= 1 << key.len();
-            shape.longest = shape.longest.max(key.len());
-            let mut runs = key.split(|character: char| character.is_ascii_digit()).map(str::len);
-            shape.leading = shape.leading.max(runs.clone().next().unwrap_or_default());
-            shape.letters = shape.letters.max(runs.by_ref().max().unwrap_or_default());
-        }
-        shape.powers = (0..=shape.longest).map(power).collect();
-        shape
+impl Default for Shape {
+    fn default() -> Self {
+        Self { lengths: 0, longest: 0, letters: 0, leading: 0, has_inner_letters: false, digits: u32::MAX }
     }
 }
 
-/// Longer identifiers do not exist; the walk remembers no more of a chain than twice this.
+impl Shape {
+    /// Measures one more key; one of more than [`LONGEST_KEY`] bytes is never found.
+    pub(super) fn add(&mut self, key: &str) {
+        if key.len() > LONGEST_KEY {
+            return;
+        }
+        self.lengths |= 1 << key.len();
+        self.longest = self.longest.max(key.len());
+        let (mut run, mut digits, mut has_letters_after_digits) = (0, 0, false);
+        for byte in key.bytes() {
+            if byte.is_ascii_digit() {
+                if digits == 0 {
+                    self.leading = self.leading.max(run);
+                }
+                self.has_inner_letters |= has_letters_after_digits;
+                digits += 1;
+                run = 0;
+            } else {
+                has_letters_after_digits = digits > 0;
+                run += 1;
+                self.letters = self.letters.max(run);
+            }
+        }
+        self.digits = self.digits.min(digits);
+    }
+}
+
+/// Longer identifiers do not exist; the walk remembers no more of a chain than this.
 const LONGEST_KEY: usize = 64;
+/// Room for the letters and digits of a chain; when it is used up, the last [`LONGEST_KEY`] are kept.
+const CHAIN_BYTES: usize = 512;
+/// Windows that are looked up together, so that the memory's answers overlap.
+const BATCH: usize = 64;
 
 /// Walks over one text.
-#[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct Walk<'a, F> {
     table: &'a Table,
     shape: &'a Shape,
     text: &'a [u8],
-    /// The last groups of the chain, each at its place in the chain modulo the ring's length: a key that ends here can
-    /// only begin at one of them.
-    ring: [Group; 2 * LONGEST_KEY],
+    blocks: Blocks<'a>,
+    found: F,
+    chain: Chain,
+    batch: [Window; BATCH],
+    batched: usize,
 }
 
-/// Where a group begins: in the text, and the hash of the chain before it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Group {
-    start: usize,
-    before: PrefixHash,
-}
-
-/// Where a chain ends so far.
-#[derive(Debug, Default)]
-struct ChainEnd {
-    /// In the text.
-    at: usize,
-    /// Letters and digits of the chain.
+/// What was read of a chain: its letters and digits without what separates them.
+struct Chain {
+    bytes: [u8; CHAIN_BYTES],
     length: usize,
-    prefix: PrefixHash,
     /// Bit `n` tells whether a group begins `n` letters and digits before the end.
     borders: u128,
 }
 
-impl<'a> Walk<'a> {
-    /// Calls `found` with the range and the targets of every key in a folded text.
-    pub(super) fn over(
-        text: &'a [u8],
-        table: &'a Table,
-        shape: &'a Shape,
-        found: &mut impl FnMut(Range<usize>, (u32, u32)),
-    ) {
+/// A part of a chain whose hash is to be looked up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    hash: u64,
+    /// Where it ends in the text.
+    end: usize,
+    /// Letters and digits.
+    length: usize,
+}
+
+impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
+    /// Calls `found` with every range of a folded text whose letters and digits hash like a key, and what that key stands
+    /// for; the caller compares them.
+    pub(super) fn over(text: &'a [u8], table: &'a Table, shape: &'a Shape, found: F) {
         if table.is_empty() {
             return;
         }
-        let mut walk = Self { table, shape, text, ring: [Group::default(); 2 * LONGEST_KEY] };
+        let chain = Chain { bytes: [0; CHAIN_BYTES], length: 0, borders: 0 };
+        let (blocks, batch) = (Blocks::of(text), [Window::default(); BATCH]);
+        let mut walk = Self { table, shape, text, blocks, found, chain, batch, batched: 0 };
+        let mut ahead = Digits { text, start: 0, mask: 0 };
         let mut at = 0;
-        while let Some(digit) = next_digit(text, at) {
-            let start = walk.chain_start(digit, at);
-            at = walk.chain(start, found);
+        while let Some(digit) = ahead.next(at) {
+            at = walk.too_few_digits(digit).unwrap_or_else(|| walk.read(walk.chain_start(digit, at)));
         }
+        walk.look_up_batch();
+    }
+
+    /// Tells where to go on if the digits that can belong to one key with this first one are fewer than any key has.
+    fn too_few_digits(&mut self, digit: usize) -> Option<usize> {
+        let block = self.blocks.at(digit);
+        let mut run = (block.digits | block.separators).trailing_ones();
+        if self.shape.has_inner_letters {
+            run = (block.members() | block.separators).trailing_ones();
+            run = run.min(runs(block.letters, self.shape.letters + 1).trailing_zeros());
+        }
+        let run = run as usize;
+        let is_far = run >= BLOCK_BYTES || self.byte(digit + run) == Some(0xc2);
+        (!is_far && (block.digits & low(run)).count_ones() < self.shape.digits).then_some(digit + run)
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -103,12 +140,7 @@ impl<'a> Walk<'a> {
         let mut letters = letters_before(digit);
         let mut start = digit - letters;
         while letters < self.shape.leading {
-            let gaps = (1..=4).filter_map(|gap| start.checked_sub(gap)).filter(|from| *from > floor);
-            let Some(end) = gaps.into_iter().find(|from| {
-                self.byte(from - 1).is_some_and(|byte| byte.is_ascii_lowercase()) && self.gap_end(*from) == Some(start)
-            }) else {
-                break;
-            };
+            let Some(end) = self.letters_end_before(start, floor) else { break };
             let more = letters_before(end);
             if letters + more > self.shape.leading {
                 break;
@@ -119,56 +151,71 @@ impl<'a> Walk<'a> {
         start
     }
 
+    /// Returns where letters end that only what may separate groups parts from `start`.
+    fn letters_end_before(&self, start: usize, floor: usize) -> Option<usize> {
+        let is_parted = start > floor && self.byte(start - 1).is_some_and(|byte| is_separator(byte) || byte == 0xb7);
+        if !is_parted {
+            return None;
+        }
+        let ends = (start.saturating_sub(4).max(floor + 1)..start).rev();
+        let end = ends.into_iter().find(|end| self.byte(end - 1).is_some_and(|byte| byte.is_ascii_lowercase()))?;
+        (self.gap_end(end) == Some(start)).then_some(end)
+    }
+
     /// Reads a chain and looks its windows up; returns where to go on.
-    fn chain(&mut self, start: usize, found: &mut impl FnMut(Range<usize>, (u32, u32))) -> usize {
-        let mut end = ChainEnd { at: start, ..ChainEnd::default() };
+    fn read(&mut self, start: usize) -> usize {
+        (self.chain.length, self.chain.borders) = (0, 0);
+        let mut at = start;
         loop {
-            let group = end.at;
-            if let Some(slot) = self.ring.get_mut(end.length % (2 * LONGEST_KEY)) {
-                *slot = Group { start: group, before: end.prefix };
+            let block = self.blocks.at(at);
+            let mut own = block.members().trailing_ones() as usize;
+            if own == BLOCK_BYTES {
+                own = self.group_end(at) - at;
             }
-            let mut own_letters = 0;
-            while let Some(byte) = self.byte(end.at).filter(|byte| is_member(*byte)) {
-                own_letters = if byte.is_ascii_digit() { 0 } else { own_letters + 1 };
-                if own_letters > self.shape.letters || end.at - group >= self.shape.longest {
-                    return self.group_end(end.at);
-                }
-                end.prefix = end.prefix.then(byte);
-                end.at += 1;
+            let letters = block.letters & low(own);
+            let has_word = letters != 0 && runs(letters, self.shape.letters + 1) != 0;
+            if has_word || own > self.shape.longest || own == 0 {
+                return (at + own).max(start + 1);
             }
-            let own = end.at - group;
-            // A group is at most `LONGEST_KEY` long, so the shift cannot overflow.
-            end.borders = (end.borders | 1) << own;
-            end.length += own;
-            self.look_up(&end, found);
-            match self.gap_end(end.at) {
-                Some(next) => end.at = next,
-                None => return end.at.max(start + 1),
+            self.chain.push(self.text.get(at..).unwrap_or_default(), own);
+            at += own;
+            self.add_windows(at);
+            let gap = block.separators.checked_shr(u32::try_from(own).unwrap_or(u64::BITS)).unwrap_or(0).trailing_ones()
+                as usize;
+            // One separator or two and then a letter or digit: that needs no second look.
+            let is_plain = matches!(gap, 1 | 2) && own + gap < BLOCK_BYTES && block.members() >> (own + gap) & 1 == 1;
+            match if is_plain { Some(at + gap) } else { self.gap_end(at) } {
+                Some(next) => at = next,
+                None => return at,
             }
         }
     }
 
-    /// Looks up the windows that end where the chain ends now.
-    fn look_up(&self, end: &ChainEnd, found: &mut impl FnMut(Range<usize>, (u32, u32))) {
-        let mut windows = end.borders & self.shape.lengths;
+    /// Notes the windows that end where the chain ends now.
+    fn add_windows(&mut self, end: usize) {
+        let mut windows = self.chain.borders & self.shape.lengths;
         while windows != 0 {
-            let bytes = windows.trailing_zeros() as usize;
+            let length = windows.trailing_zeros() as usize;
             windows &= windows - 1;
-            let Some(first) = end.length.checked_sub(bytes) else { return };
-            let Some(group) = self.ring.get(first % (2 * LONGEST_KEY)) else { return };
-            let power = self.shape.powers.get(bytes).copied().unwrap_or_default();
-            let window = group.start..end.at;
-            let hash = end.prefix.since(group.before, power);
-            if let Some(targets) = self.table.find(hash, |key| self.is_spelled(&window, key)) {
-                found(window, targets);
+            if self.batched == BATCH {
+                self.look_up_batch();
+            }
+            if let Some(window) = self.batch.get_mut(self.batched) {
+                *window = Window { hash: hash(self.chain.last(length)), end, length };
+                self.batched += 1;
             }
         }
     }
 
-    /// Tells whether the letters and digits of a range are exactly a key.
-    fn is_spelled(&self, window: &Range<usize>, key: &[u8]) -> bool {
-        let text = self.text.get(window.clone()).unwrap_or_default();
-        text.iter().filter(|byte| is_member(**byte)).eq(key)
+    fn look_up_batch(&mut self) {
+        let table = self.table;
+        let batch = self.batch.get(..self.batched).unwrap_or_default();
+        for window in batch.iter().filter(|window| table.may_hold(window.hash)) {
+            for meaning in table.meanings(window.hash) {
+                (self.found)(window_start(self.text, window)..window.end, meaning);
+            }
+        }
+        self.batched = 0;
     }
 
     fn group_end(&self, at: usize) -> usize {
@@ -206,6 +253,46 @@ impl<'a> Walk<'a> {
     }
 }
 
+impl Chain {
+    /// Appends the group of so many bytes that the text begins with.
+    fn push(&mut self, text: &[u8], own: usize) {
+        if self.length + LONGEST_KEY > CHAIN_BYTES {
+            self.bytes.copy_within(self.length - LONGEST_KEY..self.length, 0);
+            self.length = LONGEST_KEY;
+        }
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        match (room.first_chunk_mut::<16>(), text.first_chunk::<16>()) {
+            // Copying a few bytes too many is cheaper than counting them.
+            (Some(room), Some(group)) if own <= 16 => *room = *group,
+            _ => room.iter_mut().zip(text.iter().take(own)).for_each(|(to, from)| *to = *from),
+        }
+        self.length += own;
+        // A group is at most `LONGEST_KEY` long, so the shift cannot overflow.
+        self.borders = (self.borders | 1) << own;
+    }
+
+    fn last(&self, count: usize) -> &[u8] {
+        self.bytes.get(self.length.saturating_sub(count)..self.length).unwrap_or_default()
+    }
+}
+
+/// Goes back over as many letters and digits as a window has.
+fn window_start(text: &[u8], window: &Window) -> usize {
+    let before = text.get(..window.end).unwrap_or_default();
+    let members = before.iter().enumerate().rev().filter(|(_, byte)| is_member(**byte));
+    members.take(window.length).last().map_or(window.end, |(at, _)| at)
+}
+
+/// Tells where so many neighbouring bits begin.
+fn runs(mask: u64, length: usize) -> u64 {
+    (1..length.min(BLOCK_BYTES)).fold(mask, |mask, _| mask & (mask >> 1))
+}
+
+/// The lowest bits.
+const fn low(count: usize) -> u64 {
+    if count < BLOCK_BYTES { (1 << count) - 1 } else { u64::MAX }
+}
+
 const fn is_member(byte: u8) -> bool {
     byte.is_ascii_digit() || byte.is_ascii_lowercase()
 }
@@ -214,18 +301,40 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b',')
 }
 
-/// Finds the next ASCII digit; sixteen bytes at a time where there is none.
-fn next_digit(text: &[u8], from: usize) -> Option<usize> {
-    let rest = text.get(from..)?;
-    let mut skipped = 0;
-    for chunk in rest.chunks_exact(16) {
-        if chunk.iter().fold(false, |seen, byte| seen | byte.is_ascii_digit()) {
-            break;
+/// Finds digits, 64 bytes at a time.
+struct Digits<'a> {
+    text: &'a [u8],
+    /// The block whose digits `mask` tells, less those that have been passed.
+    start: usize,
+    mask: u64,
+}
+
+impl Digits<'_> {
+    /// Returns the first digit at `from` or behind it; `from` never goes back.
+    fn next(&mut self, from: usize) -> Option<usize> {
+        let passed = from - self.start;
+        if passed < BLOCK_BYTES {
+            self.mask &= u64::MAX << passed;
+            if self.mask != 0 {
+                return Some(self.start + self.mask.trailing_zeros() as usize);
+            }
+            self.start += if self.start == from { 0 } else { BLOCK_BYTES };
+        } else {
+            self.start = from;
         }
-        skipped += 16;
+        let rest = self.text.get(self.start..)?;
+        let (blocks, tail) = rest.as_chunks::<BLOCK_BYTES>();
+        for block in blocks {
+            self.mask = digits(block);
+            if self.mask != 0 {
+                return Some(self.start + self.mask.trailing_zeros() as usize);
+            }
+            self.start += BLOCK_BYTES;
+        }
+        let at = tail.iter().position(u8::is_ascii_digit)?;
+        self.mask = Block::at(self.text, self.start).digits;
+        Some(self.start + at)
     }
-    let tail = rest.get(skipped..)?;
-    tail.iter().position(u8::is_ascii_digit).map(|at| from + skipped + at)
 }
 
 #[cfg(test)]
@@ -238,11 +347,17 @@ mod tests {
         let mut sorted: Vec<&str> = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let table = Table::build((0_u32..).zip(&sorted).map(|(index, key)| (*key, (index, index + 1))));
-        let shape = Shape::of(sorted.iter().copied());
+        let table = Table::build((0..).zip(&sorted).map(|(index, key)| (hash(key.as_bytes()), index)).collect());
+        let mut shape = Shape::default();
+        for key in &sorted {
+            shape.add(key);
+        }
         let mut found = Vec::new();
-        Walk::over(text.as_bytes(), &table, &shape, &mut |range, (index, _)| {
-            found.push((range, sorted[index as usize].to_owned()));
+        Walk::over(text.as_bytes(), &table, &shape, |range: Range<usize>, index| {
+            let key = sorted[index as usize];
+            let window = text.get(range.clone()).unwrap();
+            assert!(window.bytes().filter(|byte| is_member(*byte)).eq(key.bytes()), "{window} is not {key}");
+            found.push((range, key.to_owned()));
         });
         found.sort_by_key(|(range, key)| (range.start, range.end, key.clone()));
         found

@@ -7,42 +7,54 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-/// Literals sought everywhere, each with the targets that share it.
+/// Literals sought everywhere, each with the values that share it.
 #[derive(Debug, Default)]
 pub(super) struct Literals {
     automaton: Option<AhoCorasick>,
-    targets: Vec<(u32, u32)>,
+    /// Values, and where those of each literal end.
+    values: Vec<u32>,
+    ends: Vec<u32>,
 }
 
 impl Literals {
-    /// Builds the automaton from distinct literals, each with its range of targets.
+    /// Builds the automaton.
     ///
     /// An automaton too large for memory is left out: its entries are then found by their other fields only.
-    pub(super) fn build(literals: &[(&str, (u32, u32))]) -> Self {
+    pub(super) fn build(mut literals: Vec<(String, u32)>) -> Self {
         if literals.is_empty() {
             return Self::default();
         }
-        let texts = literals.iter().map(|(text, _)| text.as_bytes());
-        Self {
-            automaton: AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok(),
-            targets: literals.iter().map(|(_, targets)| *targets).collect(),
+        literals.sort_unstable();
+        literals.dedup();
+        let groups = literals.chunk_by(|(left, _), (right, _)| left == right);
+        let texts = groups.clone().filter_map(|group| group.first()).map(|(text, _)| text.as_bytes());
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok();
+        let ends = groups.scan(0, |end, group| {
+            *end += u32::try_from(group.len()).unwrap_or_default();
+            Some(*end)
+        });
+        Self { automaton, ends: ends.collect(), values: literals.iter().map(|(_, value)| *value).collect() }
+    }
+
+    /// Calls `found` with the range and the value of every literal in a folded text, overlapping ones too.
+    pub(super) fn walk(&self, text: &str, mut found: impl FnMut(Range<usize>, u32)) {
+        let Some(automaton) = &self.automaton else { return };
+        for hit in automaton.find_overlapping_iter(text).filter(|hit| is_bounded(text, &hit.range())) {
+            let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
+            let index = hit.pattern().as_usize();
+            let start = index.checked_sub(1).map_or(0, end);
+            self.values.get(start..end(index)).unwrap_or_default().iter().for_each(|value| found(hit.range(), *value));
         }
     }
 
-    /// Calls `found` with the range and the targets of every literal in a folded text, overlapping ones too.
-    pub(super) fn walk(&self, text: &str, found: &mut impl FnMut(Range<usize>, (u32, u32))) {
-        let Some(automaton) = &self.automaton else { return };
-        for hit in automaton.find_overlapping_iter(text) {
-            let targets = self.targets.get(hit.pattern().as_usize());
-            if let Some(targets) = targets.filter(|_| is_bounded(text, &hit.range())) {
-                found(hit.range(), *targets);
-            }
-        }
+    /// Bytes kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage) + 4 * (self.values.len() + self.ends.len())
     }
 }
 
 /// Finds the first bounded occurrence of any of the spellings within a part of the text.
-pub(super) fn find_in(text: &str, part: &Range<usize>, spellings: &[Box<str>]) -> Option<Range<usize>> {
+pub(super) fn find_in(text: &str, part: &Range<usize>, spellings: &[String]) -> Option<Range<usize>> {
     let haystack = text.as_bytes().get(part.clone())?;
     spellings.iter().find_map(|spelling| {
         memchr::memmem::find_iter(haystack, spelling.as_bytes())
@@ -74,9 +86,7 @@ mod tests {
     #[test]
     fn literals_stand_between_boundaries() {
         let texts = ["елисей тихозеров", "欧阳采薇", "12 main st", "main"];
-        let literals: Vec<(&str, (u32, u32))> =
-            (0_u32..).zip(texts).map(|(index, text)| (text, (index, index + 1))).collect();
-        let literals = Literals::build(&literals);
+        let literals = Literals::build((0..).zip(texts).map(|(index, text)| (text.to_owned(), index)).collect());
         for (text, expected) in [
             ("фио: елисей тихозеров, 12 main st.", vec![0, 3, 2]),
             ("елисей тихозерова", vec![]),
@@ -85,7 +95,7 @@ mod tests {
             ("112 main street remains", vec![3]),
         ] {
             let mut found = Vec::new();
-            literals.walk(text, &mut |_, (index, _)| found.push(index));
+            literals.walk(text, |_, index| found.push(index));
             found.sort_unstable();
             let mut expected = expected;
             expected.sort_unstable();
@@ -95,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_spelling_is_found_within_its_part_only() {
-        let spellings = ["ivan ivanov".into(), "ivanov, ivan".into()];
+        let spellings = ["ivan ivanov".to_owned(), "ivanov, ivan".to_owned()];
         let text = "ivan ivanov; ivanov, ivan";
         assert_eq!(find_in(text, &(0..11), &spellings), Some(0..11));
         assert_eq!(find_in(text, &(5..25), &spellings), Some(13..25));

@@ -75,8 +75,7 @@ fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)], masked_rows: u
     let Some((record, first)) = row.first() else { return Vec::new() };
     let part = part(text, record, row);
     let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
-    let entry = compiled.entries.get(first.target.entry as usize);
-    for companion in entry.map(|entry| &*entry.companions).unwrap_or_default() {
+    for companion in compiled.companions(first.target.entry) {
         let is_found = |find: &Find| find.target.field == companion.field;
         if finds.iter().any(is_found) {
             continue;
@@ -98,8 +97,7 @@ fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)], masked_rows: u
     let fields = fields(&finds, |find| find.target.bits);
     let strength = fields.iter().map(|(_, bits)| bits).sum();
     let full: Vec<Find> = finds.iter().filter(|find| find.reading != Reading::Masked).cloned().collect();
-    let canaries =
-        entry.and_then(|entry| compiled.canaries.get(entry.organization as usize)).copied().unwrap_or_default();
+    let canaries = compiled.canaries(first.target.entry);
     let is_enough = is_enough_in_full(&full)
         || (full.len() < finds.len() && is_improbable(compiled, &finds, u64::from(canaries) * masked_rows.max(1)));
     if !is_enough {

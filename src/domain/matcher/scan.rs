@@ -6,13 +6,13 @@
 use std::cell::LazyCell;
 use std::ops::Range;
 
-use super::compile::{Compiled, Target};
+use super::compile::Compiled;
 use super::records::{self, unfinished};
 use super::row::{Find, Reading, Tied, tie};
 use super::verdict::Premises;
 use super::within::{Within, sells};
 use super::{Document, EntryKind, Hit, email, groups, masked};
-use crate::domain::identifier::{Kind, mask};
+use crate::domain::identifier::{Form as Spelled, Kind, mask};
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
 
@@ -165,20 +165,35 @@ fn collect(compiled: &Compiled, view: &View<'_>, cut: &mut Cut<'_>, hits: &mut V
     }
 }
 
+/// Counts the spellings in a folded text.
+pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
+    finds(compiled, text, &Cut::whole("", text.len())).len()
+}
+
 /// Finds every spelling in a folded text.
 pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
     let mut finds = Vec::new();
-    let mut note = |range: Range<usize>, targets: (u32, u32), reading: Reading| {
+    let mut note = |range: Range<usize>, value: u32, form: Spelled| {
         let is_torn = (cut.is_cut_before && range.start < TORN_BYTES)
             || (cut.is_cut_after && range.end + TORN_BYTES > text.len());
-        let targets: &[Target] = if is_torn { &[] } else { compiled.targets(targets) };
-        finds.extend(targets.iter().map(|target| Find { range: range.clone(), target: *target, reading }));
+        let found = text.get(range.clone()).unwrap_or_default();
+        let (target, reading) = match form {
+            Spelled::Compact => {
+                let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
+                (compiled.target(value, form, &compact), Reading::Compact)
+            }
+            Spelled::Email | Spelled::Literal => (compiled.target(value, form, found), Reading::Plain),
+        };
+        finds.extend(target.filter(|_| !is_torn).map(|target| Find { range, target, reading }));
+        target.is_some()
     };
-    groups::Walk::over(text.as_bytes(), &compiled.numbers, &compiled.shape, &mut |range, targets| {
-        note(range, targets, Reading::Compact);
+    groups::Walk::over(text.as_bytes(), &compiled.numbers, &compiled.shape, |range, value| {
+        note(range, value, Spelled::Compact);
     });
-    email::walk(text, &compiled.emails, &mut |range, targets| note(range, targets, Reading::Plain));
-    compiled.literals.walk(text, &mut |range, targets| note(range, targets, Reading::Plain));
+    email::walk(text, &compiled.emails, |range, value| note(range, value, Spelled::Email));
+    compiled.literals.walk(text, |range, value| {
+        note(range, value, Spelled::Literal);
+    });
     finds
 }
 
@@ -200,7 +215,7 @@ pub(super) struct Made<'a> {
 
 pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tied) -> Option<Hit> {
     let Find { range, target, reading } = &tied.find;
-    let entry = compiled.entries.get(target.entry as usize)?;
+    let entry = compiled.entry(target.entry)?;
     let field = compiled.fields.get(target.field as usize)?;
     let kind = Kind::of_field(field);
     let mut place = made.place;
@@ -216,7 +231,7 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tie
     };
     let offset = cut.start as u64;
     Some(Hit {
-        organization: compiled.organizations.get(entry.organization as usize)?.clone(),
+        organization: entry.organization.clone(),
         entry: entry.id.to_string(),
         kind: EntryKind::Canary,
         field: field.clone(),

@@ -18,7 +18,7 @@ use super::compile::{Compiled, Target};
 use super::records::Records;
 use super::row::{Find, Reading};
 use super::table::hash;
-use crate::domain::identifier::Kind;
+use crate::domain::identifier::{Form, Kind, Needle};
 
 /// Characters of a number's end by which it is looked up.
 const LAST: usize = 4;
@@ -32,64 +32,47 @@ const FEW: usize = 16;
 /// Watched values by the parts that masks leave visible.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    bytes: Vec<u8>,
-    values: Vec<Value>,
     /// Hash of a visible part and the value it belongs to, sorted.
     parts: Vec<(u32, u32)>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Value {
-    start: u32,
-    length: u8,
-    targets: (u32, u32),
-}
-
 impl Index {
-    /// Builds the index from distinct spellings, each with its range of targets.
-    pub(super) fn build(numbers: &[(&str, (u32, u32))], emails: &[(&str, (u32, u32))]) -> Self {
-        let mut index = Self::default();
-        for (text, targets) in numbers.iter().filter(|(text, _)| text.len() > LAST + 2) {
-            let value = index.push(text, *targets);
-            let bytes = text.as_bytes();
-            index.parts.extend(bytes.last_chunk::<LAST>().map(|last| (part(b"last", last), value)));
-            index.parts.extend(bytes.first_chunk::<FIRST>().map(|first| (part(b"first", first), value)));
-        }
-        for (text, targets) in emails {
-            let Some((local, host)) = text.rsplit_once('@') else { continue };
-            let value = index.push(text, *targets);
-            for length in 1..=2 {
-                let head = local.as_bytes().get(..length);
-                index.parts.extend(head.map(|head| (part(host.as_bytes(), head), value)));
+    /// Adds a spelling of a value.
+    pub(super) fn add(&mut self, needle: &Needle, value: u32) {
+        let bytes = needle.text.as_bytes();
+        match needle.form {
+            Form::Compact if bytes.len() > LAST + 2 => {
+                self.parts.extend(bytes.last_chunk::<LAST>().map(|last| (part(b"last", last), value)));
+                self.parts.extend(bytes.first_chunk::<FIRST>().map(|first| (part(b"first", first), value)));
             }
+            Form::Email => {
+                if let Some((local, host)) = needle.text.rsplit_once('@') {
+                    let heads = (1..=2).filter_map(|length| local.as_bytes().get(..length));
+                    self.parts.extend(heads.map(|head| (part(host.as_bytes(), head), value)));
+                }
+            }
+            Form::Compact | Form::Literal => {}
         }
-        index.parts.sort_unstable();
-        index
     }
 
-    fn push(&mut self, text: &str, targets: (u32, u32)) -> u32 {
-        let start = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.values.push(Value { start, length: u8::try_from(text.len()).unwrap_or(u8::MAX), targets });
-        u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
+    /// Makes what was added ready to be asked.
+    pub(super) fn finish(&mut self) {
+        self.parts.sort_unstable();
+        self.parts.dedup();
+        self.parts.shrink_to_fit();
     }
 
-    /// Lists the targets of all values that a part may belong to and that `is_equal`; nothing for a crowd.
-    fn fitting<'i>(
-        &'i self,
-        part: u32,
-        is_equal: impl Fn(&[u8]) -> bool + 'i,
-    ) -> impl Iterator<Item = (u32, u32)> + 'i {
+    /// Bytes kept.
+    pub(super) const fn bytes(&self) -> usize {
+        self.parts.len() * size_of::<(u32, u32)>()
+    }
+
+    /// Lists all values that a part may belong to; nothing for a crowd.
+    fn values(&self, part: u32) -> impl Iterator<Item = u32> {
         let start = self.parts.partition_point(|(known, _)| *known < part);
         let rest = self.parts.get(start..).unwrap_or_default();
         let length = rest.partition_point(|(known, _)| *known == part);
-        let crowd = rest.get(..length).filter(|_| length <= CROWD).unwrap_or_default();
-        crowd.iter().filter_map(move |(_, value)| {
-            let value = self.values.get(*value as usize)?;
-            let start = value.start as usize;
-            let bytes = self.bytes.get(start..start + usize::from(value.length))?;
-            is_equal(bytes).then_some(value.targets)
-        })
+        rest.get(..length).filter(|_| length <= CROWD).unwrap_or_default().iter().map(|(_, value)| *value)
     }
 }
 
@@ -136,61 +119,54 @@ pub(super) fn add(compiled: &Compiled, text: &str, finds: &mut Vec<Find>) -> u64
 
 /// Lists the fields that a token's visible parts fit, each worth as much as they tell.
 fn fits(compiled: &Compiled, token: &Token<'_>) -> Vec<(Target, Range<usize>)> {
-    let index = &compiled.masked;
-    let mut fits = Vec::new();
-    let mut note = |targets: (u32, u32), bits: &dyn Fn(Kind) -> u32, range: &Range<usize>| {
-        for target in compiled.targets(targets) {
-            let kind = compiled.fields.get(target.field as usize).map_or(Kind::Other, |field| Kind::of_field(field));
-            let bits = bits(kind).min(target.bits);
-            fits.push((Target { bits, stands_alone: false, ..*target }, range.clone()));
-        }
-    };
     match token {
-        Token::Number(spellings) => {
-            for number in spellings {
-                let bits = |kind: Kind| number_bits(kind, number);
-                for targets in numbers(index, number) {
-                    note(targets, &bits, &number.range);
-                }
-            }
-        }
-        Token::Address(address) => {
-            let bits = |_: Kind| address_bits(address);
-            for targets in addresses(index, address) {
-                note(targets, &bits, &address.range);
-            }
-        }
+        Token::Number(spellings) => spellings.iter().flat_map(|number| numbers(compiled, number)).collect(),
+        Token::Address(address) => addresses(compiled, address),
     }
-    fits
 }
 
-fn numbers<'i>(index: &'i Index, number: &'i Number) -> Vec<(u32, u32)> {
+fn numbers(compiled: &Compiled, number: &Number) -> Vec<(Target, Range<usize>)> {
     let part = match (number.last.as_bytes().last_chunk::<LAST>(), number.first.as_bytes().first_chunk::<FIRST>()) {
         (Some(last), _) => part(b"last", last),
         (None, Some(first)) => part(b"first", first),
         (None, None) => return Vec::new(),
     };
-    let is_equal = |bytes: &[u8]| {
-        bytes.len() > number.first.len() + number.last.len()
-            && bytes.starts_with(number.first.as_bytes())
-            && bytes.ends_with(number.last.as_bytes())
+    let is_equal = |own: &str| {
+        own.len() > number.first.len() + number.last.len()
+            && own.starts_with(&number.first)
+            && own.ends_with(&number.last)
     };
-    index.fitting(part, is_equal).collect()
+    let values = compiled.masked.values(part);
+    values
+        .filter_map(|value| compiled.fitting(value, Form::Compact, is_equal))
+        .map(|target| {
+            let kind = compiled.fields.get(target.field as usize).map_or(Kind::Other, |field| Kind::of_field(field));
+            (visible(target, number_bits(kind, number)), number.range.clone())
+        })
+        .collect()
 }
 
-fn addresses(index: &Index, address: &Address<'_>) -> Vec<(u32, u32)> {
+fn addresses(compiled: &Compiled, address: &Address<'_>) -> Vec<(Target, Range<usize>)> {
     let head = address.first.as_bytes();
     let Some(head) = head.get(..head.len().min(2)).filter(|head| !head.is_empty()) else { return Vec::new() };
-    let is_equal = |bytes: &[u8]| {
-        let at = bytes.len().checked_sub(address.host.len() + 1);
-        let Some((local, host)) = at.and_then(|at| bytes.split_at_checked(at)) else { return false };
-        host.get(1..) == Some(address.host.as_bytes())
-            && host.first() == Some(&b'@')
-            && local.len() > address.first.len() + address.last.len()
-            && local.starts_with(address.first.as_bytes())
-            && local.ends_with(address.last.as_bytes())
+    let is_equal = |own: &str| {
+        own.rsplit_once('@').is_some_and(|(local, host)| {
+            host == address.host
+                && local.len() > address.first.len() + address.last.len()
+                && local.starts_with(address.first)
+                && local.ends_with(address.last)
+        })
     };
-    index.fitting(part(address.host.as_bytes(), head), is_equal).collect()
+    let values = compiled.masked.values(part(address.host.as_bytes(), head));
+    values
+        .filter_map(|value| compiled.fitting(value, Form::Email, is_equal))
+        .map(|target| (visible(target, address_bits(address)), address.range.clone()))
+        .collect()
+}
+
+/// A field of which only so much is seen.
+fn visible(target: Target, bits: u32) -> Target {
+    Target { bits: bits.min(target.bits), stands_alone: false, ..target }
 }
 
 /// Bits of a number's visible parts: a random digit is worth 3.3; what all numbers of an issuer, an operator or a region
@@ -235,12 +211,13 @@ mod tests {
 
     #[test]
     fn a_part_that_a_crowd_shares_is_passed_over() {
-        let texts: Vec<String> = (0..CROWD + 10).map(|number| format!("{number:08}7777")).collect();
-        let values: Vec<(&str, (u32, u32))> =
-            (0..).zip(&texts).map(|(at, text)| (text.as_str(), (at, at + 1))).collect();
-        let index = Index::build(&values, &[]);
-        assert_eq!(index.fitting(part(b"last", b"7777"), |_| true).count(), 0);
-        let few = Index::build(values.get(..9).unwrap(), &[]);
-        assert_eq!(few.fitting(part(b"last", b"7777"), |_| true).count(), 9);
+        let mut index = Index::default();
+        for value in 0..u32::try_from(CROWD + 10).unwrap() {
+            let text = format!("{value:08}7777");
+            index.add(&Needle { form: Form::Compact, text, bits: 40, stands_alone: true }, value);
+        }
+        index.finish();
+        assert_eq!(index.values(part(b"last", b"7777")).count(), 0);
+        assert_eq!(index.values(part(b"first", b"0000000077")).count(), 1);
     }
 }

@@ -1,0 +1,218 @@
+//! Sixty-four bytes at a time: which of them are digits, letters, separators, as bits of one word each.
+//!
+//! On x86-64 by the vector instructions that every such processor has; elsewhere byte by byte. Tests prove both equal, and
+//! `benches/matcher.rs` shows what this pays: it is the only file with `unsafe`, and that is the compiler's word for calling a
+//! function made for those instructions; no pointer is touched.
+
+/// Bytes that one look takes in.
+pub(super) const BLOCK_BYTES: usize = 64;
+
+/// Bit `n` tells about byte `n` of a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Block {
+    /// `0` to `9`.
+    pub(super) digits: u64,
+    /// `a` to `z`.
+    pub(super) letters: u64,
+    /// What may stand between the groups of one value, but for the middle dot.
+    pub(super) separators: u64,
+}
+
+impl Block {
+    /// Looks at the bytes from `at` on; behind the end there is nothing.
+    pub(super) fn at(text: &[u8], at: usize) -> Self {
+        let rest = text.get(at..).unwrap_or_default();
+        if let Some(bytes) = rest.first_chunk() {
+            return lanes::look(bytes);
+        }
+        let mut padded = [0; BLOCK_BYTES];
+        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        lanes::look(&padded)
+    }
+
+    /// Letters and digits.
+    pub(super) const fn members(self) -> u64 {
+        self.digits | self.letters
+    }
+}
+
+/// Blocks from any place on, of which each byte is looked at once as long as the places ascend.
+#[derive(Debug)]
+pub(super) struct Blocks<'a> {
+    text: &'a [u8],
+    /// Index of the first of two neighbouring blocks that begin at multiples of [`BLOCK_BYTES`].
+    index: usize,
+    pair: [Block; 2],
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Self {
+        Self { text, index: 0, pair: [0, BLOCK_BYTES].map(|at| Block::at(text, at)) }
+    }
+
+    /// Looks at the bytes from `at` on.
+    #[inline]
+    pub(super) fn at(&mut self, at: usize) -> Block {
+        let index = at / BLOCK_BYTES;
+        if index != self.index {
+            let start = index * BLOCK_BYTES;
+            let first = if index == self.index + 1 { self.pair[1] } else { Block::at(self.text, start) };
+            self.pair = [first, Block::at(self.text, start + BLOCK_BYTES)];
+            self.index = index;
+        }
+        let [first, second] = self.pair;
+        let shift = at % BLOCK_BYTES;
+        let join = |first: u64, second: u64| first >> shift | second << 1 << (BLOCK_BYTES - 1 - shift);
+        Block {
+            digits: join(first.digits, second.digits),
+            letters: join(first.letters, second.letters),
+            separators: join(first.separators, second.separators),
+        }
+    }
+}
+
+/// Tells which bytes of a block are digits.
+#[inline]
+pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+    lanes::digits(bytes)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "every x86-64 processor has SSE2; the byte-wise twin is several times slower")]
+mod lanes {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi8, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
+        _mm_set1_epi8,
+    };
+
+    use super::{BLOCK_BYTES, Block};
+
+    pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+        // SAFETY: SSE2 is part of the x86-64 base instruction set.
+        unsafe { digits_by_sse2(bytes) }
+    }
+
+    pub(super) fn look(bytes: &[u8; BLOCK_BYTES]) -> Block {
+        // SAFETY: as above.
+        unsafe { look_by_sse2(bytes) }
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn digits_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+        mask(lanes(bytes).map(|lane| is_within(lane, b'0', 10)))
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn look_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> Block {
+        let lanes = lanes(bytes);
+        Block {
+            digits: mask(lanes.map(|lane| is_within(lane, b'0', 10))),
+            letters: mask(lanes.map(|lane| is_within(lane, b'a', 26))),
+            separators: mask(lanes.map(|lane| {
+                let brackets = _mm_or_si128(is_within(lane, b'(', 2), is_within(lane, b',', 4));
+                let blanks = _mm_or_si128(is(lane, b' '), is(lane, b'\t'));
+                _mm_or_si128(_mm_or_si128(brackets, blanks), is(lane, b'_'))
+            })),
+        }
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn lanes(bytes: &[u8; BLOCK_BYTES]) -> [__m128i; 4] {
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |index: usize| words.get(index).map_or(0, |bytes| i64::from_le_bytes(*bytes));
+        [0, 2, 4, 6].map(|index| _mm_set_epi64x(word(index + 1), word(index)))
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn mask(lanes: [__m128i; 4]) -> u64 {
+        let bits = lanes.map(|lane| u64::from(_mm_movemask_epi8(lane).cast_unsigned()));
+        bits[0] | bits[1] << 16 | bits[2] << 32 | bits[3] << 48
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn of(byte: u8) -> __m128i {
+        _mm_set1_epi8(byte.cast_signed())
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn is(lane: __m128i, byte: u8) -> __m128i {
+        _mm_cmpeq_epi8(lane, of(byte))
+    }
+
+    /// Signed comparison is all there is, so the range is moved to the lowest values.
+    #[target_feature(enable = "sse2")]
+    fn is_within(lane: __m128i, first: u8, count: u8) -> __m128i {
+        let moved = _mm_add_epi8(lane, of(0x80_u8.wrapping_sub(first)));
+        _mm_cmplt_epi8(moved, of(0x80_u8.wrapping_add(count)))
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+use plain as lanes;
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod plain {
+    use super::{BLOCK_BYTES, Block};
+
+    pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+        each(bytes, |byte| byte.is_ascii_digit())
+    }
+
+    pub(super) fn look(bytes: &[u8; BLOCK_BYTES]) -> Block {
+        Block {
+            digits: digits(bytes),
+            letters: each(bytes, |byte| byte.is_ascii_lowercase()),
+            separators: each(bytes, |byte| {
+                matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b',')
+            }),
+        }
+    }
+
+    fn each(bytes: &[u8; BLOCK_BYTES], class: impl Fn(u8) -> bool) -> u64 {
+        bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(class(*byte)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn block(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
+        let mut block = [0; BLOCK_BYTES];
+        block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        block
+    }
+
+    #[test]
+    fn every_byte_has_the_same_class_in_lanes_and_alone() {
+        for first in (0..=255).step_by(64) {
+            let bytes = std::array::from_fn(|index| u8::try_from(first + index).unwrap());
+            assert_eq!(lanes::look(&bytes), plain::look(&bytes));
+        }
+    }
+
+    #[test]
+    fn behind_the_end_there_is_nothing() {
+        assert_eq!(Block::at(b"a1-", 0), Block { digits: 2, letters: 1, separators: 4 });
+        assert_eq!(Block::at(b"a1-", 9), Block::default());
+    }
+
+    #[test]
+    fn blocks_from_any_place_are_what_stands_there() {
+        let text: Vec<u8> = (0..400_u32).map(|index| b"a1 -|"[(index * index % 7 % 5) as usize]).collect();
+        let mut blocks = Blocks::of(&text);
+        for at in (0..400).chain([5, 399, 200, 64, 63, 127, 128, 500]) {
+            assert_eq!(blocks.at(at), Block::at(&text, at), "{at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_classed_the_same_in_lanes_and_alone(bytes in proptest::collection::vec(any::<u8>(), 64)) {
+            let bytes = block(&bytes);
+            prop_assert_eq!(lanes::look(&bytes), plain::look(&bytes));
+        }
+    }
+}
