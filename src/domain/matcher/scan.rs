@@ -33,7 +33,8 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: 
     match form_of(document) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
-            collect(compiled, &view, &Cut::whole(member, document.bytes.len()), hits);
+            let seen = Seen { view: &view, bytes: document.bytes, form: Form::Markup };
+            collect(compiled, &seen, &Cut::whole(member, document.bytes.len()), hits);
         }
         Form::Plain => scan_pieces(compiled, document, member, hits),
     }
@@ -71,7 +72,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
-        collect(compiled, &view, &cut, hits);
+        collect(compiled, &Seen { view: &view, bytes, form: Form::Plain }, &cut, hits);
         cut.is_cut_before = cut.is_cut_after;
         cut.start = if piece.is_line_end {
             piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
@@ -123,13 +124,33 @@ impl Cut<'_> {
     }
 }
 
-/// Finds entries in a view, then in the texts within it.
-fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<Hit>) {
-    let locator = LazyCell::new(|| view.locator());
+/// Finds entries in a view, and again as it reads in another charset if its own is not proven.
+fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &Cut<'_>, hits: &mut Vec<Hit>) {
     let mut within = Within::new(compiled, cut);
+    collect_view(compiled, seen.view, &mut within, hits);
+    if let Some(charset) = seen.view.other_charset() {
+        let other = View::of_piece(seen.bytes, charset, seen.form, String::new());
+        collect_view(compiled, &other, &mut within, hits);
+    }
+}
+
+/// A view, and what it was made of.
+struct Seen<'a> {
+    view: &'a View<'a>,
+    bytes: &'a [u8],
+    form: Form,
+}
+
+/// Finds entries in a view, then in the texts within it.
+fn collect_view(compiled: &Compiled, view: &View<'_>, within: &mut Within<'_>, hits: &mut Vec<Hit>) {
+    let cut = within.cut;
+    let locator = LazyCell::new(|| view.locator());
     for tied in tie(&view.text, compiled, finds(compiled, &view.text, cut)) {
         let range = &tied.find.range;
         let place = locator.place(range);
+        if within.is_known(&tied.find, place.span) {
+            continue;
+        }
         within.note(&tied.find, place.span);
         let row = locator.place(&first_character(&view.text, tied.row)).span.start;
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };

@@ -26,7 +26,6 @@ mod replay;
 mod step;
 mod view;
 
-pub use address::plain_addresses;
 pub use charset::{Decoded, PieceEnd, charset_of, decode, decode_known, piece_end};
 pub use fold::fold;
 pub use layers::{Derived, Trust};
