@@ -13,6 +13,7 @@ pub mod matcher;
 pub mod oddity;
 pub mod page;
 pub mod secret;
+pub mod severity;
 pub mod source;
 pub mod span;
 pub mod text;

@@ -8,6 +8,7 @@ use url::Url;
 use super::Tlp;
 use crate::domain::listing::Price;
 use crate::domain::matcher::EntryKind;
+use crate::domain::severity::Assessment;
 use crate::domain::source::Network;
 use crate::domain::watchlist::OrganizationId;
 
@@ -30,6 +31,10 @@ pub struct CaseFacts {
     pub sightings: Vec<Sighting>,
     /// The offer, where a post makes one.
     pub offer: Option<Offer>,
+    /// How grave it is, and why.
+    pub severity: Option<Assessment>,
+    /// The seller, where other offers of his are known.
+    pub seller: Option<SellerFact>,
     /// From when on what was seen is news: when this follow-up was queued; `None` for the first mail to this contact.
     pub news_since: Option<Timestamp>,
 }
@@ -109,6 +114,32 @@ pub struct Offer {
     pub sites: Vec<Site>,
 }
 
+/// What is known of a seller beyond the case.
+#[derive(Debug, Clone, Default)]
+pub struct SellerFact {
+    /// Kinds and short forms of what he is known by.
+    pub marks: Vec<(String, String)>,
+    /// His other offers, by site.
+    pub before: Vec<SoldBefore>,
+    /// Other cases of the same organization.
+    pub own_cases: Vec<String>,
+}
+
+/// Other offers of a seller on one site.
+#[derive(Debug, Clone)]
+pub struct SoldBefore {
+    /// The site.
+    pub site: Site,
+    /// How many posts.
+    pub listings: u64,
+    /// What kinds of data, each with how many posts.
+    pub goods: Vec<(String, u64)>,
+    /// The earliest.
+    pub first_at: Timestamp,
+    /// The latest.
+    pub last_at: Timestamp,
+}
+
 impl CaseFacts {
     /// Counts the entries to be named in the first sentence: planted records where there are any, else all.
     pub fn records(&self) -> u64 {
@@ -148,6 +179,7 @@ impl CaseFacts {
         bare.entries.iter_mut().for_each(|entry| entry.values.clear());
         bare.sightings.iter_mut().for_each(|sighting| sighting.link = None);
         bare.offer.iter_mut().for_each(|offer| offer.price = None);
+        bare.seller.iter_mut().for_each(|seller| seller.marks.clear());
         bare
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::clean::{defang, defanged_link, masked_value, one_line, site_label, word};
 use super::facts::{CaseFacts, EntryFact, Place, Sighting, Site};
 use super::phrases::{Phrases, fill};
-use super::{AlertReason, Tlp};
+use super::{AlertReason, Tlp, weight};
 use crate::domain::listing::Price;
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::Network;
@@ -148,7 +148,7 @@ fn named(site: &Site, phrases: &Phrases) -> String {
     }
 }
 
-fn defanged(site: &Site, phrases: &Phrases) -> String {
+pub(super) fn defanged(site: &Site, phrases: &Phrases) -> String {
     match site.network {
         Network::Open => defang(&site_label(site)),
         Network::Tor | Network::I2p => named(site, phrases),
@@ -209,6 +209,7 @@ fn rows(facts: &CaseFacts, organization: &str, phrases: &Phrases) -> Vec<(String
         (labels.offered.to_owned(), offered),
         (labels.found.to_owned(), kinds(facts, phrases)),
     ];
+    rows.extend(weight::rows(facts, phrases));
     if let Some(first) = facts.sightings.iter().map(|sighting| sighting.first_seen_at).min() {
         rows.push((labels.first_seen.to_owned(), utc(first)));
     }

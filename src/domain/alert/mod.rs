@@ -12,11 +12,14 @@ mod letter;
 mod phrases;
 mod plain;
 pub mod retry;
+mod weight;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use facts::{CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, Sighting, Site};
+pub use facts::{
+    CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site, SoldBefore,
+};
 
 use crate::domain::watchlist::Language;
 use clean::one_line;
@@ -178,6 +181,7 @@ mod tests {
     use super::*;
     use crate::domain::listing::Price;
     use crate::domain::matcher::EntryKind;
+    use crate::domain::severity;
     use crate::domain::source::Network;
     use crate::domain::watchlist::OrganizationId;
     use guard::{Forbidden, Objection};
@@ -230,7 +234,50 @@ mod tests {
                 "https://forum.example/showthread.php?tid=101&pid=1001#pid1001",
             )],
             offer: Some(Offer { price: Some(Price { amount: 500.0, currency: "USD".to_owned() }), sites: Vec::new() }),
+            severity: None,
+            seller: None,
             news_since: None,
+        }
+    }
+
+    fn weighed() -> CaseFacts {
+        let assessed = severity::Facts { offer: true, fresh: true, volume: 120_000, entries: 3, ..Default::default() };
+        let before = SoldBefore {
+            site: Site { label: "market.example".to_owned(), network: Network::Open },
+            listings: 3,
+            goods: vec![("database".to_owned(), 2), ("cards".to_owned(), 1)],
+            first_at: at("2026-01-02T10:00:00Z"),
+            last_at: at("2026-03-04T10:00:00Z"),
+        };
+        CaseFacts {
+            severity: Some(severity::Table::default().assess(assessed)),
+            seller: Some(SellerFact {
+                marks: vec![("telegram".to_owned(), "@gr…n7".to_owned())],
+                before: vec![before],
+                own_cases: vec!["C-2222AAAA".to_owned()],
+            }),
+            ..facts()
+        }
+    }
+
+    #[test]
+    fn a_mail_says_how_grave_it_is_by_which_rule_and_what_the_seller_offered_before() {
+        for (language, said) in [
+            (
+                Language::En,
+                [
+                    "Severity: critical: offered for sale, said to be new, 120000 rows claimed, 3 records of the watchlist seen (rule fresh-offer)",
+                    "on market[.]example: 3 offers (database 2, cards 1), 2026-01-02 to 2026-03-04; also in your cases C-2222AAAA; known by telegram @gr…n7",
+                ],
+            ),
+            (Language::Zh, ["严重程度：紧急：正在出售", "market[.]example：3 次出售"]),
+            (Language::Ru, ["Важность: критическая: выставлено на продажу", "на market[.]example: предложений: 3"]),
+        ] {
+            let mail = compose(&weighed(), &addressing(language), at(NOW));
+            let text = mail.text.replace("\n  ", " ").replace('\n', " ");
+            for said in said {
+                assert!(text.contains(said), "{said}: {}", mail.text);
+            }
         }
     }
 

@@ -167,6 +167,20 @@ impl Goods {
         Self::Database,
     ];
 
+    /// Returns the word of JSON and the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credentials => "credentials",
+            Self::Cards => "cards",
+            Self::Identity => "identity",
+            Self::Leads => "leads",
+            Self::LookupService => "lookup_service",
+            Self::Access => "access",
+            Self::Corporate => "corporate",
+            Self::Database => "database",
+        }
+    }
+
     /// The concept whose phrases name it.
     const fn concept(self) -> Concept {
         match self {
@@ -189,6 +203,15 @@ impl Listing {
     /// Tells whether the post counts as an offer.
     pub fn is_offer(&self) -> bool {
         self.sale >= Self::OFFER_FROM
+    }
+
+    /// Returns how many rows are claimed; 0 where none are, or where files or gigabytes are counted.
+    pub fn rows(&self) -> u64 {
+        let volume = self.claims.volume.as_ref().map(|found| &found.value);
+        let rows = volume.filter(|volume| volume.unit == VolumeUnit::Rows).map_or(0.0, |volume| volume.amount);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded before")]
+        let rows = rows.clamp(0.0, 1e15) as u64;
+        rows
     }
 }
 

@@ -6,10 +6,11 @@ use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure};
 use crate::domain::case::State;
+use crate::domain::severity::{Assessment, Verdict};
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{
-    AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Sighting,
+    AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, OfferedBefore, SellerHistory, Sighting,
 };
 use crate::services::triage::{self, TriageError};
 
@@ -127,8 +128,19 @@ pub(super) fn list(cases: &[CaseRow], output: Output) -> anyhow::Result<()> {
         }
         Format::Table if cases.is_empty() => {}
         Format::Table => {
-            let headers =
-                ["case", "organization", "state", "offer", "entries", "hits", "copies", "sources", "posted", "matched"];
+            let headers = [
+                "case",
+                "organization",
+                "state",
+                "severity",
+                "offer",
+                "entries",
+                "hits",
+                "copies",
+                "sources",
+                "posted",
+                "matched",
+            ];
             output.table(&headers, &cases.iter().map(row).collect::<Vec<_>>())?;
         }
     }
@@ -140,6 +152,7 @@ fn row(case: &CaseRow) -> Vec<String> {
         case.id.clone(),
         case.organization.clone(),
         case.state.to_string(),
+        case.severity.as_ref().map_or_else(String::new, |weighed| weighed.severity.as_str().to_owned()),
         yes(case.offer).to_owned(),
         case.entries.to_string(),
         case.hits.to_string(),
@@ -171,6 +184,9 @@ fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
     output.line("\nSightings, times in UTC")?;
     let headers = ["posted", "source", "thread", "author", "offer", "attachment", "entries", "url"];
     output.table(&headers, &case.sightings.iter().map(sighting).collect::<Vec<_>>())?;
+    if let Some(seller) = &case.seller {
+        show_seller(seller, output)?;
+    }
     output.line("\nMoves")?;
     output.table(&["at", "case", "from", "to", "who", "why"], &case.moves.iter().map(step).collect::<Vec<_>>())?;
     output.line("\nAlerts")?;
@@ -187,11 +203,55 @@ fn show(case: &CaseDetail, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Says who offers, and what the same seller offered elsewhere.
+fn show_seller(seller: &SellerHistory, output: Output) -> anyhow::Result<()> {
+    let marks: Vec<String> = seller.marks.iter().map(|mark| format!("{} {}", mark.kind, mark.short)).collect();
+    output.line(format_args!("\nSeller, known by {}", marks.join(", ")))?;
+    if seller.before.is_empty() {
+        return Ok(output.line("no other offer of this seller is on record")?);
+    }
+    let row = |before: &OfferedBefore| {
+        let goods: Vec<String> = before.goods.iter().map(|(goods, count)| format!("{goods} {count}")).collect();
+        let (first, last) = (time(Some(before.first_at)), time(Some(before.last_at)));
+        vec![before.source.clone(), before.listings.to_string(), goods.join(", "), first, last]
+    };
+    output.table(
+        &["other offers on", "posts", "goods", "first", "last"],
+        &seller.before.iter().map(row).collect::<Vec<_>>(),
+    )?;
+    if !seller.own_cases.is_empty() {
+        output.line(format_args!("other cases with this seller: {}", seller.own_cases.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// `critical, by rule fresh-offer: offer, fresh, 120000 rows claimed, 3 entries, strength 60`.
+fn severity(assessment: &Assessment) -> String {
+    let facts = &assessment.facts;
+    let said = [(facts.offer, "offer"), (facts.exclusive, "exclusive"), (facts.fresh, "fresh")];
+    let mut reasons: Vec<String> =
+        said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason.to_owned()).collect();
+    if facts.volume > 0 {
+        reasons.push(format!("{} rows claimed", facts.volume));
+    }
+    reasons.push(format!("{} entries", facts.entries));
+    reasons.push(format!("strength {}", facts.strength));
+    match facts.verdict {
+        Verdict::Ours => reasons.push("rows are ours".to_owned()),
+        Verdict::NotOurs => reasons.push("rows are not ours".to_owned()),
+        Verdict::Mixed => reasons.push("part of the rows is ours".to_owned()),
+        Verdict::Unknown => {}
+    }
+    let rule = if assessment.rule.is_empty() { "none" } else { &assessment.rule };
+    format!("{}, by rule {rule}: {}", assessment.severity.as_str(), reasons.join(", "))
+}
+
 fn summary(case: &CaseDetail) -> Vec<Vec<String>> {
     let row = &case.row;
     let facts = [
         ("organization", format!("{} ({})", case.organization_name, row.organization)),
         ("state", row.state.to_string()),
+        ("severity", row.severity.as_ref().map_or_else(String::new, severity)),
         ("offered for sale", if row.offer { "yes" } else { "no" }.to_owned()),
         ("entries, hits", format!("{}, {}", row.entries, row.hits)),
         ("copies that hold them", copies(row)),

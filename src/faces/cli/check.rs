@@ -27,7 +27,7 @@ struct Finding {
 
 /// Runs `check`.
 pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
-    let mut findings = vec![configuration(context)];
+    let mut findings = vec![configuration(context), severity(context)];
     match context.open_store().await {
         Ok(store) => {
             findings.push(well("database", format!("opened; kept in {}", context.store_place())));
@@ -50,6 +50,15 @@ fn well(check: impl Into<String>, detail: impl Into<String>) -> Finding {
 
 fn ill(check: impl Into<String>, detail: impl Into<String>) -> Finding {
     Finding { check: check.into(), ok: false, detail: detail.into() }
+}
+
+fn severity(context: &Context) -> Finding {
+    let told = match &context.config.severity {
+        Some(table) if table.is_empty() => return ill("severity", "the table has no rule: every case counts as low"),
+        Some(table) => format!("{} rules of the configuration; cases are weighed by them as they change", table.len()),
+        None => "the default table; dyepack init writes it, to be changed".to_owned(),
+    };
+    well("severity", told)
 }
 
 /// A broken configuration ends the program before this; so it only says which one counts.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Failure;
 use crate::domain::secret::Secret;
+use crate::domain::severity::Table;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) alert: AlertConfig,
     /// Keys of fingerprints, or paths to their files: one a `DYEPACK_FINGERPRINT_KEY…` variable.
     pub(crate) fingerprint_keys: Vec<Secret<String>>,
+    /// `[[severity]]`: how grave a case is; the default table if the file has none.
+    pub(crate) severity: Option<Table>,
 }
 
 /// `[store]`
@@ -85,6 +88,7 @@ struct File {
     mail: FileMail,
     network: FileNetwork,
     alert: FileAlert,
+    severity: Option<Table>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -179,6 +183,7 @@ impl Config {
             },
             alert: AlertConfig { settle },
             fingerprint_keys: fingerprint_keys(),
+            severity: file.severity,
         })
     }
 }
@@ -244,6 +249,16 @@ mod tests {
         let error = load("[store]\nurl = \"postgres://a:b@127.0.0.1/x\"\n").unwrap_err().to_string();
         assert!(error.contains("url_file"), "{error}");
         assert!(!error.contains("a:b"));
+    }
+
+    #[test]
+    fn a_severity_table_replaces_the_default_and_is_checked() {
+        let rule = "[[severity]]\nrule = \"all\"\nlevel = \"high\"\n";
+        assert_eq!(load(rule).unwrap().severity.unwrap().len(), 1);
+        assert!(load("").unwrap().severity.is_none());
+        let error = load("[[severity]]\nrule = \"all\"\nlevel = \"dire\"\n").unwrap_err().to_string();
+        assert!(error.contains("dire"), "{error}");
+        assert_eq!(load(crate::domain::severity::DEFAULT).unwrap().severity.unwrap(), Table::default());
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Context {
     pub(crate) async fn open_store(&self) -> anyhow::Result<Store> {
         let made = tokio::fs::create_dir_all(&self.data_dir).await;
         made.with_context(|| format!("cannot make the folder {}", self.data_dir.display()))?;
-        Store::open(&self.store_url(), self.seal()?).await.context("cannot keep state")
+        let store = Store::open(&self.store_url(), self.seal()?).await.context("cannot keep state")?;
+        Ok(store.with_severity(self.config.severity.clone().unwrap_or_default()))
     }
 
     /// Returns the key that seals what is kept, made on first use: `dyepack.key` in the data directory, mode 0600.

@@ -7,6 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::context::Context;
 use super::{Exit, Failure};
 use crate::domain::identifier::Epoch;
+use crate::domain::severity;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::vault::KeyError;
 
@@ -75,7 +76,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         .open(&path)
         .await
         .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(STARTER.as_bytes()).await.with_context(|| format!("cannot write {}", path.display()))?;
+    let text = format!("{STARTER}\n{}", commented(severity::DEFAULT));
+    file.write_all(text.as_bytes()).await.with_context(|| format!("cannot write {}", path.display()))?;
     file.flush().await.with_context(|| format!("cannot write {}", path.display()))?;
     context.seal()?;
     context.output.line(format_args!("wrote {}", path.display()))?;
@@ -108,4 +110,14 @@ fn make_key(organization: &OrganizationId, epoch: Epoch, context: &Context) -> a
         path.display()
     ));
     Ok(Exit::Done)
+}
+
+/// Turns a text into comments.
+fn commented(text: &str) -> String {
+    let comment = |line: &str| match line {
+        "" => "#\n".to_owned(),
+        line if line.starts_with('#') => format!("{line}\n"),
+        line => format!("# {line}\n"),
+    };
+    text.lines().map(comment).collect()
 }

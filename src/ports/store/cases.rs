@@ -12,7 +12,7 @@ use super::model::{CaseDetail, CaseEntry, CaseFilter, CaseRow, HitFilter, HitRow
 use super::sql::{self, Columns, values};
 use super::visits::listing_context;
 use super::watchlists::parse;
-use super::{Store, StoreError, ids, outbox, triage};
+use super::{Store, StoreError, ids, outbox, sellers, triage};
 use crate::domain::case::{self, State};
 use crate::domain::listing::Listing;
 use crate::domain::source::SourceId;
@@ -93,6 +93,7 @@ impl Store {
             merged,
             leaked: leaked(connection, living).await?,
             sightings: self.sightings(connection, &living.id).await?,
+            seller: sellers::history(connection, (&living.organization, &living.id)).await?,
             moves: triage::moves_of(connection, &family).await?,
             alerts: outbox::alerts_of(connection, &family).await?,
         })
@@ -195,7 +196,7 @@ fn hit_row(row: &AnyRow) -> Result<HitRow, StoreError> {
 async fn case_row(connection: &mut AnyConnection, id: &str) -> Result<CaseRow, StoreError> {
     let statement = "SELECT organization, state, offer, first_posted_at, first_matched_at, first_mailed_at, \
                      first_confirmed_at, (SELECT COUNT(*) FROM case_entry e WHERE e.leak_case = c.id), \
-                     (SELECT COUNT(*) FROM hit h WHERE h.leak_case = c.id) FROM leak_case c WHERE c.id = $1";
+                     (SELECT COUNT(*) FROM hit h WHERE h.leak_case = c.id), severity FROM leak_case c WHERE c.id = $1";
     let row = sql::fetch_one(connection, statement, values![id]).await?;
     let row = row.ok_or_else(|| StoreError::damaged("case", id))?;
     let statement = "SELECT DISTINCT source FROM case_sighting WHERE leak_case = $1 ORDER BY source";
@@ -216,6 +217,7 @@ async fn case_row(connection: &mut AnyConnection, id: &str) -> Result<CaseRow, S
         organization: row.text(0)?,
         state: State::parse(&row.text(1)?).ok_or_else(|| StoreError::damaged("case", id))?,
         offer: row.int(2)? != 0,
+        severity: row.maybe_text(9)?.map(|text| parse("case", id, &text)).transpose()?,
         entries: row.count(7)?,
         hits: row.count(8)?,
         sources: sources.iter().map(|row| row.text(0)).collect::<Result<_, _>>()?,

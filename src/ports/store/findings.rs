@@ -11,12 +11,13 @@ use sqlx::AnyConnection;
 use super::model::{HitSeen, ReadPage, RecordPolicy, Recorded, Visit};
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::json;
-use super::{StoreError, ids, outbox, triage};
+use super::{StoreError, ids, outbox, severity, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Cluster, Known, News, Node, State};
 use crate::domain::forum::PageKind;
 use crate::domain::listing::Listing;
 use crate::domain::matcher::EntryKind;
+use crate::domain::severity::Table;
 
 /// Who the audit log names for what nobody did by hand.
 const MACHINE: &str = "dyepack";
@@ -47,6 +48,7 @@ struct Scene<'a> {
     visit: &'a Visit,
     organization: &'a str,
     policy: RecordPolicy,
+    severity: &'a Table,
     /// Grows with every recording of the organization's hits.
     grouping: i64,
 }
@@ -56,7 +58,7 @@ pub(super) async fn record(
     connection: &mut AnyConnection,
     visit: &Visit,
     page: &ReadPage,
-    policy: RecordPolicy,
+    (policy, severity): (RecordPolicy, &Table),
 ) -> Result<Recorded, StoreError> {
     let mut by_organization: BTreeMap<&str, BTreeMap<String, Found<'_>>> = BTreeMap::new();
     for seen in &page.hits {
@@ -71,7 +73,7 @@ pub(super) async fn record(
     let mut recorded = Recorded::default();
     for (organization, found) in by_organization {
         let found: Vec<Found<'_>> = found.into_values().collect();
-        let scene = Scene { visit, organization, policy, grouping: 0 };
+        let scene = Scene { visit, organization, policy, severity, grouping: 0 };
         let own = record_organization(connection, scene, page, found).await?;
         recorded.hits += own.hits;
         recorded.cases += own.cases;
@@ -176,6 +178,7 @@ async fn refresh(
         let seen = standing.with_posts(&hits);
         if seen != standing {
             seen.save(connection, case).await?;
+            severity::assess(connection, scene.severity, case).await?;
             let news = News { offers: u64::from(seen.offer && !standing.offer), ..News::default() };
             if let Some(reason) = news.reason(seen.state) {
                 recorded.alerts += tell(connection, scene, case, reason).await?;
@@ -281,6 +284,7 @@ async fn join(connection: &mut AnyConnection, scene: &Scene<'_>, joining: Joinin
         triage::append(connection, (scene.organization, &case), step, scene.visit.at).await?;
     }
     let hits = insert_hits(connection, scene, &case, joining.hits).await?;
+    severity::assess(connection, scene.severity, &case).await?;
     let is_new = joining.cluster.into.is_none();
     let reason = if is_new { Some(AlertReason::Opened) } else { news.reason(standing.state) };
     let alerts = match reason {

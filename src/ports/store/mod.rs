@@ -16,6 +16,8 @@ pub mod model;
 mod open;
 mod outbox;
 mod rows;
+mod sellers;
+mod severity;
 mod sql;
 mod triage;
 mod visits;
@@ -27,6 +29,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::secret::Secret;
+use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
 pub use claims::START_KEY;
@@ -43,6 +46,8 @@ pub struct Store {
     turns: Arc<Semaphore>,
     dialect: Dialect,
     seal: Seal,
+    /// Weighs the cases that are recorded.
+    severity: Arc<Table>,
 }
 
 /// The two databases, where they differ.
@@ -87,6 +92,13 @@ impl Write {
 }
 
 impl Store {
+    /// Weighs cases by this table instead of the default one, from now on.
+    #[must_use]
+    pub fn with_severity(mut self, table: Table) -> Self {
+        self.severity = Arc::new(table);
+        self
+    }
+
     async fn begin(&self, durability: Durability) -> Result<Write, StoreError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let pool = match durability {

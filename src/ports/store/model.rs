@@ -15,7 +15,7 @@ use crate::domain::source::SourceId;
 
 pub use super::rows::{
     AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
-    HitFilter, HitRow, PostRow, Sighting, SourceRow, WatchlistChange,
+    HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, Sighting, SourceRow, WatchlistChange,
 };
 
 /// A URL leased to one worker.

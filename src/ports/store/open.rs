@@ -14,9 +14,10 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
+    (4, "listing", include_str!("../../../migrations/0004_listing.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 
@@ -188,7 +189,7 @@ async fn open_sqlite(target: &Target, seal: Seal) -> Result<Store, StoreError> {
     let writer = sqlite_pool(&target.url, WRITE_PRAGMAS, 1).await.map_err(|error| opened(&target.place, error))?;
     let reader = sqlite_pool(&target.url, READ_PRAGMAS, READERS).await.map_err(|error| opened(&target.place, error))?;
     let turns = Arc::new(Semaphore::new(1));
-    Ok(Store { reader, writer, ledger, turns, dialect: Dialect::Sqlite, seal })
+    Ok(Store { reader, writer, ledger, turns, dialect: Dialect::Sqlite, seal, severity: Arc::default() })
 }
 
 /// The database holds addresses and masked finds: only its owner reads it. A file system without permissions is no reason
@@ -236,7 +237,7 @@ async fn open_postgres(target: &Target, seal: Seal) -> Result<Store, StoreError>
         .map_err(|error| opened(&target.place, error.into()))?;
     let turns = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
     let (reader, writer, ledger) = (pool.clone(), pool.clone(), pool);
-    Ok(Store { reader, writer, ledger, turns, dialect: Dialect::Postgres, seal })
+    Ok(Store { reader, writer, ledger, turns, dialect: Dialect::Postgres, seal, severity: Arc::default() })
 }
 
 fn migrated(place: &str, error: MigrateError) -> StoreError {

@@ -8,7 +8,8 @@ use crate::domain::case::State;
 use crate::domain::listing::{Listing, Price};
 use crate::domain::matcher::EntryKind;
 use crate::domain::secret::Secret;
-use crate::domain::source::{Source, SourceId};
+use crate::domain::severity::Assessment;
+use crate::domain::source::{Network, Source, SourceId};
 use crate::domain::watchlist::{Language, OrganizationId};
 
 /// A source and how it fares.
@@ -182,6 +183,8 @@ pub struct CaseRow {
     pub state: State,
     /// Whether a post offers the records.
     pub offer: bool,
+    /// How grave it is, by which rule, from what; `None` until something new is seen, for a case kept by an older version.
+    pub severity: Option<Assessment>,
     /// Entries that leaked.
     pub entries: u64,
     /// Hits on record.
@@ -219,10 +222,63 @@ pub struct CaseDetail {
     pub leaked: Vec<CaseEntry>,
     /// Where it was seen, the earliest post first.
     pub sightings: Vec<Sighting>,
+    /// What is known of the seller, where an offer names one.
+    pub seller: Option<SellerHistory>,
     /// Who moved it, when, why; the oldest first.
     pub moves: Vec<CaseMove>,
     /// Its alerts, the oldest first.
     pub alerts: Vec<AlertRow>,
+}
+
+/// Who offers, as far as other posts tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SellerHistory {
+    /// What the seller is known by.
+    pub marks: Vec<SellerMark>,
+    /// Other offers of the same seller, by site.
+    pub before: Vec<OfferedBefore>,
+    /// Other cases of the same organization.
+    pub own_cases: Vec<String>,
+}
+
+/// A contact or a handle, in short.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SellerMark {
+    /// `telegram`, `jabber` …, `handle`.
+    pub kind: String,
+    /// First and last characters.
+    pub short: String,
+}
+
+/// Offers of one seller on one site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OfferedBefore {
+    /// Label of the site.
+    pub source: String,
+    /// The network it lives on.
+    pub network: Network,
+    /// How many posts.
+    pub listings: u64,
+    /// What kinds of data, each with how many posts.
+    #[serde(serialize_with = "as_object")]
+    pub goods: Vec<(String, u64)>,
+    /// The earliest.
+    pub first_at: Timestamp,
+    /// The latest.
+    pub last_at: Timestamp,
+}
+
+impl OfferedBefore {
+    /// Counts one more post.
+    pub(super) fn count(&mut self, goods: Option<String>, at: Timestamp) {
+        self.listings += 1;
+        (self.first_at, self.last_at) = (self.first_at.min(at), self.last_at.max(at));
+        let goods = goods.unwrap_or_else(|| "data".to_owned());
+        match self.goods.iter_mut().find(|(known, _)| *known == goods) {
+            Some((_, count)) => *count += 1,
+            None => self.goods.push((goods, 1)),
+        }
+    }
 }
 
 /// An entry that leaked.

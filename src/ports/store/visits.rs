@@ -14,8 +14,9 @@ use super::model::{
 };
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::{json, parse};
-use super::{Durability, Store, StoreError};
+use super::{Durability, Store, StoreError, sellers};
 use crate::domain::forum::{Engine, Link, LinkKind};
+use crate::domain::listing::Listing;
 use crate::domain::source::SourceId;
 
 /// How often a transaction that lost a race is run again.
@@ -65,7 +66,7 @@ impl Store {
         let mut recorded = Recorded { links: record_links(connection, visit, page).await?, ..Recorded::default() };
         record_threads(connection, source, &page.threads, visit.at).await?;
         recorded.posts = self.record_posts(connection, source, &page.posts, visit.at).await?;
-        let found = super::findings::record(connection, visit, page, policy).await?;
+        let found = super::findings::record(connection, visit, page, (policy, &self.severity)).await?;
         Ok(Recorded { hits: found.hits, cases: found.cases, alerts: found.alerts, ..recorded })
     }
 
@@ -88,17 +89,19 @@ impl Store {
                 known.insert((thread.to_owned(), row.text(0)?), row.text(1)?);
             }
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut changed) = (Vec::new(), Vec::new());
         for post in posts.into_values() {
             let digest = self.post_digest(post)?;
             match known.get(&(post.thread.clone(), post.key.clone())) {
-                Some(old) if *old == digest => {}
+                Some(old) if *old == digest => continue,
                 Some(_) => self.update_post(connection, source, post, (digest, at)).await?,
                 None => rows.push(self.post_values(source, post, digest, at)?),
             }
+            changed.push(post);
         }
+        self.record_marks(connection, source, &changed).await?;
         let head = "INSERT INTO post (source, thread, id, url, author, posted_at, sealed_text, text_digest, sale, \
-                    sealed_listing, seen_at) VALUES";
+                    sealed_listing, seen_at, goods, volume, is_fresh, is_exclusive) VALUES";
         sql::insert(connection, (head, "ON CONFLICT (source, thread, id) DO NOTHING"), rows).await
     }
 
@@ -110,7 +113,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Vec<Value>, StoreError> {
         let context = post_context(source, &post.thread, &post.key);
-        Ok(values![
+        let mut values = values![
             &source.0,
             &post.thread,
             &post.key,
@@ -122,7 +125,9 @@ impl Store {
             post.listing.sale,
             self.seal_text(&json(&post.listing)?, &listing_context(source, &post.thread, &post.key))?,
             at,
-        ])
+        ];
+        values.extend(promises(&post.listing));
+        Ok(values)
     }
 
     /// An edited post takes the new text; a date or author that a page no longer shows stays.
@@ -135,9 +140,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let context = post_context(source, &post.thread, &post.key);
         let statement = "UPDATE post SET url = $1, author = COALESCE($2, author), posted_at = COALESCE($3, posted_at), \
-                         sealed_text = $4, text_digest = $5, sale = $6, sealed_listing = $7, changed_at = $8 \
-                         WHERE source = $9 AND thread = $10 AND id = $11";
-        let values = values![
+                         sealed_text = $4, text_digest = $5, sale = $6, sealed_listing = $7, changed_at = $8, goods = $9, \
+                         volume = $10, is_fresh = $11, is_exclusive = $12 WHERE source = $13 AND thread = $14 AND id = $15";
+        let mut values = values![
             post.url.as_str(),
             &post.author,
             post.posted_at,
@@ -146,10 +151,10 @@ impl Store {
             post.listing.sale,
             self.seal_text(&json(&post.listing)?, &listing_context(source, &post.thread, &post.key))?,
             at,
-            &source.0,
-            &post.thread,
-            &post.key,
         ];
+        values.extend(promises(&post.listing));
+        values.extend(values![&source.0, &post.thread, &post.key]);
+        sellers::forget_marks(connection, (&source.0, &post.thread, &post.key)).await?;
         sql::execute(connection, statement, values).await.map(drop)
     }
 
@@ -205,6 +210,13 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// What a post promises, as its columns hold it: kind of goods, rows, freshness, exclusivity.
+fn promises(listing: &Listing) -> Vec<Value> {
+    let claims = &listing.claims;
+    let goods = claims.goods.as_ref().filter(|_| listing.is_offer()).map(|found| found.value.as_str());
+    values![goods, listing.rows(), i64::from(claims.fresh.is_some()), i64::from(claims.exclusive.is_some())]
 }
 
 /// Checks that the lease is still the claim's; returns the mark that the frontier holds now.

@@ -7,12 +7,15 @@ use url::Url;
 
 use crate::domain::alert::guard::Forbidden;
 use crate::domain::alert::{
-    Addressing, AlertMail, CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, Sighting, Site, Tlp, compose,
+    Addressing, AlertMail, CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site,
+    SoldBefore, Tlp, compose,
 };
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::Network;
 use crate::domain::watchlist::Watchlist;
-use crate::ports::store::model::{self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter};
+use crate::ports::store::model::{
+    self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter, OfferedBefore, SellerHistory,
+};
 use crate::ports::store::{Store, StoreError};
 
 /// Writes the mail of an alert; `None` if its case is gone.
@@ -97,6 +100,8 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
             .collect(),
         sightings: detail.sightings.iter().map(sighting).collect(),
         offer: offer(detail),
+        severity: detail.row.severity.clone(),
+        seller: detail.seller.as_ref().map(seller),
         news_since: None,
     }
 }
@@ -110,6 +115,24 @@ fn sighting(seen: &model::Sighting) -> Sighting {
         place: if seen.attachment.is_some() { Place::Attachment } else { Place::Post },
         posted_at: seen.posted_at,
         first_seen_at: seen.seen_at,
+    }
+}
+
+fn seller(history: &SellerHistory) -> SellerFact {
+    SellerFact {
+        marks: history.marks.iter().map(|mark| (mark.kind.clone(), mark.short.clone())).collect(),
+        before: history.before.iter().map(sold_before).collect(),
+        own_cases: history.own_cases.clone(),
+    }
+}
+
+fn sold_before(before: &OfferedBefore) -> SoldBefore {
+    SoldBefore {
+        site: Site { label: before.source.clone(), network: before.network },
+        listings: before.listings,
+        goods: before.goods.clone(),
+        first_at: before.first_at,
+        last_at: before.last_at,
     }
 }
 
@@ -134,6 +157,8 @@ fn forbidden(facts: &CaseFacts, watchlist: Option<&Watchlist>) -> Forbidden {
     public.extend(organization.custodians.iter().map(|custodian| custodian.code.as_str()));
     public.extend(facts.entries.iter().map(|entry| entry.id.as_str()));
     public.extend(facts.sightings.iter().map(|sighting| sighting.site.label.as_str()));
+    let sold_on = facts.seller.iter().flat_map(|seller| &seller.before);
+    public.extend(sold_on.map(|before| before.site.label.as_str()));
     Forbidden::new(values.chain(names), &public)
 }
 

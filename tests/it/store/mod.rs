@@ -10,7 +10,7 @@ use dyepack::domain::case::State;
 use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
-use dyepack::domain::listing::Listing;
+use dyepack::domain::listing::{self, Listing};
 use dyepack::domain::matcher::{EntryKind, Hit};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
@@ -299,6 +299,8 @@ contract! {
     a_mail_rendered_before_news_is_not_frozen,
     a_follow_up_waits_for_the_mail_before_it,
     follow_ups_are_made_for_news_only,
+    a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fired,
+    a_seller_is_known_again_by_contact_and_handle_but_no_tenant_learns_of_anothers_case,
     an_alert_waits_for_a_confirmed_contact,
     a_case_moves_only_where_it_may_and_the_log_shows_tampering,
     a_settled_case_speaks_up_only_for_new_entries_or_sources,

@@ -477,6 +477,76 @@ pub(super) async fn follow_ups_are_made_for_news_only(subject: Subject) {
     assert_eq!(reasons, [AlertReason::Opened, AlertReason::FirstOffer, AlertReason::NewSource]);
 }
 
+pub(super) async fn a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fired(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
+    let assessment = async || {
+        let case = store.cases(&CaseFilter::default()).await.unwrap().pop().unwrap();
+        case.severity.map(|weighed| (weighed.severity.as_str(), weighed.rule, weighed.facts)).unwrap()
+    };
+    let (level, rule, facts) = assessment().await;
+    assert_eq!((level, rule.as_str(), facts.entries, facts.strength), ("medium", "sure-match", 1, 40));
+    let mut offer = thread_page("t1", "p1", &["c1"]);
+    offer.posts[0].listing = listing::read(
+        "Selling bank customer database",
+        "120k rows, fresh, never sold before. Price 900$, tg @grey_heron7",
+    );
+    assert!(offer.posts[0].listing.is_offer());
+    crawl(store, &source, ("t1/p1", 6), offer).await;
+    let (level, rule, facts) = assessment().await;
+    assert_eq!((level, rule.as_str(), facts.volume, facts.fresh), ("critical", "fresh-offer", 120_000, true));
+}
+
+/// An offer in a post of its own thread, by an author, with a contact.
+fn offer_page(thread: &str, author: &str, contact: &str, entries: &[&str]) -> ReadPage {
+    let mut page = thread_page(thread, "p1", entries);
+    let text = format!("20k rows, name, phone, card. Price 500$, escrow ok, telegram @{contact}");
+    page.posts[0].listing = listing::read("Selling customer database of a bank", &text);
+    assert!(page.posts[0].listing.is_offer());
+    page.posts[0].author = Some(author.to_owned());
+    page
+}
+
+pub(super) async fn a_seller_is_known_again_by_contact_and_handle_but_no_tenant_learns_of_anothers_case(
+    subject: Subject,
+) {
+    let store = &subject.store;
+    enrol(store).await;
+    let rival = watchlist("other-bank", &[("r1", &["H01"])]);
+    store.replace_watchlist(&rival, at(0)).await.unwrap();
+    let source = forum(store, "forum.example").await;
+    let market = forum(store, "market.example").await;
+    // The same contact under another name on another site, that name again with another contact, and somebody else.
+    crawl(store, &source, ("t1/p1", 5), offer_page("t1", "grey_heron", "heron_sells", &["c1"])).await;
+    crawl(store, &market, ("t2/p1", 6), offer_page("t2", "marsh_bird", "heron_sells", &[])).await;
+    let mut theirs = offer_page("t3", "marsh_bird", "marsh_calls", &[]);
+    theirs.hits = vec![HitSeen {
+        hit: Hit { organization: OrganizationId("other-bank".to_owned()), ..hit("r1", "email") },
+        ..seen("r1", "t3", "p1")
+    }];
+    crawl(store, &market, ("t3/p1", 7), theirs).await;
+    crawl(store, &market, ("t4/p1", 8), offer_page("t4", "somebody_else", "other_calls", &[])).await;
+    let case = store.cases(&CaseFilter { organization: Some(bank()), state: None }).await.unwrap().pop().unwrap();
+    let detail = store.case(&case.id).await.unwrap().unwrap();
+    let seller = detail.seller.clone().unwrap();
+    let before: Vec<(&str, u64)> =
+        seller.before.iter().map(|before| (before.source.as_str(), before.listings)).collect();
+    assert_eq!(before, [("market.example", 2)], "{seller:?}");
+    assert_eq!(seller.own_cases, Vec::<String>::new(), "the other bank's case is not told");
+    assert!(seller.marks.iter().any(|mark| mark.kind == "telegram" && mark.short == "@he…ls"), "{seller:?}");
+    let told = serde_json::to_string(&detail).unwrap();
+    assert!(!told.contains("heron_sells") && !told.contains("marsh_bird") && !told.contains("other-bank"), "{told}");
+    // A second leak of the same bank by the same seller names the first case.
+    crawl(store, &source, ("t5/p1", 9), offer_page("t5", "grey_heron", "heron_sells", &["c7"])).await;
+    let cases = store.cases(&CaseFilter { organization: Some(bank()), state: None }).await.unwrap();
+    assert_eq!(cases.len(), 2);
+    let younger = cases.iter().find(|other| other.id != case.id).unwrap();
+    let seller = store.case(&younger.id).await.unwrap().unwrap().seller.unwrap();
+    assert_eq!(seller.own_cases, [case.id.clone()]);
+}
+
 pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {
     let store = &subject.store;
     let mut watchlist = watchlist("example-bank", &[("c1", &[])]);

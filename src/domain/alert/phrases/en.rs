@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Weight};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "en",
@@ -72,6 +72,23 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "new",
         held_by: "in copies: {codes}",
         other_matches: "other matches",
+    },
+    weight: Weight {
+        severity: "Severity",
+        levels: ["low", "medium", "high", "critical"],
+        because: "{level}: {reasons} (rule {rule})",
+        offered: "offered for sale",
+        exclusive: "to one buyer only",
+        fresh: "said to be new",
+        volume: "{n} rows claimed",
+        entries: "{n} records of the watchlist seen",
+        ours: "the rows are yours",
+        not_ours: "the rows are not yours",
+        mixed: "a part of the rows is yours",
+        seller: "Other offers of this seller",
+        before: "on {site}: {n} offers ({goods}), {first} to {last}",
+        own_cases: "also in your cases {cases}",
+        known_by: "known by {marks}",
     },
     custodians: Custodians {
         one: [

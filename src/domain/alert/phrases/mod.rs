@@ -38,6 +38,7 @@ pub(super) struct Phrases {
     pub(super) i2p_site: &'static str,
     pub(super) unknown_site: &'static str,
     pub(super) labels: Labels,
+    pub(super) weight: Weight,
     pub(super) custodians: Custodians,
     pub(super) sightings: Sightings,
     pub(super) steps: [&'static str; 3],
@@ -83,6 +84,33 @@ pub(super) struct Labels {
     /// `{codes}`.
     pub(super) held_by: &'static str,
     pub(super) other_matches: &'static str,
+}
+
+/// How grave it is, and what is known of the seller.
+#[derive(Debug)]
+pub(super) struct Weight {
+    pub(super) severity: &'static str,
+    /// Low, medium, high, critical.
+    pub(super) levels: [&'static str; 4],
+    /// `{level}`, `{reasons}`, `{rule}`.
+    pub(super) because: &'static str,
+    pub(super) offered: &'static str,
+    pub(super) exclusive: &'static str,
+    pub(super) fresh: &'static str,
+    /// `{n}`.
+    pub(super) volume: &'static str,
+    /// `{n}`.
+    pub(super) entries: &'static str,
+    pub(super) ours: &'static str,
+    pub(super) not_ours: &'static str,
+    pub(super) mixed: &'static str,
+    pub(super) seller: &'static str,
+    /// `{site}`, `{n}`, `{goods}`, `{first}`, `{last}`.
+    pub(super) before: &'static str,
+    /// `{cases}`.
+    pub(super) own_cases: &'static str,
+    /// `{marks}`.
+    pub(super) known_by: &'static str,
 }
 
 /// What is said of whose copy it may be: careful words only.

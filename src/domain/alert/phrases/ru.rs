@@ -1,6 +1,6 @@
 //! Russian.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Weight};
 
 const fn form(n: u64) -> usize {
     match (n % 10, n % 100) {
@@ -85,6 +85,23 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "новое",
         held_by: "в копиях: {codes}",
         other_matches: "другие совпадения",
+    },
+    weight: Weight {
+        severity: "Важность",
+        levels: ["низкая", "средняя", "высокая", "критическая"],
+        because: "{level}: {reasons} (правило {rule})",
+        offered: "выставлено на продажу",
+        exclusive: "в одни руки",
+        fresh: "заявлено как свежее",
+        volume: "заявлено строк: {n}",
+        entries: "найдено записей из списка: {n}",
+        ours: "строки ваши",
+        not_ours: "строки не ваши",
+        mixed: "часть строк ваша",
+        seller: "Другие предложения этого продавца",
+        before: "на {site}: предложений: {n} ({goods}), с {first} по {last}",
+        own_cases: "также в ваших делах {cases}",
+        known_by: "известен по {marks}",
     },
     custodians: Custodians {
         one: [

@@ -1,6 +1,6 @@
 //! Simplified Chinese.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail};
+use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Weight};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "zh-CN",
@@ -44,6 +44,23 @@ pub(super) const PHRASES: Phrases = Phrases {
         new: "新增",
         held_by: "所在副本：{codes}",
         other_matches: "其他匹配",
+    },
+    weight: Weight {
+        severity: "严重程度",
+        levels: ["低", "中", "高", "紧急"],
+        because: "{level}：{reasons}（规则 {rule}）",
+        offered: "正在出售",
+        exclusive: "只卖一家",
+        fresh: "自称为新数据",
+        volume: "自称 {n} 条",
+        entries: "已见监测记录 {n} 条",
+        ours: "数据属于本机构",
+        not_ours: "数据不属于本机构",
+        mixed: "部分数据属于本机构",
+        seller: "该卖家的其他出售",
+        before: "{site}：{n} 次出售（{goods}），{first} 至 {last}",
+        own_cases: "另见本机构案件 {cases}",
+        known_by: "识别依据 {marks}",
     },
     custodians: Custodians {
         one: ["", "", "这 {n} 条记录与交付给 {code} 的副本相符；登记在册的其他副本均不含这些记录。"],

@@ -1,0 +1,40 @@
+//! How grave a case is: its facts gathered, weighed by the operator's table, and kept with the case.
+
+use sqlx::AnyConnection;
+
+use super::StoreError;
+use super::sql::{self, Columns, values};
+use super::watchlists::json;
+use crate::domain::listing::Listing;
+use crate::domain::severity::{Facts, Table, Verdict};
+
+/// Weighs a case by what is recorded of it now, and keeps the outcome.
+pub(super) async fn assess(connection: &mut AnyConnection, table: &Table, case: &str) -> Result<(), StoreError> {
+    let assessment = table.assess(facts(connection, case).await?);
+    let statement = "UPDATE leak_case SET severity = $1 WHERE id = $2";
+    sql::execute(connection, statement, values![json(&assessment)?, case]).await.map(drop)
+}
+
+/// Posts that offer count: what a post that quotes or asks says of freshness and volume is not the seller's promise.
+async fn facts(connection: &mut AnyConnection, case: &str) -> Result<Facts, StoreError> {
+    let statement = "SELECT c.offer, (SELECT COUNT(*) FROM case_entry e WHERE e.leak_case = c.id), \
+                     (SELECT COALESCE(MAX(h.strength), 0) FROM hit h WHERE h.leak_case = c.id) \
+                     FROM leak_case c WHERE c.id = $1";
+    let row = sql::fetch_one(connection, statement, values![case]).await?;
+    let row = row.ok_or_else(|| StoreError::damaged("case", case))?;
+    let statement = "SELECT COALESCE(MAX(p.is_exclusive), 0), COALESCE(MAX(p.is_fresh), 0), COALESCE(MAX(p.volume), 0) \
+                     FROM case_sighting s JOIN post p ON p.source = s.source AND p.thread = s.thread AND p.id = s.post \
+                     WHERE s.leak_case = $1 AND p.sale >= $2";
+    let claims = sql::fetch_one(connection, statement, values![case, Listing::OFFER_FROM]).await?;
+    let claim = |index| claims.as_ref().map_or(Ok(0), |row| row.count(index));
+    Ok(Facts {
+        offer: row.int(0)? != 0,
+        exclusive: claim(0)? != 0,
+        fresh: claim(1)? != 0,
+        volume: claim(2)?,
+        entries: row.count(1)?,
+        strength: row.count(2)?,
+        // Whose rows they are is not recorded with the case yet.
+        verdict: Verdict::Unknown,
+    })
+}
