@@ -544,7 +544,7 @@ pub(super) async fn a_seller_is_known_again_by_contact_and_handle_but_no_tenant_
     assert_eq!(cases.len(), 2);
     let younger = cases.iter().find(|other| other.id != case.id).unwrap();
     let seller = store.case(&younger.id).await.unwrap().unwrap().seller.unwrap();
-    assert_eq!(seller.own_cases, [case.id.clone()]);
+    assert_eq!(seller.own_cases, std::slice::from_ref(&case.id));
 }
 
 pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {
