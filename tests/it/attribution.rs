@@ -19,8 +19,7 @@ fn leaked(canaries: &[usize]) -> (Installation, tempfile::TempDir, std::path::Pa
         let (email, pan, phone) = canary(*number);
         format!("Planted Person {number};{pan};{phone};{email}")
     });
-    let forum =
-        Forum::serve(Content { threads: vec![vec![rows.collect::<Vec<_>>().join("<br />")]], ..Content::default() });
+    let forum = Forum::serve(Content { threads: vec![vec![rows.collect::<Vec<_>>().join("<br />")]] });
     let installation = Installation::new();
     let url = forum.url();
     let output = installation.run(&["crawl", "--once", "--watchlist", watchlist.to_str().unwrap(), "--source", &url]);

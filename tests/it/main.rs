@@ -11,6 +11,7 @@ mod fingerprints;
 mod kill;
 mod listing;
 mod mail;
+mod mint;
 mod planted;
 mod postgres;
 mod product;

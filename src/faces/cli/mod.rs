@@ -12,6 +12,7 @@ mod demo;
 mod fingerprint;
 mod hit;
 mod init;
+mod mint;
 mod output;
 mod read;
 mod scan;
@@ -81,6 +82,7 @@ enum Command {
     Case(case::Args),
     Alert(alert::Args),
     Attribute(attribute::Args),
+    Mint(mint::Args),
     Scan(scan::Args),
     Read(read::Args),
     Classify(classify::Args),
@@ -125,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Attribute(args) => attribute::run(&args, &context).await,
+        Command::Mint(args) => mint::run(&args, &context),
         Command::Case(args) => case::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
