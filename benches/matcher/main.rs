@@ -110,7 +110,7 @@ fn hyperscan(count: usize, literals: &[&str], texts: &[(&str, String)]) {
         let output = Command::new(&program).arg(&patterns).arg(&haystack).output().unwrap();
         let words = String::from_utf8(output.stdout).unwrap();
         let words: Vec<&str> = words.split_whitespace().collect();
-        let ["ok", compiled, seconds, found, _] = words.as_slice() else {
+        let ["ok", build_seconds, seconds, found, _] = words.as_slice() else {
             println!("{count:<10} {name:<8} {:<34} {}", "Hyperscan", words.join(" "));
             continue;
         };
