@@ -10,6 +10,7 @@ pub mod frontier;
 pub mod identifier;
 pub mod listing;
 pub mod matcher;
+pub mod mint;
 pub mod oddity;
 pub mod page;
 pub mod secret;

@@ -13,6 +13,7 @@ mod identify;
 mod kill;
 mod listing;
 mod mail;
+mod mint;
 mod oracles;
 mod planted;
 mod postgres;

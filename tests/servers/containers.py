@@ -39,7 +39,7 @@ with py7zr.SevenZipFile(folder / "locked.7z", "w", password="s3cret-密码", hea
 book = openpyxl.Workbook()
 book.active.title = "clients"
 book.active.append(["name", "card"])
-book.active.append(["Ada", int(card)])
+book.active.append(["Ada", card])
 hidden = book.create_sheet("hidden")
 hidden.sheet_state = "veryHidden"
 hidden["C7"] = mail

@@ -33,8 +33,9 @@ impl<'a> Ends<'a> {
 
 /// Tells whether a document must be unpacked to be searched; cheap and safe on any bytes.
 pub fn is_container(bytes: &[u8], name: &str) -> bool {
-    let kind = Kind::of(&Ends::of(bytes), name);
-    let kind = if kind == Kind::Carrier { carried(bytes) } else { kind };
+    let ends = Ends::of(bytes);
+    let kind = Kind::of(&ends, name);
+    let kind = if kind == Kind::Carrier { carried(bytes, ends.tail) } else { kind };
     !matches!(kind, Kind::Plain | Kind::Carrier)
 }
 
@@ -42,7 +43,7 @@ pub fn is_container(bytes: &[u8], name: &str) -> bool {
 pub fn is_container_body(body: &mut dyn Body, name: &str) -> bool {
     let (head, tail) = body::ends(body);
     let kind = Kind::of(&Ends { head: &head, tail: &tail }, name);
-    let kind = if kind == Kind::Carrier { carried(&body::read_whole(body, CARRIED_BYTES.into())) } else { kind };
+    let kind = if kind == Kind::Carrier { carried(&body::read_whole(body, CARRIED_BYTES.into()), &tail) } else { kind };
     !matches!(kind, Kind::Plain | Kind::Carrier)
 }
 
@@ -113,10 +114,8 @@ impl Kind {
     pub(super) fn of(ends: &Ends<'_>, name: &str) -> Self {
         let head = ends.head;
         let by_magic = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
-        match by_magic {
-            Some(Self::Carrier) if has_zip_end(ends.tail) => return Self::Zip,
-            Some(kind) => return kind,
-            None => {}
+        if let Some(kind) = by_magic {
+            return kind;
         }
         if is_bzip2(head) {
             return Self::Packed(Packing::Bzip2);
@@ -193,17 +192,14 @@ fn mail_kind(head: &[u8], name: &str) -> Option<Kind> {
     }
 }
 
-/// Tells which archive stands behind a program or a picture: the first that begins there.
-pub(super) fn carried(bytes: &[u8]) -> Kind {
+/// Tells which archive stands behind a program or a picture: the first that begins there, for it may hold the others.
+pub(super) fn carried(bytes: &[u8], tail: &[u8]) -> Kind {
     let bytes = bytes.get(..CARRIED_BYTES as usize).unwrap_or(bytes);
-    let seven = memmem::find(bytes, SEVEN_ZIP);
-    let rar = memmem::find(bytes, b"Rar!\x1a\x07");
-    match (seven, rar) {
-        (Some(seven), Some(rar)) if rar < seven => Kind::Rar,
-        (Some(_), _) => Kind::SevenZip,
-        (None, Some(_)) => Kind::Rar,
-        (None, None) => Kind::Carrier,
-    }
+    let seven = memmem::find(bytes, SEVEN_ZIP).map(|at| (at, Kind::SevenZip));
+    let rar = memmem::find(bytes, b"Rar!\x1a\x07").map(|at| (at, Kind::Rar));
+    let zip = has_zip_end(tail).then(|| (memmem::find(bytes, b"PK\x03\x04").unwrap_or(usize::MAX), Kind::Zip));
+    let first = [seven, rar, zip].into_iter().flatten().min_by_key(|(at, _)| *at);
+    first.map_or(Kind::Carrier, |(_, kind)| kind)
 }
 
 /// Finds where a 7z archive begins in a body that is, or carries, one.

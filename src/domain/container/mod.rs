@@ -191,15 +191,19 @@ impl<'v> Unpacker<'v> {
     /// Takes into memory what must be seen whole.
     fn hold(&mut self, place: &Place, reader: &mut dyn Read) {
         let limit = self.order.limits.held_bytes;
-        let (Ok(bytes) | Err(bytes)) = guard::read_up_to(reader, limit + 1);
-        if bytes.len() as u64 > limit {
-            self.odd(
-                "member-too-large",
-                place,
-                "a packed document is too large to be unpacked; it is searched as it stands",
-            );
-            return self.give(place, place.origin(), &mut bytes.as_slice().chain(reader));
-        }
+        let bytes = match guard::read_up_to(reader, limit + 1) {
+            Ok(bytes) if bytes.len() as u64 <= limit => bytes,
+            Ok(bytes) => {
+                let detail = "a packed document is too large to be unpacked; it is searched as it stands";
+                self.odd("member-too-large", place, detail);
+                return self.give(place, place.origin(), &mut bytes.as_slice().chain(reader));
+            }
+            Err(bytes) => {
+                let detail = "a packed document takes more memory than it may have; its beginning is searched";
+                self.odd("member-too-large", place, detail);
+                return self.give(place, place.origin(), &mut bytes.as_slice());
+            }
+        };
         self.open_body(place, Box::new(Held::new(bytes)));
     }
 
@@ -209,7 +213,7 @@ impl<'v> Unpacker<'v> {
         let ends = Ends { head: &head, tail: &tail };
         let mut kind = Kind::of(&ends, &place.name);
         if kind == Kind::Carrier {
-            kind = kind::carried(&body::read_whole(&mut *body, CARRIED_BYTES.into()));
+            kind = kind::carried(&body::read_whole(&mut *body, CARRIED_BYTES.into()), &tail);
         }
         if place.depth >= self.order.limits.depth && !matches!(kind, Kind::Plain | Kind::Unread(_)) {
             self.odd("container-too-deep", place, "a container within too many others is not unpacked");

@@ -265,7 +265,7 @@ fn plain_files_are_no_containers() {
         (b"From: the seller\nTo: everybody\nprices below", "post.txt"),
         (b"\x89PNG\r\n\x1a\n a picture", "x.png"),
         (b"MZ a program", "x.exe"),
-        (b"INSERT INTO clients VALUES (1);", "x.sql"),
+        (b"insert into clients values (1);", "x.sql"),
         (b"{\"date\":1}\n{\"date\":2}", "x.jsonl"),
         (b"BZh is not bzip2", "x.bz2"),
     ] {

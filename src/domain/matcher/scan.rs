@@ -35,7 +35,7 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: 
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
             let mut cut = Cut::whole(member, document.bytes.len());
-            collect(compiled, &view, &mut cut, hits);
+            collect(compiled, &Seen { view: &view, bytes: document.bytes, form: Form::Markup }, &mut cut, hits);
             cut.rows
         }
         Form::Plain => scan_pieces(compiled, document, member, hits),
@@ -75,7 +75,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
-        collect(compiled, &view, &mut cut, hits);
+        collect(compiled, &Seen { view: &view, bytes, form: Form::Plain }, &mut cut, hits);
         cut.is_cut_before = cut.is_cut_after;
         cut.start = if piece.is_line_end {
             piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
@@ -141,19 +141,47 @@ impl Cut<'_> {
     }
 }
 
-/// Finds entries in a view, then in the texts within it.
-fn collect(compiled: &Compiled, view: &View<'_>, cut: &mut Cut<'_>, hits: &mut Vec<Hit>) {
+/// Finds entries in a view, and again as it reads in another charset if its own is not proven.
+fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut<'_>, hits: &mut Vec<Hit>) {
+    let text = &seen.view.text;
     if compiled.premises.iter().any(Premises::counts_rows) {
-        cut.rows += records::count(&view.text);
+        cut.rows += records::count(text);
     }
-    let mut found = finds(compiled, &view.text, cut);
-    cut.masked_rows += masked::add(compiled, &view.text, &mut found);
+    let mut found = finds(compiled, text, cut);
+    cut.masked_rows += masked::add(compiled, text, &mut found);
     let cut = &*cut;
-    let locator = LazyCell::new(|| view.locator());
     let mut within = Within::new(compiled, cut);
+    collect_view((compiled, seen.view), found, &mut within, hits);
+    if let Some(charset) = seen.view.other_charset() {
+        let other = View::of_piece(seen.bytes, charset, seen.form, String::new());
+        let mut found = finds(compiled, &other.text, cut);
+        masked::add(compiled, &other.text, &mut found);
+        collect_view((compiled, &other), found, &mut within, hits);
+    }
+}
+
+/// A view, and what it was made of.
+struct Seen<'a> {
+    view: &'a View<'a>,
+    bytes: &'a [u8],
+    form: Form,
+}
+
+/// Tells what was found in a view, then finds entries in the texts within it.
+fn collect_view(
+    (compiled, view): (&Compiled, &View<'_>),
+    found: Vec<Find>,
+    within: &mut Within<'_>,
+    hits: &mut Vec<Hit>,
+) {
+    let cut = within.cut;
+    let locator = LazyCell::new(|| view.locator());
     for tied in tie(&view.text, compiled, found, cut.masked_rows) {
         let range = &tied.find.range;
         let place = locator.place(range);
+        if within.is_known(&tied.find, place.span) {
+            continue;
+        }
         within.note(&tied.find, place.span);
         let row = locator.place(&first_character(&view.text, tied.row)).span.start;
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };

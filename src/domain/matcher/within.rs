@@ -22,7 +22,7 @@ const LONG_BYTES: usize = 11;
 /// The search within one view.
 pub(super) struct Within<'a> {
     compiled: &'a Compiled,
-    cut: &'a Cut<'a>,
+    pub(super) cut: &'a Cut<'a>,
     /// Entry, field, first and last byte of what was told.
     known: BTreeSet<(u32, u32, u64, u64)>,
 }
@@ -80,7 +80,7 @@ impl<'a> Within<'a> {
     }
 
     /// Tells whether this was found before at an overlapping place.
-    fn is_known(&self, find: &Find, span: ByteSpan) -> bool {
+    pub(super) fn is_known(&self, find: &Find, span: ByteSpan) -> bool {
         let (entry, field) = (find.target.entry, find.target.field);
         let before = self.known.range((entry, field, 0, 0)..(entry, field, span.end, 0)).next_back();
         before.is_some_and(|(_, _, _, end)| *end > span.start)

@@ -12,7 +12,7 @@ use super::draft::Draft;
 use super::map::{NoTrace, OffsetMap, Trace};
 
 /// Words for `@`; those of ASCII stand in brackets or between blanks.
-const AT: [&str; 8] = ["at", "@", "a", "艾特", "собака", "собачка", "эт", "arroba"];
+const AT: [&str; 6] = ["at", "@", "a", "艾特", "собака", "собачка"];
 /// Words for the dot.
 const DOT: [&str; 7] = ["dot", ".", "点", "точка", "d0t", "punto", "。"];
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('(', ')'), ('{', '}'), ('【', '】')];
@@ -45,7 +45,7 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
         // An address as it should be needs nothing.
         !(bytes.get(at.wrapping_sub(1)).is_some_and(|byte| is_local(*byte)) && after.get(label) == Some(&b'.'))
     }));
-    for word in [" at ", "艾特", "собак", "собач", " эт ", " arroba ", "【"] {
+    for word in [" at ", "艾特", "соба", "【"] {
         spots.extend(memmem::find_iter(bytes, word.as_bytes()));
     }
     spots.retain(|spot| disguised(text, *spot).is_some());
@@ -171,7 +171,7 @@ fn sign(text: &str, at: usize, words: &[&str]) -> Option<usize> {
         "a" => false,
         "@" | "。" => true,
         "." => is_blank_before && text.get(end..)?.starts_with(' '),
-        word if word.is_ascii() || word == "эт" => is_blank_before && text.get(end..)?.starts_with(' '),
+        word if word.is_ascii() => is_blank_before && text.get(end..)?.starts_with(' '),
         _ => true,
     };
     is_free.then(|| after_blanks(text, end))
@@ -199,7 +199,14 @@ const fn is_local(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::NoTrace;
     use super::*;
+
+    fn plain_addresses(folded: &str) -> Option<String> {
+        let mut draft = Draft::<NoTrace>::of(folded);
+        rewrite(&mut draft, 0..folded.len());
+        (draft.changes > 0).then_some(draft.text)
+    }
 
     #[test]
     fn disguised_addresses_are_written_plainly() {

@@ -47,18 +47,17 @@ pub(super) struct Blob {
 
 /// Finds the next run that is long enough.
 pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let is_in = |at: usize| text.get(at).is_some_and(|byte| sextet(*byte).is_some());
+    let is_in = |at: usize| text.get(at).is_some_and(|byte| is_member(*byte));
     let mut at = from + LEAST_BASE64 - 1;
     while at < text.len() {
         if is_in(at) {
-            let before =
-                text.get(from..at)?.iter().rev().take(LEAST_BASE64).take_while(|byte| sextet(**byte).is_some());
+            let before = text.get(from..at)?.iter().rev().take(LEAST_BASE64).take_while(|byte| is_member(**byte));
             let mut start = at - before.count();
             // A run that reaches further back than one stride begins where the last look ended.
             while start > from && is_in(start - 1) {
                 start -= 1;
             }
-            let after = text.get(at..)?.iter().take_while(|byte| sextet(**byte).is_some()).count();
+            let after = text.get(at..)?.iter().take_while(|byte| is_member(**byte)).count();
             let end = at + after;
             if end - start >= LEAST_BASE64 {
                 return Some(start..wrapped_end(text, start, end));
@@ -221,6 +220,21 @@ impl Alphabet {
 fn push(bytes: &mut Vec<u8>, quantum: u32, count: usize) {
     let [_, made @ ..] = quantum.to_be_bytes();
     bytes.extend_from_slice(made.get(..count).unwrap_or_default());
+}
+
+/// Which bytes are digits of base64, as a table: asked for nearly every byte of every text.
+static MEMBERS: [bool; 256] = {
+    let mut members = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        members[byte as usize] = sextet(byte).is_some();
+        byte += 1;
+    }
+    members
+};
+
+fn is_member(byte: u8) -> bool {
+    MEMBERS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// Both alphabets of RFC 4648.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, GB18030, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, GB18030, ISO_2022_JP, KOI8_R, KOI8_U, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251};
 
 use super::map::{OffsetMap, Trace};
 use crate::domain::span::ByteSpan;
@@ -17,6 +17,10 @@ use crate::domain::span::ByteSpan;
 const CHECKPOINT_BYTES: usize = 2048;
 /// The detector costs 50 µs/KB and settles within a few hundred non-ASCII bytes.
 const DETECT_BYTES: usize = 4096;
+/// What the detector is asked about when a charset is only to be doubted.
+const SECOND_BYTES: usize = 1024;
+/// So many bytes beyond ASCII, and the detector is right.
+const SURE_BYTES: usize = 48;
 /// HTML's own rule: a `meta` must lie within the first KB; real pages are less tidy.
 const META_BYTES: usize = 2048;
 /// So many multi-byte characters of valid UTF-8 do not happen by chance in another charset.
@@ -37,6 +41,28 @@ pub struct Decoded<'a> {
 }
 
 impl<'a> Decoded<'a> {
+    /// Returns another charset that the bytes may be in, if they neither prove the one they were read in nor are ASCII.
+    ///
+    /// A declared charset can lie, and every byte is a character in some. Costs the detector on at most 1 KB.
+    pub(super) fn other_charset(&self) -> Option<&'static str> {
+        let is_proven = matches!(self.text, Cow::Borrowed(_)) || self.mark_bytes > 0;
+        let is_stateful = [UTF_16LE, UTF_16BE, ISO_2022_JP].contains(&self.encoding);
+        if is_proven || is_stateful || self.raw.is_ascii() {
+            return None;
+        }
+        let detected = detect(self.raw, SECOND_BYTES);
+        let is_same = |encoding: &'static Encoding| {
+            encoding == self.encoding || [encoding, self.encoding].iter().all(|one| [KOI8_R, KOI8_U].contains(one))
+        };
+        let usual = [detected, GB18030, WINDOWS_1251];
+        let mut others = usual.into_iter().filter(|encoding| !is_same(encoding) && *encoding != UTF_8);
+        let is_short = || self.raw.iter().filter(|byte| **byte >= 0x80).take(SURE_BYTES).count() < SURE_BYTES;
+        if is_same(detected) && !is_short() {
+            return None;
+        }
+        others.find(|encoding| is_clean(encoding, self.raw)).map(Encoding::name)
+    }
+
     /// Returns the bytes the text was read from.
     pub(super) const fn raw(&self) -> &'a [u8] {
         self.raw
@@ -172,7 +198,7 @@ fn choose(body: &[u8], declared: Option<&str>) -> (&'static Encoding, usize) {
     if proof.is_some() || is_clean(UTF_8, body) {
         return (UTF_8, 0);
     }
-    let detected = detect(body);
+    let detected = detect(body, DETECT_BYTES);
     (if is_clean(detected, body) { detected } else { least_broken(detected, &hypotheses, body) }, 0)
 }
 
@@ -186,7 +212,7 @@ fn utf8_characters(body: &[u8]) -> Option<usize> {
     Some(text.bytes().filter(|byte| *byte >= 0xc0).take(UTF8_PROOF_CHARACTERS).count())
 }
 
-/// Text in UTF-16 has a zero in every second byte wherever it is ASCII.
+/// Text in UTF-16 has a zero in every second byte wherever it is ASCII; even Chinese text has spaces, digits, line ends.
 fn utf16_without_mark(body: &[u8]) -> Option<&'static Encoding> {
     let head = body.get(..body.len().min(512)).unwrap_or_default();
     let pairs = head.len() / 2;
@@ -194,9 +220,10 @@ fn utf16_without_mark(body: &[u8]) -> Option<&'static Encoding> {
     let (even, odd) = (zeros(0), zeros(1));
     if pairs < 4 {
         None
-    } else if even == 0 && odd * 2 >= pairs {
+    } else if even * 16 <= odd && odd * 8 >= pairs {
+        // A few characters, 一 among them, end in a zero byte.
         Some(UTF_16LE)
-    } else if odd == 0 && even * 2 >= pairs {
+    } else if odd * 16 <= even && even * 8 >= pairs {
         Some(UTF_16BE)
     } else {
         None
@@ -240,10 +267,10 @@ fn faults(encoding: &'static Encoding, body: &[u8]) -> (usize, usize) {
 }
 
 /// Asks the detector about the densest part: lines that hold bytes beyond ASCII, with a little ASCII around.
-fn detect(body: &[u8]) -> &'static Encoding {
+fn detect(body: &[u8], limit: usize) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     let mut rest = body;
-    let mut left = DETECT_BYTES;
+    let mut left = limit;
     while left > 0 {
         let Some(at) = rest.iter().position(|byte| *byte >= 0x80) else { break };
         let from = rest.get(at..).unwrap_or_default();

@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::entity::{Meaning, entity};
 use super::map::Trace;
 
+/// Sixteen digits in base64 are a run of 22 letters and digits; words are shorter.
+const ENCODED_BYTES: u32 = 22;
+
 /// How a part of the text is read out of the raw bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Region {
@@ -193,15 +196,20 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
 
-/// Most attribute values and scripts hold neither a number, nor an address, nor a word beyond ASCII: those are left out.
+/// Most attribute values and scripts hold neither a number, nor an address, nor a word beyond ASCII, nor an encoded run:
+/// those are left out, and so are pictures.
 pub(super) fn is_telling(text: &str) -> bool {
-    let mut digits = 0;
+    if text.starts_with("data:image/") || text.starts_with("data:font/") {
+        return false;
+    }
+    let (mut digits, mut run) = (0, 0);
     for byte in text.bytes() {
-        if byte >= 0x80 || matches!(byte, b'@' | b'%') {
+        if byte >= 0x80 || matches!(byte, b'@' | b'%' | b'\\') {
             return true;
         }
         digits += u32::from(byte.is_ascii_digit());
-        if digits >= 5 {
+        run = if byte.is_ascii_alphanumeric() { run + 1 } else { 0 };
+        if digits >= 5 || run >= ENCODED_BYTES {
             return true;
         }
     }

@@ -81,8 +81,11 @@ pub(super) fn next(text: &str, from: usize) -> Option<usize> {
     let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
     let mut at = from;
     loop {
-        at += ascii_length(bytes.get(at..)?);
-        let lead = *bytes.get(at)?;
+        let mut lead = *bytes.get(at)?;
+        if lead < 0x80 {
+            at += ascii_length(bytes.get(at..)?);
+            lead = *bytes.get(at)?;
+        }
         let width = match lead {
             0x80..=0xdf => 2,
             0xe0..=0xef => 3,

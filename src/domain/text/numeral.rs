@@ -34,11 +34,14 @@ const fn digit(character: char) -> Option<char> {
 /// Finds the next place where three numerals stand side by side.
 pub(super) fn next(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
-    let numeral =
-        |at: usize| text.get(at..at + 3).and_then(|one| one.chars().next()).is_some_and(|c| digit(c).is_some());
+    let numeral = |at: usize| {
+        bytes.get(at).is_some_and(|lead| (0xe2..=0xe9).contains(lead))
+            && text.get(at..at + 3).and_then(|one| one.chars().next()).is_some_and(|one| digit(one).is_some())
+    };
     let mut at = from;
     while let Some(byte) = bytes.get(at) {
-        if *byte >= 0x80 {
+        // Continuation bytes, or the first byte of an ideograph.
+        if (0x80..=0xbf).contains(byte) || (0xe2..=0xe9).contains(byte) {
             let start = (at.saturating_sub(2)..=at).rev().find(|start| text.is_char_boundary(*start)).unwrap_or(at);
             if numeral(start) {
                 let before = (1..=2).take_while(|step| start >= 3 * step && numeral(start - 3 * step)).count();

@@ -47,6 +47,11 @@ impl<'a> View<'a> {
         Self { decoded, markup, text: buffer }
     }
 
+    /// Returns another charset that the bytes may be in: a second hypothesis, where the first is not proven.
+    pub fn other_charset(&self) -> Option<&'static str> {
+        self.decoded.other_charset()
+    }
+
     /// Visits every text within this one: behind transfer layers, in odd spellings.
     ///
     /// Costs a glance where there is none; all of them together are at most about twice as long as the view.

@@ -13,6 +13,7 @@ mod fingerprint;
 mod hit;
 mod identify;
 mod init;
+mod mint;
 mod output;
 mod read;
 mod scan;
@@ -83,6 +84,7 @@ enum Command {
     Case(case::Args),
     Alert(alert::Args),
     Attribute(attribute::Args),
+    Mint(mint::Args),
     Scan(scan::Args),
     Read(read::Args),
     Identify(identify::Args),
@@ -133,6 +135,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Attribute(args) => attribute::run(&args, &context).await,
+        Command::Mint(args) => mint::run(&args, &context),
         Command::Case(args) => case::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,

@@ -34,8 +34,6 @@ struct Member {
     bytes: Vec<u8>,
     /// Bytes searched before.
     offset: u64,
-    /// Line ends in them.
-    lines: u64,
     /// Charset of the first window, which holds for all.
     charset: Option<&'static str>,
     /// Hits of the window before, which this one may repeat.
@@ -106,8 +104,6 @@ impl<'a> Windows<'a> {
             self.member.bytes.splice(0..0, overlap.iter().copied());
         }
         self.member.offset += resume as u64;
-        let searched = window.get(..resume).unwrap_or_default();
-        self.member.lines += memchr::memchr_iter(b'\n', searched).count() as u64;
     }
 
     fn search_rest(&mut self) {
@@ -133,7 +129,7 @@ impl<'a> Windows<'a> {
             hit.member.clone_from(&member.path);
             hit.span.start += member.offset;
             hit.span.end += member.offset;
-            hit.row += member.lines;
+            hit.row += member.offset;
         }
         let repeated = std::mem::take(&mut member.repeated);
         let is_same = |one: &Hit, other: &Hit| {

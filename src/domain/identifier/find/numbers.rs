@@ -21,19 +21,20 @@ impl Finder<'_> {
     fn cards(&mut self, window: &Window<'_>) {
         let numbers = window.numbers();
         for count in 1..=numbers.len() {
-            let lengths: Vec<usize> = numbers.iter().take(count).map(Group::length).collect();
-            let is_printed = count > 1 && is_card_grouping(&lengths) && is_card_gap(window.common_gap(count));
-            if count > 1 && !is_printed || window.goes_on_before() || is_fraction(window, count) {
+            let lengths = window.lengths(count);
+            let total: usize = lengths.iter().sum();
+            if total > 19 {
+                break;
+            }
+            let is_printed = count > 1 && is_card_grouping(lengths) && is_card_gap(window.common_gap(count));
+            if total < 12 || (count > 1 && !is_printed) || window.goes_on_before() || is_fraction(window, count) {
                 continue;
             }
             let (range, spelling) = window.part(count);
-            let digits: Vec<u8> = spelling.bytes().filter(u8::is_ascii_digit).collect();
-            if !(12..=19).contains(&digits.len()) {
-                continue;
-            }
+            let digits = window.digits(count);
             // Behind the sixteen digits of most networks three more are a security code.
             if lengths == [4, 4, 4, 4, 3]
-                && !matches!(digits.as_slice(), [b'6' | b'8' | b'5', ..])
+                && !matches!(*digits, [b'6' | b'8' | b'5', ..])
                 && check::pan(digits.get(..16).unwrap_or_default())
             {
                 continue;
@@ -55,7 +56,7 @@ impl Finder<'_> {
     }
 
     fn identity(&mut self, window: &Window<'_>) {
-        let lengths: Vec<usize> = window.groups().iter().take(4).map(Group::length).collect();
+        let lengths = window.lengths(4);
         let numbers = window.numbers().len();
         if window.goes_on_before() {
             return;
@@ -169,7 +170,7 @@ impl Finder<'_> {
             self.note(Kind::NationalId, range, spelling, Weak::Untold);
         }
         // `45 08 123456`, `4508 123456`: the Russian one has a series before its number.
-        let lengths: Vec<usize> = numbers.iter().take(3).map(Group::length).collect();
+        let lengths = window.lengths(numbers.len().min(3));
         let count = if lengths.starts_with(&[4, 6]) { 2 } else { 3 };
         if (lengths.starts_with(&[4, 6]) || lengths == [2, 2, 6])
             && self.words.say(window.first().start, Kind::Passport)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::{Kind, phone};
-use super::window::{Group, Window};
+use super::window::Window;
 use super::{Finder, Identified};
 
 /// What speaks for a run of groups being a telephone number.
@@ -28,14 +28,13 @@ impl Finder<'_> {
         let start = plus.unwrap_or_else(|| bracket_before(self.text, window));
         let mut failed = None;
         for count in (1..=numbers.len()).rev() {
-            let groups = numbers.get(..count).unwrap_or_default();
-            let (part, spelling) = window.part(count);
-            let digits: Vec<u8> = spelling.bytes().filter(u8::is_ascii_digit).collect();
+            let (part, _) = window.part(count);
+            let digits = window.digits(count);
             if !(7..=18).contains(&digits.len()) || (plus.is_none() && window.is_part(count)) {
                 continue;
             }
             let range = start..part.end;
-            let form = if plus.is_some() { Form::International } else { form(window, groups, &digits) };
+            let form = if plus.is_some() { Form::International } else { form(window, count, &digits) };
             if form == Form::Bare && !self.words.say(start, Kind::Phone) {
                 continue;
             }
@@ -84,12 +83,11 @@ fn bracket_before(text: &str, window: &Window<'_>) -> usize {
 }
 
 /// Tells how much a number's form says; see [`Form`].
-fn form(window: &Window<'_>, groups: &[Group], digits: &[u8]) -> Form {
-    let lengths: Vec<usize> = groups.iter().map(Group::length).collect();
+fn form(window: &Window<'_>, count: usize, digits: &[u8]) -> Form {
     // Blanks alone also stand between the columns of any table.
-    let is_marked = (0..groups.len().saturating_sub(1)).any(|index| window.gap(index) != " ");
+    let is_marked = (0..count.saturating_sub(1)).any(|index| window.gap(index) != " ");
     let is_chinese = matches!(digits, [b'1', b'3'..=b'9', ..]);
-    let is_national = match lengths.as_slice() {
+    let is_national = match window.lengths(count) {
         [11] => is_chinese || matches!(digits, [b'7' | b'8', b'9', ..]),
         [3, 4, 4] => is_chinese,
         [13] | [2, 11] | [2, 3, 4, 4] => matches!(digits, [b'8', b'6', b'1', b'3'..=b'9', ..]),

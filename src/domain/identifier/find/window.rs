@@ -26,13 +26,29 @@ impl Group {
 pub(super) struct Window<'t> {
     pub(super) text: &'t str,
     groups: [Group; GROUPS],
+    lengths: [usize; GROUPS],
     count: usize,
+}
+
+/// The digits of some groups, without a heap.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Digits {
+    bytes: [u8; BYTES],
+    count: usize,
+}
+
+impl std::ops::Deref for Digits {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.count).unwrap_or_default()
+    }
 }
 
 impl<'t> Window<'t> {
     /// Reads the groups from `start` on; bounded work.
     pub(super) fn read(text: &'t str, start: usize) -> Self {
-        let mut window = Self { text, groups: [Group::default(); GROUPS], count: 0 };
+        let mut window = Self { text, groups: [Group::default(); GROUPS], lengths: [0; GROUPS], count: 0 };
         let bytes = text.as_bytes();
         let (mut at, mut total) = (start, 0);
         while window.count < GROUPS {
@@ -44,8 +60,11 @@ impl<'t> Window<'t> {
                 break;
             }
             let is_number = rest.iter().take(length).all(u8::is_ascii_digit);
-            if let Some(group) = window.groups.get_mut(window.count) {
+            if let (Some(group), Some(place)) =
+                (window.groups.get_mut(window.count), window.lengths.get_mut(window.count))
+            {
                 *group = Group { start: at, end: at + length, is_number };
+                *place = length;
             }
             window.count += 1;
             let after = rest.get(length..).unwrap_or_default();
@@ -60,6 +79,22 @@ impl<'t> Window<'t> {
 
     pub(super) fn groups(&self) -> &[Group] {
         self.groups.get(..self.count).unwrap_or_default()
+    }
+
+    /// Returns the lengths of the first `count` groups.
+    pub(super) fn lengths(&self, count: usize) -> &[usize] {
+        self.lengths.get(..count.min(self.count)).unwrap_or_default()
+    }
+
+    /// Returns the digits of the first `count` groups, forty at most.
+    pub(super) fn digits(&self, count: usize) -> Digits {
+        let mut digits = Digits { bytes: [0; BYTES], count: 0 };
+        for byte in self.part(count).1.bytes().filter(u8::is_ascii_digit) {
+            let Some(place) = digits.bytes.get_mut(digits.count) else { break };
+            *place = byte;
+            digits.count += 1;
+        }
+        digits
     }
 
     /// Returns the first group.

@@ -1,0 +1,282 @@
+//! Makes records that fit a profile and are nobody: every value from a reserved range, every check digit right.
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+
+use super::dice::Dice;
+use super::names::{self, Name, Names};
+use super::profile::{Column, Form, Profile};
+use super::{Language, MintError};
+use crate::domain::identifier::check;
+
+/// Tries to draw a value that no other record has.
+const TRIES: u32 = 64;
+/// Random digits that a reserved range must leave: fewer would be met by chance.
+const LEAST_DIGITS: usize = 4;
+
+/// Makes records, no value twice.
+#[derive(Debug)]
+pub(super) struct Maker<'a> {
+    profile: &'a Profile,
+    names: Names,
+    languages: Vec<(Language, f64)>,
+    /// Identifying values that are taken, in letters and digits.
+    taken: HashSet<String>,
+    today: Date,
+}
+
+/// A person who is nobody.
+struct Person {
+    language: Language,
+    name: Name,
+    birth: Date,
+}
+
+impl<'a> Maker<'a> {
+    /// Checks that each identifying column has a range to draw from, and that what is drawn passes its public check.
+    pub(super) fn new(profile: &'a Profile, taken: HashSet<String>, today: Date) -> Result<Self, MintError> {
+        let languages: Vec<(Language, f64)> =
+            profile.languages.iter().map(|(language, share)| (*language, *share)).collect();
+        let languages = if languages.is_empty() { vec![(Language::En, 1.0)] } else { languages };
+        let mut identifying = 0;
+        for column in &profile.columns {
+            let Some(field) = column.field.as_deref() else { continue };
+            if matches!(column.form, Form::Name | Form::Address) {
+                continue;
+            }
+            identifying += 1;
+            let ranges = profile.reserved.of(field);
+            if ranges.is_empty() {
+                return Err(MintError::NoRange { column: column.name.clone(), field: field.to_owned() });
+            }
+            for range in ranges {
+                let digits = range.matches('#').count();
+                let is_open = matches!(field, "email" | "resident_id");
+                if !is_open && digits < LEAST_DIGITS {
+                    return Err(MintError::NarrowRange { range: range.clone() });
+                }
+            }
+        }
+        if identifying == 0 {
+            return Err(MintError::NothingIdentifying);
+        }
+        Ok(Self { profile, names: Names::new(), languages, taken, today })
+    }
+
+    /// Makes one record, a cell for each column.
+    pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Vec<String>, MintError> {
+        let language = dice.weighted(&self.languages).copied().unwrap_or(Language::En);
+        let name = self.names.name(language, dice);
+        let person = Person { language, name, birth: self.birth(dice) };
+        let profile = self.profile;
+        profile.columns.iter().map(|column| self.cell(column, &person, dice)).collect()
+    }
+
+    /// Ages as bank customers have them: 18 to 84, most in the middle.
+    fn birth(&self, dice: &mut Dice) -> Date {
+        let age = 18.0 + 66.0 * (dice.share() + dice.share()) / 2.0;
+        #[expect(clippy::cast_possible_truncation, reason = "at most 31,000")]
+        let days = (age * 365.25) as i32;
+        jiff::Span::new().try_days(days).ok().and_then(|days| self.today.checked_sub(days).ok()).unwrap_or(self.today)
+    }
+
+    fn cell(&mut self, column: &Column, person: &Person, dice: &mut Dice) -> Result<String, MintError> {
+        let is_needed = column.field.is_some() || matches!(column.form, Form::Key { .. });
+        if !is_needed && !dice.chance(column.filled) {
+            return Ok(String::new());
+        }
+        Ok(match &column.form {
+            Form::Name => person.name.whole.clone(),
+            Form::Address => self.names.address(person.language, dice),
+            Form::Birth(style) => style.write(person.birth),
+            Form::Identifier(shapes) => return self.identifier(column, shapes, person, dice),
+            Form::Key { first, last } => self.key(column, (*first, *last), dice)?,
+            Form::Category(values) => dice.weighted(values).cloned().unwrap_or_default(),
+            Form::Amount { decimals, quantiles } => format!("{:.*}", usize::from(*decimals), between(quantiles, dice)),
+            Form::Day { style, quantiles } => {
+                #[expect(clippy::cast_possible_truncation, reason = "days of this century")]
+                let days = between(quantiles, dice) as i32;
+                let day = jiff::Span::new()
+                    .try_days(days)
+                    .ok()
+                    .and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
+                style.write(day.unwrap_or(self.today).min(self.today))
+            }
+            Form::Shape(shapes) => dice.weighted(shapes).map(|shape| fill_shape(shape, dice)).unwrap_or_default(),
+        })
+    }
+
+    fn key(&mut self, column: &Column, (first, last): (i64, i64), dice: &mut Dice) -> Result<String, MintError> {
+        let span = u32::try_from(last.saturating_sub(first)).unwrap_or(u32::MAX);
+        let rows = u32::try_from(self.profile.rows).unwrap_or(u32::MAX);
+        for _ in 0..TRIES {
+            // Where every number is taken, canaries are the newest rows.
+            let is_dense = span < rows.saturating_add(rows / 4);
+            let number = if is_dense {
+                last.saturating_add(1 + i64::from(dice.below((rows / 50).max(1_000))))
+            } else {
+                first.saturating_add(i64::from(dice.below(span)))
+            };
+            if self.taken.insert(format!("{}={number}", column.name)) {
+                return Ok(number.to_string());
+            }
+        }
+        Err(MintError::Exhausted { field: column.name.clone() })
+    }
+
+    fn identifier(
+        &mut self,
+        column: &Column,
+        shapes: &[(String, f64)],
+        person: &Person,
+        dice: &mut Dice,
+    ) -> Result<String, MintError> {
+        let field = column.field.as_deref().unwrap_or_default();
+        let ranges = self.profile.reserved.of(field);
+        let own: Vec<&String> = ranges.iter().filter(|range| speaks(field, range, person.language)).collect();
+        for _ in 0..TRIES {
+            let range = dice.pick(&own).copied().or_else(|| ranges.first()).map(String::as_str).unwrap_or_default();
+            let value = match field {
+                "email" => Some(format!("{}@{range}", names::mail_name(&person.name, person.birth.year(), dice))),
+                "pan" => luhn(&fill(range, dice)),
+                "iban" => iban(&fill(range, dice)),
+                "resident_id" => resident_id(range, person.birth, dice),
+                _ => Some(fill(range, dice)),
+            };
+            let value =
+                value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
+            if self.taken.insert(comparable(&value)) {
+                return Ok(dress(&value, shapes, dice));
+            }
+        }
+        Err(MintError::Exhausted { field: field.to_owned() })
+    }
+}
+
+/// Returns the letters and digits of a value, in lower case: equal for equal values however they are written.
+pub fn comparable(value: &str) -> String {
+    value.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Tells whether a telephone range belongs to the country of a language; other fields do not depend on it.
+fn speaks(field: &str, range: &str, language: Language) -> bool {
+    let plain: String = range.chars().filter(|character| !character.is_whitespace()).collect();
+    match (field, language) {
+        ("phone", Language::Zh) => plain.starts_with("+86"),
+        ("phone", Language::Ru) => plain.starts_with("+7"),
+        ("phone", Language::En) => !plain.starts_with("+86") && !plain.starts_with("+7"),
+        _ => true,
+    }
+}
+
+/// Replaces each `#` by a random digit.
+fn fill(range: &str, dice: &mut Dice) -> String {
+    range.chars().map(|character| if character == '#' { digit(dice.below(10)) } else { character }).collect()
+}
+
+fn fill_shape(shape: &str, dice: &mut Dice) -> String {
+    let letter = |first: u8, dice: &mut Dice| char::from(first + u8::try_from(dice.below(26)).unwrap_or_default());
+    shape
+        .chars()
+        .map(|class| match class {
+            '9' => digit(dice.below(10)),
+            'A' => letter(b'A', dice),
+            'a' => letter(b'a', dice),
+            other => other,
+        })
+        .collect()
+}
+
+fn digit(value: u32) -> char {
+    char::from_digit(value, 10).unwrap_or('0')
+}
+
+/// Replaces the last digit by the Luhn digit.
+fn luhn(number: &str) -> Option<String> {
+    let mut digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.pop()?;
+    (0..10).map(|last| format!("{digits}{last}")).find(|number| check::pan(number.as_bytes()))
+}
+
+/// Replaces `??` by the check digits.
+fn iban(number: &str) -> Option<String> {
+    let plain: String =
+        number.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_ascii_uppercase();
+    (2..=98)
+        .map(|digits| plain.replacen("??", &format!("{digits:02}"), 1))
+        .find(|number| check::iban(number.as_bytes()))
+}
+
+fn resident_id(county: &str, birth: Date, dice: &mut Dice) -> Option<String> {
+    let body = format!("{county}{:04}{:02}{:02}{:03}", birth.year(), birth.month(), birth.day(), 1 + dice.below(999));
+    let last = check::resident_id_check(body.as_bytes())?;
+    let number = format!("{body}{}", char::from(last));
+    check::resident_id(number.as_bytes()).then_some(number)
+}
+
+/// Writes a value in one of the table's shapes, if it fits: same letters and digits, other separators.
+fn dress(value: &str, shapes: &[(String, f64)], dice: &mut Dice) -> String {
+    let Some(shape) = dice.weighted(shapes).filter(|_| !value.contains('@')) else { return value.to_owned() };
+    let plain: Vec<char> = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    let is_place = |class: char| matches!(class, '9' | 'A' | 'a');
+    let places = shape.chars().filter(|class| is_place(*class)).count();
+    let country =
+        if value.starts_with("+86") { 2 } else { usize::from(value.starts_with("+1") || value.starts_with("+7")) };
+    // A national form leaves out the country code, and nothing else.
+    let skipped = plain
+        .len()
+        .checked_sub(places)
+        .filter(|skipped| *skipped == 0 || (*skipped == country && country > 0 && !shape.starts_with('+')));
+    let Some(skipped) = skipped else { return value.to_owned() };
+    let mut rest = plain.into_iter().skip(skipped);
+    shape.chars().map(|class| if is_place(class) { rest.next().unwrap_or(class) } else { class }).collect()
+}
+
+/// Draws a number from quantiles, evenly between two of them.
+fn between(quantiles: &[f64], dice: &mut Dice) -> f64 {
+    let Some(pairs) =
+        u32::try_from(quantiles.len()).ok().and_then(|count| count.checked_sub(1)).filter(|pairs| *pairs > 0)
+    else {
+        return quantiles.first().copied().unwrap_or_default();
+    };
+    let at = dice.below(pairs) as usize;
+    let (low, high) = (quantiles[at], quantiles[at + 1]);
+    low + (high - low) * dice.share()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_are_those_of_the_public_rules() {
+        let mut dice = Dice::new(&[4; 32], "test");
+        for _ in 0..200 {
+            assert!(check::pan(luhn(&fill("999912##########", &mut dice)).unwrap().as_bytes()));
+            assert!(check::iban(iban(&fill("DE??99999999##########", &mut dice)).unwrap().as_bytes()));
+            let birth = Date::constant(1984, 2, 29);
+            assert!(check::resident_id(resident_id("110103", birth, &mut dice).unwrap().as_bytes()));
+        }
+        assert_eq!(resident_id("990103", Date::constant(1984, 2, 29), &mut dice), None, "no such province");
+        assert_eq!(iban("XX??1234"), None);
+    }
+
+    #[test]
+    fn values_wear_the_table_s_shapes_and_stay_the_same_value() {
+        let mut dice = Dice::new(&[4; 32], "test");
+        for (value, shape, dressed) in [
+            ("9999120000000018", "9999 9999 9999 9999", "9999 1200 0000 0018"),
+            ("+8612014504193", "99999999999", "12014504193"),
+            ("+1 555 0100 123", "+9 (999) 999-9999", "+1 (555) 010-0123"),
+            ("+8612014504193", "+9 999 9999999", "+8612014504193"),
+            ("+8612014504193", "9999999999", "+8612014504193"),
+            ("+15550100123", "999-999-9999", "555-010-0123"),
+            ("jo@post.example", "aa@aaaa.aaaaaaa", "jo@post.example"),
+            ("9999120000000018", "999", "9999120000000018"),
+        ] {
+            assert_eq!(dress(value, &[(shape.to_owned(), 1.0)], &mut dice), dressed);
+        }
+        assert_eq!(comparable("9999 1200-0000/0018"), comparable("9999120000000018"));
+    }
+}

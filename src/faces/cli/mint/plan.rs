@@ -1,0 +1,204 @@
+//! `mint plan`: draws canaries, seals their table, adds them to the watchlist.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    MINT_LIMIT_BYTES, organization_file, replace, required, sealed_context, sealed_path, today, unreadable,
+    watchlist_table, write_new,
+};
+use crate::domain::mint::{Profile, Request, Table, comparable, merkle, mint};
+use crate::domain::watchlist::{Chance, Files, Problems, Watchlist};
+use crate::faces::cli::context::Context;
+use crate::faces::cli::output::Format;
+use crate::faces::cli::{Exit, Failure};
+
+const COLUMNS: [&str; 6] = ["canary", "dataset", "holders", "planted_at", "retired_at", "p"];
+
+/// What to mint
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The organization's watchlist
+    #[arg(long, value_name = "DIR")]
+    watchlist: PathBuf,
+    /// The dataset that is delivered
+    #[arg(long, value_name = "ID")]
+    dataset: String,
+    /// What mint profile wrote, with reserved ranges added
+    #[arg(long, value_name = "FILE")]
+    profile: PathBuf,
+    /// A custodian that will receive a copy; repeat it [default: all of the organization]
+    #[arg(long, value_name = "CODE")]
+    custodian: Vec<String>,
+    /// Canaries for each custodian alone
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    unique: u32,
+    /// Canaries that each custodian is given with a probability of .05, .3, .6 or .8
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    shared: u32,
+    /// From when on they are in the copies [default: today, UTC]
+    #[arg(long, value_name = "DATE")]
+    planted_at: Option<Date>,
+}
+
+/// What was minted, as scripts read it.
+#[derive(Debug, Serialize)]
+struct Minted<'a> {
+    mint: &'a str,
+    dataset: &'a str,
+    planted_at: Date,
+    canaries: usize,
+    root: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Codes {
+    #[serde(default)]
+    custodian: Vec<Code>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+/// Runs `mint plan`.
+pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let profile: Profile = parse(&args.profile, &required(&args.profile, MINT_LIMIT_BYTES)?)?;
+    let organization = organization_file(&args.watchlist)?;
+    let path = args.watchlist.join("canaries.csv");
+    let enrolled = watchlist_table(&path)?.unwrap_or_default();
+    let request = Request {
+        dataset: args.dataset.clone(),
+        planted_at: args.planted_at.unwrap_or_else(|| today(context)),
+        custodians: custodians(args, &organization)?,
+        unique: args.unique,
+        shared: args.shared,
+        p: [0.05, 0.3, 0.6, 0.8].into_iter().filter_map(Chance::new).collect(),
+        taken: cells(&enrolled).map(|cell| comparable(&cell)).collect(),
+    };
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
+    let table = mint(&profile, &request, &seed).map_err(|error| Failure::Usage(format!("cannot {error}")))?;
+    let merged = merged(&enrolled, &table).with_context(|| format!("cannot add to {}", path.display()))?;
+    check(&args.watchlist, &organization, &merged)?;
+    let root = merkle::hex(&table.root());
+    let name = format!("{}-{}-{}", args.dataset, table.planted_at, root.get(..8).unwrap_or_default());
+    keep(args, context, (&name, &root), &table)?;
+    replace(&path, &merged)?;
+    match context.output.format() {
+        Format::Json => context.output.json(&Minted {
+            mint: &name,
+            dataset: &args.dataset,
+            planted_at: table.planted_at,
+            canaries: table.canaries.len(),
+            root: &root,
+        })?,
+        Format::Table => {
+            context.output.line(format_args!(
+                "{name}: {} canaries for {} custodians, added to {}",
+                table.canaries.len(),
+                request.custodians.len(),
+                path.display()
+            ))?;
+            context.output.line(format_args!("root: {root}"))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> anyhow::Result<T> {
+    let text = std::str::from_utf8(bytes).map_err(|error| unreadable(path, &error))?;
+    toml::from_str(text).map_err(|error| unreadable(path, &error.message()).into())
+}
+
+/// Returns the custodians asked for, else all of the organization.
+fn custodians(args: &Args, organization: &[u8]) -> anyhow::Result<Vec<String>> {
+    let known: Codes = parse(&args.watchlist.join("organization.toml"), organization)?;
+    let mut codes: Vec<String> = known.custodian.into_iter().map(|custodian| custodian.code).collect();
+    if let Some(unknown) = args.custodian.iter().find(|code| !codes.contains(code)) {
+        return Err(Failure::Usage(format!("there is no custodian {unknown} in organization.toml")).into());
+    }
+    if !args.custodian.is_empty() {
+        codes.retain(|code| args.custodian.contains(code));
+    }
+    codes.sort();
+    codes.dedup();
+    Ok(codes)
+}
+
+/// Seals the table and keeps its root beside it, before anything else is written.
+fn keep(args: &Args, context: &Context, (name, root): (&str, &str), table: &Table) -> anyhow::Result<()> {
+    let path = sealed_path(&args.watchlist, name);
+    let folder = path.parent().unwrap_or(&args.watchlist);
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let sealed = context.seal()?.seal(&serde_json::to_vec(table)?, &sealed_context(name))?;
+    write_new(&path, &sealed, 0o600)?;
+    write_new(&path.with_extension("root"), format!("{root}\n").as_bytes(), 0o644)
+}
+
+/// Lists every cell of a CSV text; what cannot be read is refused later, by the watchlist's own reader.
+fn cells(text: &[u8]) -> impl Iterator<Item = String> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let records: Vec<csv::StringRecord> = reader.records().filter_map(Result::ok).collect();
+    let cells: HashSet<String> = records.iter().flat_map(|record| record.iter().map(str::to_owned)).collect();
+    cells.into_iter()
+}
+
+/// Returns `canaries.csv` with the minted ones added; columns that were missing are added at the end.
+fn merged(enrolled: &[u8], table: &Table) -> anyhow::Result<Vec<u8>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(enrolled);
+    let mut header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
+    let fields = table.fields.iter().flatten().map(String::as_str);
+    for name in COLUMNS.into_iter().chain(fields) {
+        if !header.iter().any(|known| known == name) {
+            header.push(name.to_owned());
+        }
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&header)?;
+    for record in reader.records() {
+        let record = record?;
+        writer.write_record((0..header.len()).map(|at| record.get(at).unwrap_or_default()))?;
+    }
+    let day = table.planted_at.to_string();
+    for canary in &table.canaries {
+        let (holders, p) = (canary.holders.join("|"), canary.p.map(|p| f64::from(p).to_string()).unwrap_or_default());
+        let cell = |name: &String| match name.as_str() {
+            "canary" => canary.id.as_str(),
+            "dataset" => &table.dataset,
+            "holders" => &holders,
+            "planted_at" => &day,
+            "p" => &p,
+            field => {
+                let at = table.fields.iter().position(|known| known.as_deref() == Some(field));
+                at.and_then(|at| canary.cells.get(at)).map_or("", String::as_str)
+            }
+        };
+        writer.write_record(header.iter().map(cell))?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+/// Refuses to write a watchlist that would not be read.
+fn check(watchlist: &Path, organization: &[u8], canaries: &[u8]) -> anyhow::Result<()> {
+    let whole = watchlist.canonicalize().map_err(|error| unreadable(watchlist, &error))?;
+    let folder = whole.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = Files {
+        folder: &folder,
+        path: "",
+        organization: Some(organization),
+        canaries: Some(canaries),
+        deliveries: None,
+    };
+    let mut problems = Problems::default();
+    match Watchlist::read(&files, &mut problems) {
+        Some(_) => Ok(()),
+        None => Err(Failure::Usage(format!("the watchlist would not be read with these canaries:\n{problems}")).into()),
+    }
+}
