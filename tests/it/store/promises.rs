@@ -415,9 +415,9 @@ pub(super) async fn the_verdict_of_a_case_grows_with_what_is_seen(subject: Subje
     crawl(store, &source, ("t1/p3", 8), ReadPage { hits: Vec::new(), ..more.clone() }).await;
     assert_eq!(verdict().await.0, second, "a copy of a file proves nothing more");
     let foreign =
-        ReadPage { evidence: vec![counted(400, 90)], body_digest: "d3@1".to_owned(), hits: Vec::new(), ..more };
+        ReadPage { evidence: vec![counted(4000, 280)], body_digest: "d3@1".to_owned(), hits: Vec::new(), ..more };
     crawl(store, &source, ("t1/p3", 9), foreign).await;
-    assert_eq!(verdict().await.0, Some((Ownership::NotOurs, 422, 110)), "rows that are not ours count as well");
+    assert_eq!(verdict().await.0, Some((Ownership::NotOurs, 4022, 300)), "rows that are not ours count as well");
 }
 
 pub(super) async fn alerts_settle_freeze_and_are_sent_once(subject: Subject) {

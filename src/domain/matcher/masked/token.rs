@@ -6,6 +6,8 @@ use super::sign;
 
 /// Groups that may stand beside the masked one: `9990 65** **** 0832`.
 const GROUPS: usize = 3;
+/// Groups of signs that one number has at most: `**** **** **** **** 123`.
+const SIGN_GROUPS: usize = 6;
 /// The longest group of a spaced number, and the longest visible part.
 const GROUP_BYTES: usize = 24;
 
@@ -120,7 +122,8 @@ fn numbers(bytes: &[u8], hidden: Range<usize>) -> Option<(Vec<Number>, usize)> {
     // The signs of a name end with its word: `B*** ***-**-1022`.
     let is_word = first > 0 && !before.iter().rev().take(first).any(u8::is_ascii_digit);
     let mut hidden = hidden;
-    while let Some(more) = more_signs(bytes, hidden.end).filter(|_| !is_word || first == 2) {
+    for _ in 0..SIGN_GROUPS {
+        let Some(more) = more_signs(bytes, hidden.end).filter(|_| !is_word || first == 2) else { break };
         hidden.end = more;
     }
     let last = own_group(bytes.get(hidden.end..(hidden.end + GROUP_BYTES).min(bytes.len()))?.iter());
