@@ -107,11 +107,14 @@ const DIFFERENCES: [Difference; 16] = [
     },
     Difference {
         kind: Kind::Phone,
-        why: "of a trunk prefix behind the country code we take one digit off; phonenumbers also knows Belarus's second one, \
-              San Marino's implied area, Colombia's carriers, and that seven digits in North America have none",
+        why: "of a trunk prefix behind the country code we take one digit off; phonenumbers also knows the carriers of China, \
+              Korea and Colombia, Belarus's second prefix, Hungary's 06, the areas that San Marino and Madagascar leave out, \
+              and that the seven digits of North America have none",
         covers: |text, _, _| {
             let digits = digits(text);
-            ["3750", "3758", "378", "570", "11"].iter().any(|begin| digits.starts_with(begin))
+            ["3750", "3758", "378", "570", "11", "3606", "8611", "8612", "86179", "8208", "261"]
+                .iter()
+                .any(|begin| digits.starts_with(begin))
         },
     },
     Difference {
