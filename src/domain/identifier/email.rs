@@ -27,6 +27,10 @@ fn ascii_host(host: &str) -> Option<String> {
     if host.is_empty() || host.len() > HOST_BYTES || host.contains(|c: char| c.is_whitespace() || c == '/') {
         return None;
     }
+    let is_part = |character: char| character.is_alphanumeric() || matches!(character, '.' | '-' | '_' | '。');
+    if !host.chars().all(is_part) {
+        return None;
+    }
     if host.is_ascii() {
         return Some(host.to_ascii_lowercase());
     }
@@ -71,6 +75,13 @@ pub fn is_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_of_signs_has_no_canonical_form() {
+        for address in ["138123@啕.(dot)i8", "a@b(dot)", "a@b..c d", "a@(at)"] {
+            assert_eq!(canonical(address), None, "{address}");
+        }
+    }
 
     #[test]
     fn addresses_follow_the_rules() {
