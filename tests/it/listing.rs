@@ -95,7 +95,6 @@ fn drowned(row: &Value) -> String {
 const HARD: [&str; 4] = ["long-en", "long-en-end", "quote-bb", "sold-en"];
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures of docs/listing.md")]
 fn offers_drowned_quoted_denied_or_meant_in_jest_are_told_apart() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listing/adversarial.jsonl");
     let mut right: BTreeMap<String, (usize, usize)> = BTreeMap::new();
