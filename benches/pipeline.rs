@@ -22,6 +22,7 @@ use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::Store;
 use dyepack::ports::store::model::RecordPolicy;
+use dyepack::ports::vault::Vault;
 use dyepack::services::{crawl, intake};
 use tokio::sync::watch;
 
@@ -89,7 +90,8 @@ async fn pipeline(url: &str) {
     let (_stop, stopped) = watch::channel(false);
     let usage = Usage::now();
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
-    let summary = crawl::run(crawl::Ports { store, fetcher, sandbox, clock }, options, stopped).await.unwrap();
+    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, sandbox, clock };
+    let summary = crawl::run(ports, options, stopped).await.unwrap();
     usage.report("crawl: fetch, read, match, store", summary.progress.pages);
     println!(
         "posts {}, hits {}, failures {}",

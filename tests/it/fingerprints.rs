@@ -142,6 +142,29 @@ fn fingerprints_are_made_enrolled_listed_and_changed_and_no_value_is_left_anywhe
 }
 
 #[test]
+fn a_customer_in_a_leak_is_found_by_scan_and_the_value_is_masked() {
+    let scene = Scene::new();
+    let key = scene.key("1");
+    for kind in ["pan", "phone"] {
+        row(&scene.fingerprint(kind, &key, &format!("{kind}-1.dpf")));
+    }
+    let leak = "id,card,phone\n1,9999 1200 0000 0018,+86 139-0000-0026\n2,9999120000000109,\n";
+    fs::write(scene.path("bank/leak.csv"), leak).unwrap();
+    let run = scene.run(&["scan", "--watchlist", "watchlists", "bank/leak.csv"]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    let rows: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let hits: Vec<&Value> = rows.iter().filter(|row| row["kind"] == "fingerprint").collect();
+    let fields: Vec<&str> = hits.iter().map(|hit| hit["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["pan", "phone"], "{}", run.out);
+    assert!(hits[0]["entry"].as_str().unwrap().starts_with("fp:pan:"), "{}", hits[0]);
+    assert_eq!(hits[0]["organization"], "example-bank");
+    // Without the key nothing is looked up, and that is said.
+    fs::remove_file(scene.path(&key)).unwrap();
+    let run = scene.run(&["scan", "--watchlist", "watchlists", "bank/leak.csv"]);
+    assert!(run.code == 0 && run.err.contains("is not on this machine"), "{}{}", run.out, run.err);
+}
+
+#[test]
 fn a_missing_key_is_told_by_validate_import_and_check_with_a_remedy() {
     let scene = Scene::new();
     let key = scene.key("1");

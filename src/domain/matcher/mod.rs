@@ -7,6 +7,7 @@
 
 mod block;
 mod compile;
+mod customers;
 mod email;
 mod groups;
 mod literal;
@@ -23,6 +24,8 @@ use serde::{Deserialize, Serialize};
 pub use self::verdict::{Evidence, KindRate, Ownership, Premises, Rows, Verdict};
 
 use self::compile::Compiled;
+use self::customers::Customers;
+use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -32,12 +35,19 @@ use crate::domain::watchlist::{OrganizationId, Watchlist};
 #[derive(Debug, Default)]
 pub struct Matcher {
     compiled: Compiled,
+    customers: Customers,
 }
 
 impl Matcher {
     /// Compiles watchlists; about 1 µs a value.
     pub fn compile(watchlists: &[Watchlist]) -> Self {
-        Self { compiled: Compiled::of(watchlists) }
+        Self { compiled: Compiled::of(watchlists), ..Self::default() }
+    }
+
+    /// Also looks customers up by their fingerprints.
+    #[must_use]
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        Self { customers: Customers { fingerprints }, ..self }
     }
 
     /// Finds entries in one document, which is searched as it stands: `ports::sandbox` unpacks containers.
@@ -46,6 +56,8 @@ impl Matcher {
     pub fn scan(&self, document: &Document<'_>) -> Scan {
         let mut scan = Scan::default();
         scan.rows = scan::scan_member(&self.compiled, document, "", &mut scan.hits);
+        self.customers.scan_member(document, &mut scan);
+        scan::put_in_order(&mut scan.hits);
         scan
     }
 }

@@ -27,7 +27,6 @@ const DEEP_BYTES: usize = 1 << 20;
 
 /// Scans one member and appends its hits; returns how many rows could hold an identifier, where that matters.
 pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) -> u64 {
-    let first = hits.len();
     if is_image(document.bytes) {
         return 0;
     }
@@ -40,11 +39,14 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: 
         }
         Form::Plain => scan_pieces(compiled, document, member, hits),
     };
-    if let Some(found) = hits.get_mut(first..) {
-        found.sort_by(|left, right| order(left).cmp(&order(right)));
-    }
-    dedup_from(hits, first);
+    put_in_order(hits);
     rows
+}
+
+/// Puts hits in the order of their places, each once.
+pub(super) fn put_in_order(hits: &mut Vec<Hit>) {
+    hits.sort_by(|left, right| order(left).cmp(&order(right)));
+    dedup_from(hits, 0);
 }
 
 fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
@@ -273,7 +275,7 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tie
 }
 
 /// Pictures, sound and video hold no text; their bytes would only cost time.
-fn is_image(bytes: &[u8]) -> bool {
+pub(super) fn is_image(bytes: &[u8]) -> bool {
     let openings: [&[u8]; 8] =
         [b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"OggS", b"ID3", b"\x00\x00\x01\x00", b"\x1aE\xdf\xa3"];
     openings.iter().any(|opening| bytes.starts_with(opening))

@@ -73,6 +73,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     };
     let ports = Ports {
         store: store.clone(),
+        vault: context.vault(),
         fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
         sandbox: sandbox(context)?,
         clock: context.clock.clone(),

@@ -17,10 +17,12 @@ use tokio::task::spawn_blocking;
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure, config};
+use crate::domain::fingerprints::Fingerprints;
 use crate::domain::matcher::{EntryKind, Hit, Matcher, Ownership, Scan, Verdict};
 use crate::domain::watchlist::Watchlist;
 use crate::ports::sandbox::{Allowance, Sandbox, Searched};
-use crate::services::intake;
+use crate::ports::vault::Vault;
+use crate::services::intake::{self, Inspection};
 
 /// Finds planted records in local files, folders and archives
 ///
@@ -90,7 +92,7 @@ struct Tally {
 /// `Failure::Usage` for a watchlist or path that is not there or not sound; others when a file cannot be read.
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let output = context.output;
-    let (watchlists, paths) = (args.watchlists.clone(), args.paths.clone());
+    let (watchlists, paths, vault) = (args.watchlists.clone(), args.paths.clone(), context.vault());
     let mut passwords = context.config.archive.passwords.clone();
     if let Some(file) = &args.passwords {
         passwords.splice(0..0, config::passwords(file)?);
@@ -98,7 +100,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     let sandbox = Sandbox::of_this_program(Allowance::default()).context("cannot find this program's own file")?;
     let sandbox = sandbox.with_passwords(passwords);
     let tally = spawn_blocking(move || {
-        let matcher = Matcher::compile(&load(&watchlists)?);
+        let (watchlists, fingerprints) = load(&watchlists, vault, output)?;
+        let matcher = Matcher::compile(&watchlists).with_fingerprints(fingerprints);
         let files = list(&paths)?;
         search(&Searcher { matcher, sandbox }, &files, output)
     })
@@ -122,17 +125,25 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     Ok(if tally.hits > 0 { Exit::Problems } else { Exit::Done })
 }
 
-fn load(folders: &[PathBuf]) -> anyhow::Result<Vec<Watchlist>> {
+/// Reads watchlists and what can be looked up of their fingerprints; keys may also lie in the `keys` of a folder.
+fn load(folders: &[PathBuf], mut vault: Vault, output: Output) -> anyhow::Result<(Vec<Watchlist>, Fingerprints)> {
     let usual = [PathBuf::from("watchlists")];
     let folders = if folders.is_empty() { &usual } else { folders };
-    let mut watchlists = Vec::new();
+    let (mut watchlists, mut files) = (Vec::new(), Vec::new());
     for path in folders {
         let inner = intake::folders(path).map_err(|problems| Failure::Usage(problems.to_string()))?;
         for folder in inner {
-            watchlists.push(intake::load(&folder).map_err(|problems| Failure::Usage(problems.to_string()))?);
+            let Inspection { watchlist, fingerprints, problems } = intake::inspect(&folder);
+            watchlists.push(watchlist.ok_or_else(|| Failure::Usage(problems.to_string()))?);
+            files.extend(fingerprints);
+            vault = vault.with_keys_in(folder.join("keys"));
         }
     }
-    Ok(watchlists)
+    let (fingerprints, notes) = intake::fingerprints(&files, &vault);
+    if !notes.is_empty() {
+        output.note(notes);
+    }
+    Ok((watchlists, fingerprints))
 }
 
 /// Lists files in a fixed order; folders recursively, symbolic links inside them not followed.

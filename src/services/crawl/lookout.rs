@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::CrawlError;
+use crate::domain::fingerprints::Label;
 use crate::domain::matcher::Matcher;
 use crate::ports::store::Store;
+use crate::ports::vault::{Blind, Vault};
 
 /// A matcher and the revision of the watchlists that it was compiled from.
 #[derive(Debug)]
@@ -17,12 +19,13 @@ pub(super) struct Lookout {
 #[derive(Debug)]
 pub(super) struct Lookouts {
     store: Store,
+    vault: Vault,
     current: Option<Arc<Lookout>>,
 }
 
 impl Lookouts {
-    pub(super) const fn new(store: Store) -> Self {
-        Self { store, current: None }
+    pub(super) const fn new(store: Store, vault: Vault) -> Self {
+        Self { store, vault, current: None }
     }
 
     pub(super) fn current(&self) -> Option<Arc<Lookout>> {
@@ -37,8 +40,18 @@ impl Lookouts {
             return Ok(());
         }
         let watchlists = self.store.watchlists().await.map_err(CrawlError::Store)?;
-        let compiled = tokio::task::spawn_blocking(move || Matcher::compile(&watchlists)).await;
-        let matcher = compiled.map_err(|_| CrawlError::Lookout)?;
+        let enrolled = self.store.fingerprint_files().await.map_err(CrawlError::Store)?;
+        let vault = self.vault.clone();
+        // The sets that the current lookout holds are taken over, not read again.
+        let compiled = tokio::task::spawn_blocking(move || {
+            let (fingerprints, blind) = vault.fingerprints(&enrolled);
+            (Matcher::compile(&watchlists).with_fingerprints(fingerprints), blind)
+        });
+        let (matcher, blind) = compiled.await.map_err(|_| CrawlError::Lookout)?;
+        for Blind { enrolment, reason, mend } in blind {
+            let Label { organization, kind, epoch, .. } = enrolment.label;
+            tracing::warn!(%organization, %kind, %epoch, "fingerprints are not looked for: {reason}; {mend}");
+        }
         tracing::info!(revision, "watchlists compiled");
         self.current = Some(Arc::new(Lookout { revision, matcher }));
         Ok(())

@@ -26,6 +26,7 @@ use crate::ports::fetch::Fetcher;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
 use crate::ports::store::{Store, StoreError};
+use crate::ports::vault::Vault;
 use idle::{Idle, Quiet};
 use lookout::Lookouts;
 use progress::Tally;
@@ -47,6 +48,8 @@ const STORE_RETRY_LIMIT: Duration = Duration::from_secs(30);
 pub struct Ports {
     /// Where work comes from and results go.
     pub store: Store,
+    /// Where fingerprints and their keys lie.
+    pub vault: Vault,
     /// How pages are fetched.
     pub fetcher: Fetcher,
     /// How attachments are unpacked.
@@ -125,7 +128,7 @@ pub enum CrawlError {
 /// stopped waits for the store instead.
 pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool>) -> Result<Summary, CrawlError> {
     let now = ports.clock.now();
-    let lookouts = Lookouts::new(ports.store.clone());
+    let lookouts = Lookouts::new(ports.store.clone(), ports.vault.clone());
     let mut crawl = Crawl {
         idle: Idle::new(options.until, now),
         tally: Tally::new(options.progress.clone(), now),

@@ -14,6 +14,7 @@ use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::Store;
 use dyepack::ports::store::model::{HitFilter, HitRow, PostRow, RecordPolicy};
+use dyepack::ports::vault::Vault;
 use dyepack::services::crawl::{self, CrawlOptions, Ports, Summary, Until};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -37,7 +38,7 @@ impl Scene {
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let clock = Clock::system();
         let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-        Self { folder, ports: Ports { store, fetcher, sandbox: sandbox(), clock } }
+        Self { folder, ports: Ports { store, vault: Vault::default(), fetcher, sandbox: sandbox(), clock } }
     }
 
     async fn add_source(&self, url: &str) -> SourceId {
@@ -224,7 +225,8 @@ async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
     let later = scene.ports.clock.now() + jiff::SignedDuration::from_hours(24 * 40);
     let clock = Clock::shifted_to(later);
     let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-    let ports = Ports { store: scene.ports.store.clone(), fetcher, sandbox: sandbox(), clock };
+    let vault = Vault::default();
+    let ports = Ports { store: scene.ports.store.clone(), vault, fetcher, sandbox: sandbox(), clock };
     let again = Scene { folder: tempfile::tempdir().unwrap(), ports };
     let summary = again.crawl().await;
     assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");

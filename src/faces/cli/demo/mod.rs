@@ -23,6 +23,7 @@ use crate::ports::fetch::{FetchOptions, Fetcher};
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
 use crate::ports::store::model::{CaseFilter, RecordPolicy};
+use crate::ports::vault::Vault;
 use crate::services::intake::Confirmation;
 use crate::services::{alerting, crawl, intake};
 use catcher::CaughtMail;
@@ -108,7 +109,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         "\nWhile this runs, try in another terminal:\n  dyepack case list --data {data}\n  dyepack hit list --data {data}\n  \
          dyepack alert list --data {data}\n  dyepack source list --data {data}\n\nCtrl-C ends the demo."
     ))?;
-    stage.keep_running().await?;
+    Box::pin(stage.keep_running()).await?;
     drop((site.server, catcher.server));
     Ok(Exit::Done)
 }
@@ -174,7 +175,13 @@ impl Stage {
         let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
         let sandbox = super::crawl::sandbox(context)?;
         Ok(Self {
-            crawl: crawl::Ports { store: store.clone(), fetcher, sandbox, clock: clock.clone() },
+            crawl: crawl::Ports {
+                store: store.clone(),
+                vault: Vault::default(),
+                fetcher,
+                sandbox,
+                clock: clock.clone(),
+            },
             alerting: alerting::Ports { store, mailer, clock },
         })
     }
