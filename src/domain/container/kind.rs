@@ -12,6 +12,8 @@ pub(super) const TAIL_BYTES: usize = (1 << 16) + 64;
 pub(super) const CARRIED_BYTES: u32 = 8 << 20;
 /// How a 7z archive begins, with the major version that all have.
 const SEVEN_ZIP: &[u8] = b"7z\xbc\xaf\x27\x1c\x00";
+/// How a rar archive begins, of 1.5 and later.
+const RAR: &[u8] = b"Rar!\x1a\x07";
 
 /// How a file begins and ends.
 #[derive(Debug, Clone, Copy)]
@@ -196,7 +198,7 @@ fn mail_kind(head: &[u8], name: &str) -> Option<Kind> {
 pub(super) fn carried(bytes: &[u8], tail: &[u8]) -> Kind {
     let bytes = bytes.get(..CARRIED_BYTES as usize).unwrap_or(bytes);
     let seven = memmem::find(bytes, SEVEN_ZIP).map(|at| (at, Kind::SevenZip));
-    let rar = memmem::find(bytes, b"Rar!\x1a\x07").map(|at| (at, Kind::Rar));
+    let rar = memmem::find(bytes, RAR).map(|at| (at, Kind::Rar));
     let zip = has_zip_end(tail).then(|| (memmem::find(bytes, b"PK\x03\x04").unwrap_or(usize::MAX), Kind::Zip));
     let first = [seven, rar, zip].into_iter().flatten().min_by_key(|(at, _)| *at);
     first.map_or(Kind::Carrier, |(_, kind)| kind)
@@ -205,4 +207,9 @@ pub(super) fn carried(bytes: &[u8], tail: &[u8]) -> Kind {
 /// Finds where a 7z archive begins in a body that is, or carries, one.
 pub(super) fn seven_start(body: &mut dyn Body) -> u64 {
     memmem::find(&body::read_whole(body, CARRIED_BYTES.into()), SEVEN_ZIP).unwrap_or_default() as u64
+}
+
+/// Finds where a rar archive begins in a body that is, or carries, one.
+pub(super) fn rar_start(body: &mut dyn Body) -> u64 {
+    memmem::find(&body::read_whole(body, CARRIED_BYTES.into()), RAR).unwrap_or_default() as u64
 }

@@ -11,8 +11,9 @@ use std::thread;
 
 use rars::{ArchiveReadOptions, ArchiveReader, ErrorKind, ExtractionDecision, ExtractionErrorAction};
 
-use super::body::{Body, length};
+use super::body::{Behind, Body, length};
 use super::guard::{Cut, Guard};
+use super::kind::rar_start;
 use super::{Place, Unpacker};
 
 /// Memory for dictionaries: rar 7 may ask for gigabytes.
@@ -34,7 +35,8 @@ enum Handed {
 impl Unpacker<'_> {
     pub(super) fn rar(&mut self, place: &Place, mut body: Box<dyn Body>) {
         let packed_bytes = length(&mut *body).unwrap_or_default();
-        let archive = match self.open_rar(&*body) {
+        let start = rar_start(&mut *body);
+        let archive = match self.open_rar(&*body, start) {
             Ok(archive) => archive,
             Err(ErrorKind::PasswordRequired | ErrorKind::BadPassword) => return self.odd_locked(place),
             Err(_) => {
@@ -58,13 +60,13 @@ impl Unpacker<'_> {
             self.rar_members(place, &receiver, packed_bytes);
         });
         self.give_names(place, &names);
-        self.give_before(place, &mut *body, archive.sfx_offset() as u64);
+        self.give_before(place, &mut *body, start);
     }
 
     /// Opens an archive; the names may be encrypted too.
-    fn open_rar(&mut self, body: &dyn Body) -> Result<rars::Archive, ErrorKind> {
+    fn open_rar(&mut self, body: &dyn Body, start: u64) -> Result<rars::Archive, ErrorKind> {
         let open = |password: Option<&[u8]>| {
-            let again = body.again().map_err(|_| ErrorKind::Io)?;
+            let again = body.again().and_then(|body| Behind::new(body, start)).map_err(|_| ErrorKind::Io)?;
             let options = ArchiveReadOptions::with_optional_password(password)
                 .with_max_header_count(u64::from(self.order.limits.members))
                 .with_max_header_bytes(64 << 20);
