@@ -169,7 +169,8 @@ fn sql_lives_in_the_store_only() {
     for path in rust_files(&root().join("src")) {
         let own = relative(&path);
         // Databases that are found are read by what they are.
-        if !own.starts_with("src/ports/store") && own != "src/domain/container/sqlite.rs" && !own.ends_with("/tests.rs") {
+        if !own.starts_with("src/ports/store") && own != "src/domain/container/sqlite.rs" && !own.ends_with("/tests.rs")
+        {
             let code = code(&path);
             for verb in ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "] {
                 assert!(!code.contains(&format!("\"{verb}")), "{own} holds SQL");
