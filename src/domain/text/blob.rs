@@ -101,8 +101,8 @@ pub(super) fn decode(text: &[u8], run: &Range<usize>, limit: usize) -> Option<Bl
     {
         return Some(blob);
     }
-    // Every quantum of ASCII begins with a letter, so digits alone are no base64.
-    if !characters.iter().any(u8::is_ascii_alphabetic) {
+    // Digits become `M`, `N` or `O`, and hardly any text has no capital at all; hashes and long words have none.
+    if !characters.iter().any(u8::is_ascii_uppercase) {
         return None;
     }
     (0..4).find_map(|phase| read(text, &(run.start + phase..run.end), Alphabet::Base64, limit))
@@ -112,12 +112,17 @@ fn read(text: &[u8], run: &Range<usize>, alphabet: Alphabet, limit: usize) -> Op
     let characters = text.get(run.clone())?;
     let middle = characters.len() / 2 / 4 * 4;
     let probes = [0..characters.len().min(PROBE), middle..(middle + PROBE).min(characters.len())];
-    let probe = |range: &Range<usize>| alphabet.decode(characters.get(range.clone()).unwrap_or_default());
-    let head = probe(probes.first()?);
-    if let Some(packing) = Packing::of(&head) {
-        return unpack(text, run, alphabet, packing, limit);
+    let mut made = [0; PROBE];
+    let mut is_text = false;
+    for (index, range) in probes.into_iter().enumerate() {
+        let length = alphabet.probe(characters.get(range).unwrap_or_default(), &mut made);
+        let made = made.get(..length).unwrap_or_default();
+        if let Some(packing) = Packing::of(made).filter(|_| index == 0) {
+            return unpack(text, run, alphabet, packing, limit);
+        }
+        is_text |= is_texty(made);
     }
-    if !probes.iter().any(|range| is_texty(&probe(range))) {
+    if !is_text {
         return None;
     }
     let (bytes, map) = alphabet.decode_mapped(text, run);
@@ -180,6 +185,39 @@ impl Alphabet {
             Self::Base64 => 3,
             Self::Hex => 1,
         }
+    }
+
+    /// Decodes a few whole quanta of a run into a buffer; gives how many bytes it made.
+    fn probe(self, characters: &[u8], made: &mut [u8; PROBE]) -> usize {
+        let mut length = 0;
+        let mut push = |byte: u32| {
+            if let (Some(slot), Ok(byte)) = (made.get_mut(length), u8::try_from(byte & 0xff)) {
+                *slot = byte;
+                length += 1;
+            }
+        };
+        match self {
+            Self::Base64 => {
+                for four in characters.chunks_exact(4) {
+                    let bits =
+                        four.iter().fold(0, |bits, byte| bits << 6 | u32::from(sextet(*byte).unwrap_or_default()));
+                    [16, 8, 0].into_iter().for_each(|shift| push(bits >> shift));
+                }
+                // A run without padding ends in part of a quantum.
+                if let [first, second, rest @ ..] = characters.chunks_exact(4).remainder() {
+                    let sextet = |byte: &u8| u32::from(sextet(*byte).unwrap_or_default());
+                    push(sextet(first) << 2 | sextet(second) >> 4);
+                    rest.iter().for_each(|third| push(sextet(second) << 4 | sextet(third) >> 2));
+                }
+            }
+            Self::Hex => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default();
+                for two in characters.chunks_exact(2) {
+                    push(two.iter().fold(0, |bits, byte| bits << 4 | digit(byte)));
+                }
+            }
+        }
+        length
     }
 
     fn decode_mapped(self, text: &[u8], run: &Range<usize>) -> (Vec<u8>, OffsetMap) {

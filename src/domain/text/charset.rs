@@ -20,7 +20,7 @@ const DETECT_BYTES: usize = 4096;
 /// What the detector is asked about when a charset is only to be doubted.
 const SECOND_BYTES: usize = 1024;
 /// So many bytes beyond ASCII, and the detector is right.
-const SURE_BYTES: usize = 48;
+const SURE_BYTES: usize = 256;
 /// HTML's own rule: a `meta` must lie within the first KB; real pages are less tidy.
 const META_BYTES: usize = 2048;
 /// So many multi-byte characters of valid UTF-8 do not happen by chance in another charset.
@@ -220,10 +220,10 @@ fn utf16_without_mark(body: &[u8]) -> Option<&'static Encoding> {
     let (even, odd) = (zeros(0), zeros(1));
     if pairs < 4 {
         None
-    } else if even * 16 <= odd && odd * 8 >= pairs {
-        // A few characters, 一 among them, end in a zero byte.
+    } else if even * 3 <= odd && odd * 8 >= pairs {
+        // A few characters, 一 and the wide space among them, end in a zero byte.
         Some(UTF_16LE)
-    } else if odd * 16 <= even && even * 8 >= pairs {
+    } else if odd * 3 <= even && even * 8 >= pairs {
         Some(UTF_16BE)
     } else {
         None

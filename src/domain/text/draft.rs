@@ -12,11 +12,13 @@ pub(super) struct Draft<'a, T> {
     pub(super) trace: T,
     /// How many places were written otherwise than they stood.
     pub(super) changes: usize,
+    /// Whether bytes beyond ASCII were left that another charset may explain.
+    pub(super) is_foreign: bool,
 }
 
 impl<'a, T: Trace + Default> Draft<'a, T> {
     pub(super) fn of(source: &'a str) -> Self {
-        Self { source, text: String::new(), trace: T::default(), changes: 0 }
+        Self { source, text: String::new(), trace: T::default(), changes: 0, is_foreign: false }
     }
 
     /// Writes a part of the source as it stands.

@@ -197,7 +197,8 @@ fn number(text: &str, length: usize, radix: u32) -> Option<u32> {
 }
 
 fn hex_byte(text: &str) -> Option<u8> {
-    number(text, 2, 16).and_then(|byte| u8::try_from(byte).ok())
+    let digit = |index: usize| char::from(*text.as_bytes().get(index)?).to_digit(16);
+    u8::try_from(digit(0)? << 4 | digit(1)?).ok()
 }
 
 fn percent_byte(text: &str) -> Option<(u8, usize)> {
@@ -206,8 +207,9 @@ fn percent_byte(text: &str) -> Option<(u8, usize)> {
 
 fn printable_byte(text: &str) -> Option<(u8, usize)> {
     let digits = text.strip_prefix('=')?;
-    // RFC 2045 writes them in upper case; programs that do not are forgiven where no `=` of a query is meant.
-    Some((hex_byte(digits)?, 3))
+    // RFC 2045 wants upper case; in queries `=` stands before numbers and hashes in lower case.
+    let is_lower = digits.bytes().take(2).any(|byte| byte.is_ascii_lowercase());
+    Some((hex_byte(digits).filter(|_| !is_lower)?, 3))
 }
 
 fn backslash_byte(text: &str) -> Option<(u8, usize)> {

@@ -146,7 +146,7 @@ pub(super) struct Finder<'v> {
 
 impl<'v> Finder<'v> {
     pub(super) fn new(length: usize, visit: &'v mut dyn FnMut(&Derived<'_>)) -> Self {
-        Self { base: Base::Unfolded, links: Vec::new(), budget: 2 * length + LEAST_BUDGET, visit }
+        Self { base: Base::Unfolded, links: Vec::new(), budget: length + LEAST_BUDGET, visit }
     }
 
     /// Visits everything that stands within a text under transfer layers and in odd spellings.

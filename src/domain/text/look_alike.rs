@@ -79,38 +79,30 @@ const fn is_foreign(character: char) -> bool {
 pub(super) fn next(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-    let mut at = from;
-    loop {
-        let mut lead = *bytes.get(at)?;
-        if lead < 0x80 {
-            at += ascii_length(bytes.get(at..)?);
-            lead = *bytes.get(at)?;
-        }
-        let width = match lead {
-            0x80..=0xdf => 2,
-            0xe0..=0xef => 3,
-            _ => 4,
-        };
-        let before = at.checked_sub(1).map_or(0, byte);
-        match lead {
-            0xcd..=0xd4 => {
-                let is_cross = before.is_ascii_digit() && !byte(at + width).is_ascii_digit();
-                if before.is_ascii_lowercase() || byte(at + width).is_ascii_lowercase() || is_cross {
-                    return Some(at);
-                }
-            }
-            0xc3 if before.is_ascii_digit() && byte(at + 1) == 0x97 => return Some(at),
-            _ => {}
-        }
-        at += width;
+    let is_spot_at = |at: &usize| is_spot(at.checked_sub(1).map_or(0, byte), byte(*at), byte(at + 1), byte(at + 2));
+    if let Some(at) = Some(from).filter(is_spot_at) {
+        return Some(at);
     }
+    // Four bytes are compared at a time, for sixteen places at a time.
+    let before = bytes.get(from..)?;
+    let (lead, second, after) = (before.get(1..)?, before.get(2..)?, before.get(3..).unwrap_or_default());
+    let chunks = before.chunks_exact(16).zip(lead.chunks_exact(16));
+    let chunks = chunks.zip(second.chunks_exact(16).zip(after.chunks_exact(16)));
+    let quiet = chunks.take_while(|((before, lead), (second, after))| {
+        let places = before.iter().zip(*lead).zip(second.iter().zip(*after));
+        !places.fold(false, |seen, ((before, lead), (second, after))| seen | is_spot(*before, *lead, *second, *after))
+    });
+    let start = from + 1 + 16 * quiet.count();
+    (start..bytes.len()).find(is_spot_at)
 }
 
-fn ascii_length(bytes: &[u8]) -> usize {
-    let chunks =
-        bytes.chunks_exact(16).take_while(|chunk| chunk.iter().fold(0, |seen, byte| seen | byte) < 0x80).count();
-    let rest = bytes.get(16 * chunks..).unwrap_or_default();
-    16 * chunks + rest.iter().position(|byte| *byte >= 0x80).unwrap_or(rest.len())
+/// Looks at the two bytes of a letter and their neighbours, without a branch.
+const fn is_spot(before: u8, lead: u8, second: u8, after: u8) -> bool {
+    let is_letter = lead.wrapping_sub(0xcd) < 8;
+    let touches = (before.wrapping_sub(b'a') < 26) | (after.wrapping_sub(b'a') < 26);
+    let follows = before.wrapping_sub(b'0') < 10;
+    let ends = after.wrapping_sub(b'0') >= 10;
+    (is_letter & (touches | (follows & ends))) | ((lead == 0xc3) & (second == 0x97) & follows)
 }
 
 /// Writes a part of a text with its mixed words in one script.

@@ -85,7 +85,6 @@ impl Step {
             }
             let (written, changes) = (draft.text.len(), draft.changes);
             self.rewrite(&mut draft, part.clone());
-            parts.look_for_foreign(&part);
             if self.is_convincing(text.get(part.clone()).unwrap_or_default(), draft.changes - changes) {
                 draft.end_line(part.end);
             } else {
@@ -93,7 +92,7 @@ impl Step {
                 draft.changes = changes;
             }
         }
-        let is_foreign = parts.is_foreign;
+        let is_foreign = parts.is_foreign || draft.is_foreign;
         (draft.changes > 0 || is_foreign).then_some(Rewritten { text: draft.text, map: draft.trace, is_foreign })
     }
 
@@ -121,6 +120,7 @@ fn unescape<T: Trace + Default>(escape: Escape, draft: &mut Draft<'_, T>, range:
             draft.replace(sign..at, escaped.characters.into_iter().flatten());
             written = at;
         } else {
+            draft.is_foreign |= escape.is_high_byte(source, sign);
             at = sign + 1;
         }
     }
@@ -191,18 +191,6 @@ impl<'a> Parts<'a> {
             from = sign + 1;
         }
         None
-    }
-
-    /// Looks for escaped bytes that were not read: they may be in another charset.
-    fn look_for_foreign(&mut self, part: &Range<usize>) {
-        let Step::Escape(escape) = self.step else { return };
-        let Some(text) = self.text.get(..part.end) else { return };
-        let mut at = part.start;
-        while let Some(sign) = escape.sign(text.as_bytes(), at).filter(|_| !self.is_foreign) {
-            let read = escape.read(text, sign);
-            self.is_foreign |= read.is_none() && escape.is_high_byte(text, sign);
-            at = sign + read.map_or(1, |escaped| escaped.length);
-        }
     }
 
     fn line_start(&self, at: usize) -> usize {

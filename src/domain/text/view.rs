@@ -54,7 +54,7 @@ impl<'a> View<'a> {
 
     /// Visits every text within this one: behind transfer layers, in odd spellings.
     ///
-    /// Costs a glance where there is none; all of them together are at most about twice as long as the view.
+    /// Costs a glance where there is none; all of them together are hardly longer than the view.
     pub fn derive(&self, visit: &mut dyn FnMut(&Derived<'_>)) {
         Finder::new(self.text.len(), visit).all(self.unfolded(), &self.text);
     }
