@@ -5,10 +5,12 @@
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
 //! teach people to ignore mails.
 
-use super::groups::Shape;
+use super::groups::{Letters, Shape};
 use super::literal::Literals;
 use super::table::{Table, hash};
-use crate::domain::identifier::{Form, Kind, Needle, STANDS_ALONE_BITS, needles};
+use super::testing::Testing;
+use crate::domain::fingerprints::Fingerprints;
+use crate::domain::identifier::{FingerprintKind, Form, Kind, Needle, STANDS_ALONE_BITS, needles};
 use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 
 /// Everything that is looked for.
@@ -27,6 +29,9 @@ pub(super) struct Compiled {
     pub(super) shape: Shape,
     pub(super) emails: Table,
     pub(super) literals: Literals,
+    /// First digits of each organization's cards, if it told them.
+    prefixes: Vec<Vec<String>>,
+    pub(super) testing: Testing,
 }
 
 /// A canary; its id and its values begin where those of the one before end.
@@ -88,6 +93,7 @@ impl Compiled {
         for watchlist in watchlists {
             let organization = number(compiled.organizations.len());
             compiled.organizations.push(watchlist.organization.id.clone());
+            compiled.prefixes.push(watchlist.organization.anchors.bin.clone());
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
                 compiled.add(canary, &rarity, &mut spellings);
@@ -162,6 +168,32 @@ impl Compiled {
         let entry = self.entries.partition_point(|entry| entry.values_end <= value);
         let field = u32::from(self.values.get(value as usize)?.field);
         Some(Target { entry: number(entry), field, bits: needle.bits, stands_alone: needle.stands_alone })
+    }
+
+    /// Prepares to look values up among fingerprints.
+    pub(super) fn test(&mut self, fingerprints: &Fingerprints) {
+        self.testing = Testing::of(fingerprints, |organization| {
+            let index = self.organizations.iter().position(|known| known == organization);
+            index.and_then(|index| self.prefixes.get(index)).cloned().unwrap_or_default()
+        });
+        let asked = |kinds: &[FingerprintKind]| kinds.iter().any(|kind| self.testing.has(*kind));
+        let (short, iban) = (
+            &[FingerprintKind::Account, FingerprintKind::NationalId, FingerprintKind::Passport],
+            FingerprintKind::Iban,
+        );
+        let admitted = [
+            (asked(short), 24, 5, Letters::AtEnd),
+            (
+                asked(&[FingerprintKind::Pan, FingerprintKind::ResidentId, FingerprintKind::Phone]),
+                19,
+                10,
+                Letters::AtEnd,
+            ),
+            (asked(&[iban]), 34, 10, Letters::Within),
+        ];
+        for (_, longest, digits, letters) in admitted.into_iter().filter(|(is_asked, ..)| *is_asked) {
+            self.shape.admit(longest, digits, letters);
+        }
     }
 
     /// Names an entry.

@@ -13,13 +13,16 @@ mod literal;
 mod records;
 mod row;
 mod scan;
+mod search;
 mod table;
+mod testing;
 mod within;
 
 use serde::{Deserialize, Serialize};
 
 use self::compile::Compiled;
 use crate::domain::container::{Limits, unpack};
+use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -38,12 +41,19 @@ impl Matcher {
         Self { compiled: Compiled::of(watchlists), limits: Limits::default() }
     }
 
+    /// Looks for real customers too, of all organizations that enrolled fingerprints.
+    #[must_use]
+    pub fn with_fingerprints(mut self, fingerprints: &Fingerprints) -> Self {
+        self.compiled.test(fingerprints);
+        self
+    }
+
     /// Finds entries in a document, in its members if it is a container, within the default limits.
     ///
     /// Hits come by member in the order of the container, then by place. Takes time proportional to the unpacked size:
     /// give large files to a blocking thread.
     pub fn scan(&self, document: &Document<'_>) -> Scan {
-        let mut scan = Scan::default();
+        let mut found = scan::Found::default();
         let oddities = unpack(document.name, document.bytes, &self.limits, &mut |member| {
             let (media_type, charset) = if member.path.is_empty() && !member.is_unpacked {
                 (document.media_type, document.charset)
@@ -52,10 +62,10 @@ impl Matcher {
             };
             let name = if member.path.is_empty() { document.name } else { member.path };
             let part = Document { bytes: member.bytes, name, media_type, charset };
-            scan::scan_member(&self.compiled, &part, member.path, &mut scan.hits);
+            scan::scan_member(&self.compiled, &part, member.path, &mut found);
         });
-        scan.oddities = oddities;
-        scan
+        let tested = found.tally.tested(&self.compiled.testing);
+        Scan { hits: found.hits, oddities, tested }
     }
 }
 

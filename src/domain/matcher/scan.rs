@@ -9,11 +9,14 @@ use std::ops::Range;
 use super::compile::Compiled;
 use super::records::unfinished;
 use super::row::{Find, Reading, Tied, tie};
+use super::search::finds_and_prints;
+use super::testing::{Print, Tally};
 use super::within::{Within, sells};
-use super::{Document, EntryKind, Hit, email, groups};
-use crate::domain::identifier::{Form as Spelled, Kind, mask};
+use super::{Document, EntryKind, FINGERPRINT_HITS, Hit};
+use crate::domain::identifier::{FingerprintKind, Kind, mask};
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, piece_end};
+use crate::domain::watchlist::OrganizationId;
 
 /// Large enough that the cost of beginning a piece vanishes, small enough for the second-level cache.
 const PIECE_BYTES: usize = 1 << 18;
@@ -25,22 +28,29 @@ pub(super) const TORN_BYTES: usize = 256;
 const DEEP_BYTES: usize = 1 << 20;
 
 /// Scans one member and appends its hits.
-pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
-    let first = hits.len();
+pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, found: &mut Found) {
+    let first = found.hits.len();
     if is_image(document.bytes) {
         return;
     }
     match form_of(document) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
-            collect(compiled, &view, &Cut::whole(member, document.bytes.len()), hits);
+            collect(compiled, &view, &Cut::whole(member, document.bytes.len()), found);
         }
-        Form::Plain => scan_pieces(compiled, document, member, hits),
+        Form::Plain => scan_pieces(compiled, document, member, found),
     }
-    if let Some(found) = hits.get_mut(first..) {
-        found.sort_by(|left, right| order(left).cmp(&order(right)));
+    if let Some(hits) = found.hits.get_mut(first..) {
+        hits.sort_by(|left, right| order(left).cmp(&order(right)));
     }
-    dedup_from(hits, first);
+    dedup_from(&mut found.hits, first);
+}
+
+/// What was found in a document so far.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) hits: Vec<Hit>,
+    pub(super) tally: Tally,
 }
 
 fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
@@ -60,7 +70,7 @@ fn dedup_from(hits: &mut Vec<Hit>, first: usize) {
     hits.append(&mut found);
 }
 
-fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) {
+fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, found: &mut Found) {
     let (charset, mark_bytes) = charset_of(document.bytes, document.charset);
     let mut buffer = String::new();
     let mut cut = Cut { start: mark_bytes, ..Cut::whole(member, 0) };
@@ -71,7 +81,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
-        collect(compiled, &view, &cut, hits);
+        collect(compiled, &view, &cut, found);
         cut.is_cut_before = cut.is_cut_after;
         cut.start = if piece.is_line_end {
             piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
@@ -124,10 +134,12 @@ impl Cut<'_> {
 }
 
 /// Finds entries in a view, then in the texts within it.
-fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<Hit>) {
+fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, found: &mut Found) {
+    let (finds, prints) = finds_and_prints(compiled, &view.text, cut, &mut found.tally);
+    let hits = &mut found.hits;
     let locator = LazyCell::new(|| view.locator());
     let mut within = Within::new(compiled, cut);
-    for tied in tie(&view.text, compiled, finds(compiled, &view.text, cut)) {
+    for tied in tie(&view.text, compiled, finds) {
         let range = &tied.find.range;
         let place = locator.place(range);
         within.note(&tied.find, place.span);
@@ -135,42 +147,23 @@ fn collect(compiled: &Compiled, view: &View<'_>, cut: &Cut<'_>, hits: &mut Vec<H
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
         hits.extend(hit(compiled, made, cut, &tied));
     }
+    let room = FINGERPRINT_HITS.saturating_sub(hits.len());
+    for print in prints.iter().take(room) {
+        let place = locator.place(&print.range);
+        let row = locator.place(&first_character(&view.text, print.line)).span.start;
+        let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
+        hits.extend(print_hit(compiled, made, cut, print));
+    }
     view.derive(&mut |derived| within.collect(derived, &locator, hits));
     if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
         view.derive_deep(&mut |derived| within.collect(derived, &locator, hits));
     }
 }
 
-/// Counts the spellings in a folded text.
+/// Counts the spellings and the customers in a folded text.
 pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
-    finds(compiled, text, &Cut::whole("", text.len())).len()
-}
-
-/// Finds every spelling in a folded text.
-pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
-    let mut finds = Vec::new();
-    let mut note = |range: Range<usize>, value: u32, form: Spelled| {
-        let is_torn = (cut.is_cut_before && range.start < TORN_BYTES)
-            || (cut.is_cut_after && range.end + TORN_BYTES > text.len());
-        let found = text.get(range.clone()).unwrap_or_default();
-        let (target, reading) = match form {
-            Spelled::Compact => {
-                let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
-                (compiled.target(value, form, &compact), Reading::Compact)
-            }
-            Spelled::Email | Spelled::Literal => (compiled.target(value, form, found), Reading::Plain),
-        };
-        finds.extend(target.filter(|_| !is_torn).map(|target| Find { range, target, reading }));
-        target.is_some()
-    };
-    groups::Walk::over(text.as_bytes(), &compiled.numbers, &compiled.shape, |range, value| {
-        note(range, value, Spelled::Compact);
-    });
-    email::walk(text, &compiled.emails, |range, value| note(range, value, Spelled::Email));
-    compiled.literals.walk(text, |range, value| {
-        note(range, value, Spelled::Literal);
-    });
-    finds
+    let (finds, prints) = finds_and_prints(compiled, text, &Cut::whole("", text.len()), &mut Tally::default());
+    finds.len() + prints.len()
 }
 
 /// Returns the range of the character that begins at an offset.
@@ -193,30 +186,58 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tie
     let Find { range, target, reading } = &tied.find;
     let entry = compiled.entry(target.entry)?;
     let field = compiled.fields.get(target.field as usize)?;
-    let kind = Kind::of_field(field);
-    let mut place = made.place;
-    let masked = match reading {
-        Reading::Compact => {
-            place.steps.push(COMPACT.to_owned());
-            let value: String = made.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
-            mask(kind, &value)
-        }
-        Reading::Plain if kind == Kind::Email => mask(kind, made.text.get(range.clone())?),
-        Reading::Plain => mask(kind, made.plain),
-    };
-    let offset = cut.start as u64;
     Some(Hit {
         organization: entry.organization.clone(),
-        entry: entry.id.to_string(),
+        entry: entry.id.to_owned(),
         kind: EntryKind::Canary,
         field: field.clone(),
-        member: cut.member.to_owned(),
-        span: ByteSpan::new(offset + place.span.start, offset + place.span.end),
-        masked,
-        steps: place.steps,
         strength: tied.strength,
-        row: offset + made.row,
+        ..made.told(range, *reading, field, cut)?
     })
+}
+
+/// A customer alone proves nothing, so its hit has no strength of its own: rates count (`Scan::tested`).
+fn print_hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, print: &Print) -> Option<Hit> {
+    let (organization, kind) = compiled.testing.label(print)?;
+    let is_address = kind == FingerprintKind::Email;
+    let reading = if is_address { Reading::Plain } else { Reading::Compact };
+    Some(Hit {
+        organization: organization.clone(),
+        entry: format!("fp:{kind}:{}", print.fingerprint),
+        kind: EntryKind::Fingerprint,
+        field: kind.as_str().to_owned(),
+        ..made.told(&print.range, reading, kind.as_str(), cut)?
+    })
+}
+
+impl Made<'_> {
+    /// Tells what any hit tells of its place; whose it is remains open.
+    fn told(self, range: &Range<usize>, reading: Reading, field: &str, cut: &Cut<'_>) -> Option<Hit> {
+        let kind = Kind::of_field(field);
+        let mut place = self.place;
+        let masked = match reading {
+            Reading::Compact => {
+                place.steps.push(COMPACT.to_owned());
+                let value: String = self.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
+                mask(kind, &value)
+            }
+            Reading::Plain if kind == Kind::Email => mask(kind, self.text.get(range.clone())?),
+            Reading::Plain => mask(kind, self.plain),
+        };
+        let offset = cut.start as u64;
+        Some(Hit {
+            organization: OrganizationId(String::new()),
+            entry: String::new(),
+            kind: EntryKind::Canary,
+            field: String::new(),
+            member: cut.member.to_owned(),
+            span: ByteSpan::new(offset + place.span.start, offset + place.span.end),
+            masked,
+            steps: place.steps,
+            strength: 0,
+            row: offset + self.row,
+        })
+    }
 }
 
 /// Tells markup from text: by declared type, by name, by how it begins.

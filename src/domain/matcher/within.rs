@@ -11,7 +11,8 @@ use aho_corasick::AhoCorasick;
 use super::Hit;
 use super::compile::Compiled;
 use super::row::{Find, tie};
-use super::scan::{Cut, Made, TORN_BYTES, finds, first_character, hit};
+use super::scan::{Cut, Made, TORN_BYTES, first_character, hit};
+use super::search::finds;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{Derived, Locator, Trust};
 
