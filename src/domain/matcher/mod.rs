@@ -8,6 +8,7 @@
 mod block;
 mod compile;
 mod email;
+mod grams;
 mod groups;
 mod literal;
 mod records;
