@@ -179,8 +179,9 @@ impl<'a, L: Listener> Walk<'a, L> {
         let run = run as usize;
         let is_far = run >= BLOCK_BYTES || self.byte(digit + run) == Some(0xc2);
         let is_short = !is_far && (block.digits & low(run)).count_ones() < self.shape.digits;
-        // Letters that follow at once belong to the same group: what stands behind them begins no value.
-        is_short.then(|| self.group_end(digit + run))
+        // Letters that follow without a gap belong to the same group: what stands behind them there begins no value.
+        let is_inside = block.members() >> (run - 1) & 1 == 1;
+        is_short.then(|| if is_inside { self.group_end(digit + run) } else { digit + run })
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -505,6 +506,8 @@ mod tests {
             ("000-40-1022|000401022", vec!["000401022", "000401022"]),
             ("id 12 000401022", vec!["000401022"]),
             ("1ex6986859770124757", vec![]),
+            ("4 ex6986859770124757", vec!["ex6986859770124757"]),
+            ("2024-01-02 ex 6986859770124757", vec!["ex6986859770124757"]),
         ] {
             let found: Vec<String> = found_in(text, &keys).into_iter().map(|(_, key)| key).collect();
             assert_eq!(found, expected, "{text}");
