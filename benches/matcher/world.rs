@@ -129,7 +129,7 @@ fn words(chance: &mut Chance, script: Script, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Posts in three languages with dates, prices and times in them: 39 % of the bytes are beyond ASCII. One value stands in
+/// Posts in three languages with dates, prices and times in them: about two fifths of the bytes are beyond ASCII. One value stands in
 /// each megabyte.
 pub(super) fn forum(bytes: usize, values: &[(&str, String)]) -> String {
     let mut chance = Chance::new(5);

@@ -77,15 +77,48 @@ pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
     lanes::digits(bytes)
 }
 
+/// Tells which bytes of a block may begin a word: ASCII letters and digits after anything else, and every first byte of a
+/// longer character but a Cyrillic letter's within its word.
+///
+/// `before` is what the call for the block before returned, or [`Edge::default`].
+pub(super) fn word_starts(bytes: &[u8; BLOCK_BYTES], before: Edge) -> (u64, Edge) {
+    let classes = lanes::words(bytes);
+    let words = classes.ascii & !((classes.ascii << 1) | u64::from(before.is_word));
+    let inside_cyrillic = (classes.cyrillic << 2) | u64::from(before.cyrillic);
+    let long = classes.long & !(inside_cyrillic & classes.double);
+    let top = u32::try_from(classes.cyrillic >> 62).unwrap_or_default();
+    (words | long, Edge { is_word: classes.ascii >> 63 != 0, cyrillic: top })
+}
+
+/// What a block tells the next one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Edge {
+    is_word: bool,
+    cyrillic: u32,
+}
+
+/// Classes of bytes that matter for where words begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Words {
+    /// ASCII letters and digits.
+    ascii: u64,
+    /// First bytes of characters beyond ASCII.
+    long: u64,
+    /// First bytes of characters of two bytes.
+    double: u64,
+    /// First bytes of Cyrillic letters.
+    cyrillic: u64,
+}
+
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "every x86-64 processor has SSE2; the byte-wise twin is several times slower")]
 mod lanes {
     use std::arch::x86_64::{
-        __m128i, _mm_add_epi8, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x,
-        _mm_set1_epi8,
+        __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set_epi64x, _mm_set1_epi8,
     };
 
-    use super::{BLOCK_BYTES, Block};
+    use super::{BLOCK_BYTES, Block, Words};
 
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         // SAFETY: SSE2 is part of the x86-64 base instruction set.
@@ -95,6 +128,11 @@ mod lanes {
     pub(super) fn look(bytes: &[u8; BLOCK_BYTES]) -> Block {
         // SAFETY: as above.
         unsafe { look_by_sse2(bytes) }
+    }
+
+    pub(super) fn words(bytes: &[u8; BLOCK_BYTES]) -> Words {
+        // SAFETY: as above.
+        unsafe { words_by_sse2(bytes) }
     }
 
     #[target_feature(enable = "sse2")]
@@ -113,6 +151,17 @@ mod lanes {
                 let blanks = _mm_or_si128(is(lane, b' '), is(lane, b'\t'));
                 _mm_or_si128(_mm_or_si128(brackets, blanks), is(lane, b'_'))
             })),
+        }
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn words_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> Words {
+        let lanes = lanes(bytes);
+        Words {
+            ascii: mask(lanes.map(|lane| _mm_or_si128(is_within(lane, b'0', 10), is_within(lane, b'a', 26)))),
+            long: mask(lanes.map(|lane| is_within(lane, 0xc0, 0x40))),
+            double: mask(lanes.map(|lane| is_within(lane, 0xc0, 0x20))),
+            cyrillic: mask(lanes.map(|lane| is(_mm_and_si128(lane, of(0xfe)), 0xd0))),
         }
     }
 
@@ -152,7 +201,7 @@ use plain as lanes;
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod plain {
-    use super::{BLOCK_BYTES, Block};
+    use super::{BLOCK_BYTES, Block, Words};
 
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         each(bytes, |byte| byte.is_ascii_digit())
@@ -165,6 +214,15 @@ mod plain {
             separators: each(bytes, |byte| {
                 matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b',')
             }),
+        }
+    }
+
+    pub(super) fn words(bytes: &[u8; BLOCK_BYTES]) -> Words {
+        Words {
+            ascii: each(bytes, |byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()),
+            long: each(bytes, |byte| byte >= 0xc0),
+            double: each(bytes, |byte| (0xc0..0xe0).contains(&byte)),
+            cyrillic: each(bytes, |byte| matches!(byte, 0xd0 | 0xd1)),
         }
     }
 
@@ -190,6 +248,7 @@ mod tests {
         for first in (0..=255).step_by(64) {
             let bytes = std::array::from_fn(|index| u8::try_from(first + index).unwrap());
             assert_eq!(lanes::look(&bytes), plain::look(&bytes));
+            assert_eq!(lanes::words(&bytes), plain::words(&bytes));
         }
     }
 
@@ -208,11 +267,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn words_begin_where_a_reader_says() {
+        let starts = |text: &str| {
+            let (mask, _) = word_starts(&block(text.as_bytes()), Edge::default());
+            text.char_indices().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, c)| c).collect::<String>()
+        };
+        assert_eq!(starts("ab cd-e1,2"), "ace2");
+        assert_eq!(starts("иван петров"), "ип");
+        assert_eq!(starts("欧阳x采"), "欧阳x采");
+        assert_eq!(starts("éa«б»"), "éa«б");
+    }
+
     proptest! {
         #[test]
         fn blocks_are_classed_the_same_in_lanes_and_alone(bytes in proptest::collection::vec(any::<u8>(), 64)) {
             let bytes = block(&bytes);
             prop_assert_eq!(lanes::look(&bytes), plain::look(&bytes));
+            prop_assert_eq!(lanes::words(&bytes), plain::words(&bytes));
         }
     }
 }

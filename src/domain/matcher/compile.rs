@@ -5,12 +5,14 @@
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
 //! teach people to ignore mails.
 
-use super::groups::Shape;
+use super::groups::{Letters, Shape};
 use super::literal::Literals;
 use super::masked::Index;
 use super::table::{Table, hash};
+use super::testing::Testing;
 use super::verdict::Premises;
-use crate::domain::identifier::{Form, Kind, Needle, STANDS_ALONE_BITS, needles};
+use crate::domain::fingerprints::Fingerprints;
+use crate::domain::identifier::{FingerprintKind, Form, Kind, Needle, STANDS_ALONE_BITS, needles};
 use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
 
 /// Everything that is looked for.
@@ -34,6 +36,9 @@ pub(super) struct Compiled {
     pub(super) emails: Table,
     pub(super) masked: Index,
     pub(super) literals: Literals,
+    /// First digits of each organization's cards, if it told them.
+    prefixes: Vec<Vec<String>>,
+    pub(super) testing: Testing,
 }
 
 /// A canary; its id and its values begin where those of the one before end.
@@ -97,6 +102,7 @@ impl Compiled {
             compiled.organizations.push(watchlist.organization.id.clone());
             compiled.canaries.push(number(watchlist.canaries.len()));
             compiled.premises.push(Premises::of(watchlist));
+            compiled.prefixes.push(watchlist.organization.anchors.bin.clone());
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
                 compiled.add(canary, &rarity, &mut spellings);
@@ -184,6 +190,32 @@ impl Compiled {
     pub(super) fn canaries(&self, entry: u32) -> u32 {
         let organization = self.entries.get(entry as usize).map(|entry| entry.organization as usize);
         organization.and_then(|organization| self.canaries.get(organization)).copied().unwrap_or_default()
+    }
+
+    /// Prepares to look values up among fingerprints.
+    pub(super) fn test(&mut self, fingerprints: &Fingerprints) {
+        self.testing = Testing::of(fingerprints, |organization| {
+            let index = self.organizations.iter().position(|known| known == organization);
+            index.and_then(|index| self.prefixes.get(index)).cloned().unwrap_or_default()
+        });
+        let asked = |kinds: &[FingerprintKind]| kinds.iter().any(|kind| self.testing.has(*kind));
+        let (short, iban) = (
+            &[FingerprintKind::Account, FingerprintKind::NationalId, FingerprintKind::Passport],
+            FingerprintKind::Iban,
+        );
+        let admitted = [
+            (asked(short), 24, 5, Letters::AtEnd),
+            (
+                asked(&[FingerprintKind::Pan, FingerprintKind::ResidentId, FingerprintKind::Phone]),
+                19,
+                10,
+                Letters::AtEnd,
+            ),
+            (asked(&[iban]), 34, 10, Letters::Within),
+        ];
+        for (_, longest, digits, letters) in admitted.into_iter().filter(|(is_asked, ..)| *is_asked) {
+            self.shape.admit(longest, digits, letters);
+        }
     }
 
     /// Names an entry.

@@ -24,11 +24,16 @@ pub(super) struct Shape {
     has_inner_letters: bool,
     /// The fewest digits of any key.
     digits: u32,
+    /// The most bytes from any key's first digit to its eighth, or its last if it has fewer.
+    reach: usize,
 }
+
+/// Digits that are counted before a chain is looked at.
+const FIRST_DIGITS: u32 = 8;
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { lengths: 0, longest: 0, letters: 0, leading: 0, has_inner_letters: false, digits: u32::MAX }
+        Self { lengths: 0, longest: 0, letters: 0, leading: 0, has_inner_letters: false, digits: u32::MAX, reach: 0 }
     }
 }
 
@@ -41,10 +46,15 @@ impl Shape {
         self.lengths |= 1 << key.len();
         self.longest = self.longest.max(key.len());
         let (mut run, mut digits, mut has_letters_after_digits) = (0, 0, false);
-        for byte in key.bytes() {
+        let mut first = 0;
+        for (at, byte) in key.bytes().enumerate() {
             if byte.is_ascii_digit() {
                 if digits == 0 {
                     self.leading = self.leading.max(run);
+                    first = at;
+                }
+                if digits < FIRST_DIGITS {
+                    self.reach = self.reach.max(at - first);
                 }
                 self.has_inner_letters |= has_letters_after_digits;
                 digits += 1;
@@ -57,6 +67,38 @@ impl Shape {
         }
         self.digits = self.digits.min(digits);
     }
+
+    /// Tells how many digits stand in a block and the next one if a key's first digit stands in the block: each letter or
+    /// digit takes four bytes at most, with what separates it from the next.
+    fn digits_in_two_blocks(&self) -> u32 {
+        if 4 * self.reach < BLOCK_BYTES { self.digits.min(FIRST_DIGITS) } else { 1 }
+    }
+}
+
+impl Shape {
+    /// Lets values pass that a listener looks at, of so many digits at least.
+    pub(super) fn admit(&mut self, longest: usize, digits: u32, letters: Letters) {
+        self.longest = self.longest.max(longest);
+        self.digits = self.digits.min(digits);
+        match letters {
+            Letters::AtEnd => self.letters = self.letters.max(1),
+            Letters::Within => {
+                self.reach = BLOCK_BYTES;
+                self.letters = self.letters.max(4);
+                self.leading = self.leading.max(2);
+                self.has_inner_letters = true;
+            }
+        }
+    }
+}
+
+/// Where values have letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Letters {
+    /// One at the end at most.
+    AtEnd,
+    /// A few anywhere: IBANs.
+    Within,
 }
 
 /// Longer identifiers do not exist; the walk remembers no more of a chain than this.
@@ -66,13 +108,25 @@ const CHAIN_BYTES: usize = 512;
 /// Windows that are looked up together, so that the memory's answers overlap.
 const BATCH: usize = 64;
 
+/// Takes part in a walk.
+pub(super) trait Listener {
+    /// A range whose letters and digits hash like a key, and what that key stands for; compare them.
+    fn found(&mut self, range: Range<usize>, meaning: u32);
+
+    /// One more group of what may be one value.
+    fn group(&mut self, _range: Range<usize>) {}
+
+    /// What follows belongs to another value.
+    fn cut(&mut self) {}
+}
+
 /// Walks over one text.
-pub(super) struct Walk<'a, F> {
+pub(super) struct Walk<'a, L> {
     table: &'a Table,
     shape: &'a Shape,
     text: &'a [u8],
     blocks: Blocks<'a>,
-    found: F,
+    listener: L,
     chain: Chain,
     batch: [Window; BATCH],
     batched: usize,
@@ -96,20 +150,20 @@ struct Window {
     length: usize,
 }
 
-impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
-    /// Calls `found` with every range of a folded text whose letters and digits hash like a key, and what that key stands
-    /// for; the caller compares them.
-    pub(super) fn over(text: &'a [u8], table: &'a Table, shape: &'a Shape, found: F) {
-        if table.is_empty() {
+impl<'a, L: Listener> Walk<'a, L> {
+    /// Tells a listener what stands in a folded text.
+    pub(super) fn over(text: &'a [u8], table: &'a Table, shape: &'a Shape, listener: L) {
+        if shape.longest == 0 {
             return;
         }
         let chain = Chain { bytes: [0; CHAIN_BYTES], length: 0, borders: 0 };
         let (blocks, batch) = (Blocks::of(text), [Window::default(); BATCH]);
-        let mut walk = Self { table, shape, text, blocks, found, chain, batch, batched: 0 };
-        let mut ahead = Digits { text, start: 0, mask: 0 };
+        let mut walk = Self { table, shape, text, blocks, listener, chain, batch, batched: 0 };
+        let mut ahead = Digits::of(text, shape.digits_in_two_blocks());
         let mut at = 0;
         while let Some(digit) = ahead.next(at) {
             at = walk.too_few_digits(digit).unwrap_or_else(|| walk.read(walk.chain_start(digit, at)));
+            walk.listener.cut();
         }
         walk.look_up_batch();
     }
@@ -124,7 +178,10 @@ impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
         }
         let run = run as usize;
         let is_far = run >= BLOCK_BYTES || self.byte(digit + run) == Some(0xc2);
-        (!is_far && (block.digits & low(run)).count_ones() < self.shape.digits).then_some(digit + run)
+        let is_short = !is_far && (block.digits & low(run)).count_ones() < self.shape.digits;
+        // Letters that follow without a gap belong to the same group: what stands behind them there begins no value.
+        let is_inside = block.members() >> (run - 1) & 1 == 1;
+        is_short.then(|| if is_inside { self.group_end(digit + run) } else { digit + run })
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -133,11 +190,13 @@ impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
 
     /// Goes back from a chain's first digit over the letters that a key may begin with; not past `floor`.
     fn chain_start(&self, digit: usize, floor: usize) -> usize {
-        let letters_before = |end: usize| {
+        let before = |end: usize, is_own: fn(&u8) -> bool| {
             let before = self.text.get(floor..end).unwrap_or_default();
-            before.iter().rev().take_while(|byte| byte.is_ascii_lowercase()).count()
+            before.iter().rev().take_while(|byte| is_own(byte)).count()
         };
-        let mut letters = letters_before(digit);
+        let letters_before = |end: usize| before(end, u8::is_ascii_lowercase);
+        // The group may have begun in a block that was passed over.
+        let mut letters = before(digit, |byte| is_member(*byte));
         let mut start = digit - letters;
         while letters < self.shape.leading {
             let Some(end) = self.letters_end_before(start, floor) else { break };
@@ -178,16 +237,19 @@ impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
                 return (at + own).max(start + 1);
             }
             self.chain.push(self.text.get(at..).unwrap_or_default(), own);
+            self.listener.group(at..at + own);
             at += own;
             self.add_windows(at);
             let gap = block.separators.checked_shr(u32::try_from(own).unwrap_or(u64::BITS)).unwrap_or(0).trailing_ones()
                 as usize;
             // One separator or two and then a letter or digit: that needs no second look.
             let is_plain = matches!(gap, 1 | 2) && own + gap < BLOCK_BYTES && block.members() >> (own + gap) & 1 == 1;
-            match if is_plain { Some(at + gap) } else { self.gap_end(at) } {
-                Some(next) => at = next,
-                None => return at,
+            let Some(next) = (if is_plain { Some(at + gap) } else { self.gap_end(at) }) else { return at };
+            if self.text.get(at..next).unwrap_or_default().iter().any(|byte| matches!(byte, b',' | b'\t' | b'/' | b'_'))
+            {
+                self.listener.cut();
             }
+            at = next;
         }
     }
 
@@ -212,7 +274,7 @@ impl<'a, F: FnMut(Range<usize>, u32)> Walk<'a, F> {
         let batch = self.batch.get(..self.batched).unwrap_or_default();
         for window in batch.iter().filter(|window| table.may_hold(window.hash)) {
             for meaning in table.meanings(window.hash) {
-                (self.found)(window_start(self.text, window)..window.end, meaning);
+                self.listener.found(window_start(self.text, window)..window.end, meaning);
             }
         }
         self.batched = 0;
@@ -301,39 +363,55 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'-' | b'.' | b'/' | b'(' | b')' | b'_' | b',')
 }
 
-/// Finds digits, 64 bytes at a time.
+/// Finds digits, 64 bytes at a time; passes over blocks that have too few of them for a key to begin there.
 struct Digits<'a> {
     text: &'a [u8],
+    /// How many digits the block in which a key begins and the next one have at least.
+    least: u32,
     /// The block whose digits `mask` tells, less those that have been passed.
     start: usize,
     mask: u64,
+    /// The digits of the next block.
+    next_mask: u64,
 }
 
-impl Digits<'_> {
-    /// Returns the first digit at `from` or behind it; `from` never goes back.
+impl<'a> Digits<'a> {
+    fn of(text: &'a [u8], least: u32) -> Self {
+        let mut digits = Self { text, least, start: 0, mask: 0, next_mask: 0 };
+        digits.go_to(0);
+        digits
+    }
+
+    fn go_to(&mut self, at: usize) {
+        self.start = at;
+        self.mask = self.look(at);
+        self.next_mask = self.look(at + BLOCK_BYTES);
+    }
+
+    fn look(&self, at: usize) -> u64 {
+        match self.text.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(block) => digits(block),
+            None => Block::at(self.text, at).digits,
+        }
+    }
+
+    /// Returns the first digit at `from` or behind it with which a key may begin; `from` never goes back.
     fn next(&mut self, from: usize) -> Option<usize> {
         let passed = from - self.start;
         if passed < BLOCK_BYTES {
             self.mask &= u64::MAX << passed;
-            if self.mask != 0 {
-                return Some(self.start + self.mask.trailing_zeros() as usize);
-            }
-            self.start += if self.start == from { 0 } else { BLOCK_BYTES };
         } else {
-            self.start = from;
+            self.go_to(from);
         }
-        let rest = self.text.get(self.start..)?;
-        let (blocks, tail) = rest.as_chunks::<BLOCK_BYTES>();
-        for block in blocks {
-            self.mask = digits(block);
-            if self.mask != 0 {
+        while self.start < self.text.len() {
+            if self.mask != 0 && self.mask.count_ones() + self.next_mask.count_ones() >= self.least {
                 return Some(self.start + self.mask.trailing_zeros() as usize);
             }
             self.start += BLOCK_BYTES;
+            self.mask = self.next_mask;
+            self.next_mask = self.look(self.start + BLOCK_BYTES);
         }
-        let at = tail.iter().position(u8::is_ascii_digit)?;
-        self.mask = Block::at(self.text, self.start).digits;
-        Some(self.start + at)
+        None
     }
 }
 
@@ -342,6 +420,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    struct Finds<'a> {
+        text: &'a str,
+        keys: &'a [&'a str],
+        found: &'a mut Vec<(Range<usize>, String)>,
+    }
+
+    impl Listener for Finds<'_> {
+        fn found(&mut self, range: Range<usize>, index: u32) {
+            let key = self.keys[index as usize];
+            let window = self.text.get(range.clone()).unwrap();
+            assert!(window.bytes().filter(|byte| is_member(*byte)).eq(key.bytes()), "{window} is not {key}");
+            self.found.push((range, key.to_owned()));
+        }
+    }
 
     fn found_in(text: &str, keys: &[&str]) -> Vec<(Range<usize>, String)> {
         let mut sorted: Vec<&str> = keys.to_vec();
@@ -353,12 +446,7 @@ mod tests {
             shape.add(key);
         }
         let mut found = Vec::new();
-        Walk::over(text.as_bytes(), &table, &shape, |range: Range<usize>, index| {
-            let key = sorted[index as usize];
-            let window = text.get(range.clone()).unwrap();
-            assert!(window.bytes().filter(|byte| is_member(*byte)).eq(key.bytes()), "{window} is not {key}");
-            found.push((range, key.to_owned()));
-        });
+        Walk::over(text.as_bytes(), &table, &shape, Finds { text, keys: &sorted, found: &mut found });
         found.sort_by_key(|(range, key)| (range.start, range.end, key.clone()));
         found
     }
@@ -417,6 +505,9 @@ mod tests {
             ("call 774.555.0119 now", vec!["7745550119"]),
             ("000-40-1022|000401022", vec!["000401022", "000401022"]),
             ("id 12 000401022", vec!["000401022"]),
+            ("1ex6986859770124757", vec![]),
+            ("4 ex6986859770124757", vec!["ex6986859770124757"]),
+            ("2024-01-02 ex 6986859770124757", vec!["ex6986859770124757"]),
         ] {
             let found: Vec<String> = found_in(text, &keys).into_iter().map(|(_, key)| key).collect();
             assert_eq!(found, expected, "{text}");
@@ -431,6 +522,35 @@ mod tests {
         }
         let text = format!("{}9990 4838 3464 5856", "7 ".repeat(20_000));
         assert_eq!(found_in(&text, &["9990483834645856"]).len(), 1);
+    }
+
+    /// Longer than a few blocks, with values across their borders.
+    fn sparse() -> impl Strategy<Value = String> {
+        let piece = proptest::sample::select(vec![
+            "1111222",
+            "12",
+            "1",
+            "1 2",
+            "-",
+            " ",
+            "2222 1111-222",
+            "1a2b3c",
+            "卡号",
+            "quiet words here ",
+            "|",
+            "a1",
+            "1111222211112222",
+        ]);
+        proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn sparse_texts_are_searched_like_dense_ones(text in sparse(), keys in proptest::collection::vec("(1111222|222|111122|a1){1,2}[12]{0,5}", 1..4)) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            prop_assert_eq!(found_in(&text, &keys), naive(&text, &keys));
+        }
     }
 
     proptest! {

@@ -1,56 +1,95 @@
 //! Names, addresses and other values that are compared as they stand, between boundaries.
 //!
 //! A name alone is never a hit, so most of these are looked for only where another field of their entry was found. Only
-//! for entries with two such fields one of them is sought everywhere, by an automaton.
+//! for entries with two such fields one of them is sought everywhere: few literals, and short ones, by an automaton; many by
+//! eight bytes of each (`grams`), because an automaton of thousands waits for memory at every byte.
 
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::grams::Grams;
+
+/// Up to so many literals the automaton is faster.
+const FEW: usize = 100;
+
 /// Literals sought everywhere, each with the values that share it.
 #[derive(Debug, Default)]
 pub(super) struct Literals {
     automaton: Option<AhoCorasick>,
+    /// Which literal each of the automaton's patterns is.
+    patterns: Vec<u32>,
+    grams: Grams,
     /// Values, and where those of each literal end.
     values: Vec<u32>,
     ends: Vec<u32>,
 }
 
 impl Literals {
-    /// Builds the automaton.
+    /// Prepares the search.
     ///
     /// An automaton too large for memory is left out: its entries are then found by their other fields only.
-    pub(super) fn build(mut literals: Vec<(String, u32)>) -> Self {
-        if literals.is_empty() {
-            return Self::default();
-        }
+    pub(super) fn build(literals: Vec<(String, u32)>) -> Self {
+        Self::with_few(literals, FEW)
+    }
+
+    fn with_few(mut literals: Vec<(String, u32)>, few: usize) -> Self {
         literals.sort_unstable();
         literals.dedup();
         let groups = literals.chunk_by(|(left, _), (right, _)| left == right);
-        let texts = groups.clone().filter_map(|group| group.first()).map(|(text, _)| text.as_bytes());
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts).ok();
+        let texts: Vec<&str> =
+            groups.clone().filter_map(|group| group.first()).map(|(text, _)| text.as_str()).collect();
+        let (grams, patterns) = if texts.len() > few { Grams::build(&texts) } else { (Grams::default(), all(&texts)) };
+        let short = patterns.iter().filter_map(|literal| texts.get(*literal as usize));
+        let automaton = if patterns.is_empty() {
+            None
+        } else {
+            AhoCorasick::builder().match_kind(MatchKind::Standard).build(short).ok()
+        };
         let ends = groups.scan(0, |end, group| {
             *end += u32::try_from(group.len()).unwrap_or_default();
             Some(*end)
         });
-        Self { automaton, ends: ends.collect(), values: literals.iter().map(|(_, value)| *value).collect() }
+        Self {
+            automaton,
+            patterns,
+            grams,
+            ends: ends.collect(),
+            values: literals.iter().map(|(_, value)| *value).collect(),
+        }
     }
 
     /// Calls `found` with the range and the value of every literal in a folded text, overlapping ones too.
     pub(super) fn walk(&self, text: &str, mut found: impl FnMut(Range<usize>, u32)) {
+        let mut tell = |range: Range<usize>, literal: u32| {
+            if is_bounded(text, &range) {
+                self.values_of(literal).iter().for_each(|value| found(range.clone(), *value));
+            }
+        };
+        self.grams.walk(text, &mut tell);
         let Some(automaton) = &self.automaton else { return };
-        for hit in automaton.find_overlapping_iter(text).filter(|hit| is_bounded(text, &hit.range())) {
-            let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
-            let index = hit.pattern().as_usize();
-            let start = index.checked_sub(1).map_or(0, end);
-            self.values.get(start..end(index)).unwrap_or_default().iter().for_each(|value| found(hit.range(), *value));
+        for hit in automaton.find_overlapping_iter(text) {
+            if let Some(literal) = self.patterns.get(hit.pattern().as_usize()) {
+                tell(hit.range(), *literal);
+            }
         }
+    }
+
+    fn values_of(&self, literal: u32) -> &[u32] {
+        let end = |index: usize| self.ends.get(index).map_or(0, |end| *end as usize);
+        let index = literal as usize;
+        self.values.get(index.checked_sub(1).map_or(0, end)..end(index)).unwrap_or_default()
     }
 
     /// Bytes kept.
     pub(super) fn bytes(&self) -> usize {
-        self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage) + 4 * (self.values.len() + self.ends.len())
+        let automaton = self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage);
+        automaton + self.grams.bytes() + 4 * (self.values.len() + self.ends.len() + self.patterns.len())
     }
+}
+
+fn all(texts: &[&str]) -> Vec<u32> {
+    (0..u32::try_from(texts.len()).unwrap_or_default()).collect()
 }
 
 /// Finds the first bounded occurrence of any of the spellings within a part of the text.
@@ -81,6 +120,8 @@ fn is_word(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -100,6 +141,23 @@ mod tests {
             let mut expected = expected;
             expected.sort_unstable();
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn many_literals_are_found_like_few(
+            text in "(улица |дом |main |st |[0-9]{1,2} |北京|市|海淀区|é|«|-|[a-c]{1,3}){0,40}",
+            literals in proptest::collection::btree_set("(улица|дом|main|北京|海淀区|é|«|-)(улица | дом|main | st|[0-9]{1,2} |市|海淀区|-){1,4}", 1..12),
+        ) {
+            let literals: Vec<(String, u32)> = literals.into_iter().zip(0..).collect();
+            let found = |few: usize| {
+                let mut found = Vec::new();
+                Literals::with_few(literals.clone(), few).walk(&text, |range, value| found.push((range.start, range.end, value)));
+                found.sort_unstable();
+                found
+            };
+            prop_assert_eq!(found(0), found(usize::MAX));
         }
     }
 

@@ -7,15 +7,17 @@
 
 mod block;
 mod compile;
-mod customers;
 mod email;
+mod grams;
 mod groups;
 mod literal;
 mod masked;
 mod records;
 mod row;
 mod scan;
+mod search;
 mod table;
+mod testing;
 mod verdict;
 mod within;
 
@@ -24,7 +26,6 @@ use serde::{Deserialize, Serialize};
 pub use self::verdict::{Evidence, KindRate, Ownership, Premises, Rows, Verdict};
 
 use self::compile::Compiled;
-use self::customers::Customers;
 use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
@@ -35,30 +36,29 @@ use crate::domain::watchlist::{OrganizationId, Watchlist};
 #[derive(Debug, Default)]
 pub struct Matcher {
     compiled: Compiled,
-    customers: Customers,
 }
 
 impl Matcher {
     /// Compiles watchlists; about 1 µs a value.
     pub fn compile(watchlists: &[Watchlist]) -> Self {
-        Self { compiled: Compiled::of(watchlists), ..Self::default() }
+        Self { compiled: Compiled::of(watchlists) }
     }
 
-    /// Also looks customers up by their fingerprints.
+    /// Looks for real customers too, of all organizations that enrolled fingerprints.
     #[must_use]
-    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
-        Self { customers: Customers { fingerprints }, ..self }
+    pub fn with_fingerprints(mut self, fingerprints: &Fingerprints) -> Self {
+        self.compiled.test(fingerprints);
+        self
     }
 
     /// Finds entries in one document, which is searched as it stands: `ports::sandbox` unpacks containers.
     ///
     /// Hits come by place. Takes time proportional to the size: give large files to a blocking thread.
     pub fn scan(&self, document: &Document<'_>) -> Scan {
-        let mut scan = Scan::default();
-        scan.rows = scan::scan_member(&self.compiled, document, "", &mut scan.hits);
-        self.customers.scan_member(document, &mut scan);
-        scan::put_in_order(&mut scan.hits);
-        scan
+        let mut found = scan::Found::default();
+        let rows = scan::scan_member(&self.compiled, document, &mut found);
+        let tested = found.tally.tested(&self.compiled.testing);
+        Scan { hits: found.hits, tested, rows, oddities: Vec::new() }
     }
 }
 

@@ -9,12 +9,15 @@ use std::ops::Range;
 use super::compile::Compiled;
 use super::records::{self, unfinished};
 use super::row::{Find, Reading, Tied, tie};
+use super::search::{finds, finds_and_prints};
+use super::testing::{Print, Tally};
 use super::verdict::Premises;
 use super::within::{Within, sells};
-use super::{Document, EntryKind, Hit, email, groups, masked};
-use crate::domain::identifier::{Form as Spelled, Kind, mask};
+use super::{Document, EntryKind, FINGERPRINT_HITS, Hit, masked};
+use crate::domain::identifier::{FingerprintKind, Kind, mask};
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
+use crate::domain::watchlist::OrganizationId;
 
 /// Large enough that the cost of beginning a piece vanishes, small enough for the second-level cache.
 const PIECE_BYTES: usize = 1 << 18;
@@ -22,54 +25,58 @@ const PIECE_BYTES: usize = 1 << 18;
 const OVERLAP_BYTES: usize = 4096;
 /// How near to where a line was cut a value may be incomplete.
 pub(super) const TORN_BYTES: usize = 256;
+/// About the bits that tell one telephone number from all others, and one value of another kind.
+const TELEPHONE_BITS: u32 = 33;
+const CUSTOMER_BITS: u32 = 40;
 /// Larger documents are dumps, in which nobody reverses lines.
 const DEEP_BYTES: usize = 1 << 20;
 
 /// Scans one member and appends its hits; returns how many rows could hold an identifier, where that matters.
-pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) -> u64 {
+pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &mut Found) -> u64 {
     if is_image(document.bytes) {
         return 0;
     }
     let rows = match form_of(document.bytes, document.name, document.media_type) {
         Form::Markup => {
             let view = View::new(document.bytes, document.charset, Form::Markup, String::new());
-            let mut cut = Cut::whole(member, document.bytes.len());
-            collect(compiled, &Seen { view: &view, bytes: document.bytes, form: Form::Markup }, &mut cut, hits);
+            let mut cut = Cut::whole(document.bytes.len());
+            collect(compiled, &Seen { view: &view, bytes: document.bytes, form: Form::Markup }, &mut cut, found);
             cut.rows
         }
-        Form::Plain => scan_pieces(compiled, document, member, hits),
+        Form::Plain => scan_pieces(compiled, document, found),
     };
-    put_in_order(hits);
+    put_in_order(&mut found.hits);
     rows
 }
 
+/// What was found in a document so far.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) hits: Vec<Hit>,
+    pub(super) tally: Tally,
+}
+
 /// Puts hits in the order of their places, each once.
-pub(super) fn put_in_order(hits: &mut Vec<Hit>) {
+fn put_in_order(hits: &mut Vec<Hit>) {
     hits.sort_by(|left, right| order(left).cmp(&order(right)));
-    dedup_from(hits, 0);
-}
-
-fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
-    (hit.span, &hit.organization.0, &hit.entry, &hit.field)
-}
-
-/// What two pieces both hold is one hit; the piece that holds its record whole knows it better.
-fn dedup_from(hits: &mut Vec<Hit>, first: usize) {
-    let mut found = hits.split_off(first);
-    found.dedup_by(|later, first| {
+    // What two pieces both hold is one hit; the piece that holds its record whole knows it better.
+    hits.dedup_by(|later, first| {
         let is_same = order(later) == order(first);
         if is_same && later.strength > first.strength {
             std::mem::swap(later, first);
         }
         is_same
     });
-    hits.append(&mut found);
 }
 
-fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits: &mut Vec<Hit>) -> u64 {
+fn order(hit: &Hit) -> (ByteSpan, &str, &str, &str) {
+    (hit.span, &hit.organization.0, &hit.entry, &hit.field)
+}
+
+fn scan_pieces(compiled: &Compiled, document: &Document<'_>, found: &mut Found) -> u64 {
     let (charset, mark_bytes) = charset_of(document.bytes, document.charset);
     let mut buffer = String::new();
-    let mut cut = Cut { start: mark_bytes, ..Cut::whole(member, 0) };
+    let mut cut = Cut { start: mark_bytes, ..Cut::whole(0) };
     while cut.start < document.bytes.len() {
         let piece = piece_end(document.bytes, charset, cut.start, PIECE_BYTES);
         let bytes = document.bytes.get(cut.start..piece.end).unwrap_or_default();
@@ -77,7 +84,7 @@ fn scan_pieces(compiled: &Compiled, document: &Document<'_>, member: &str, hits:
         cut.is_cut_after = !piece.is_line_end;
         cut.is_whole = cut.start == mark_bytes && piece.end == document.bytes.len();
         let view = View::of_piece(bytes, charset, Form::Plain, buffer);
-        collect(compiled, &Seen { view: &view, bytes, form: Form::Plain }, &mut cut, hits);
+        collect(compiled, &Seen { view: &view, bytes, form: Form::Plain }, &mut cut, found);
         cut.is_cut_before = cut.is_cut_after;
         cut.start = if piece.is_line_end {
             piece.end - if piece.end < document.bytes.len() { unfinished_bytes(bytes, &view.text) } else { 0 }
@@ -103,8 +110,7 @@ fn unfinished_bytes(bytes: &[u8], view: &str) -> usize {
 
 /// Where a view lies in its member.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cut<'a> {
-    pub(super) member: &'a str,
+pub(super) struct Cut {
     /// First raw byte.
     pub(super) start: usize,
     /// Raw bytes.
@@ -121,22 +127,13 @@ pub(super) struct Cut<'a> {
     rows: u64,
 }
 
-impl<'a> Cut<'a> {
-    const fn whole(member: &'a str, length: usize) -> Self {
-        Self {
-            member,
-            start: 0,
-            length,
-            is_whole: true,
-            is_cut_before: false,
-            is_cut_after: false,
-            masked_rows: 0,
-            rows: 0,
-        }
+impl Cut {
+    const fn whole(length: usize) -> Self {
+        Self { start: 0, length, is_whole: true, is_cut_before: false, is_cut_after: false, masked_rows: 0, rows: 0 }
     }
 }
 
-impl Cut<'_> {
+impl Cut {
     /// The same without its edges: of a text that was made from parts of a view.
     pub(super) const fn uncut(&self) -> Self {
         Self { is_cut_before: false, is_cut_after: false, ..*self }
@@ -144,21 +141,21 @@ impl Cut<'_> {
 }
 
 /// Finds entries in a view, and again as it reads in another charset if its own is not proven.
-fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut<'_>, hits: &mut Vec<Hit>) {
+fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut, found: &mut Found) {
     let text = &seen.view.text;
     if compiled.premises.iter().any(Premises::counts_rows) {
         cut.rows += records::count(text);
     }
-    let mut found = finds(compiled, text, cut);
-    cut.masked_rows += masked::add(compiled, text, &mut found);
+    let (mut finds_first, prints) = finds_and_prints(compiled, text, cut, &mut found.tally);
+    cut.masked_rows += masked::add(compiled, text, &mut finds_first);
     let cut = &*cut;
     let mut within = Within::new(compiled, cut);
-    collect_view((compiled, seen.view), found, &mut within, hits);
+    collect_view((compiled, seen.view), (finds_first, &prints), &mut within, &mut found.hits);
     if let Some(charset) = seen.view.other_charset() {
         let other = View::of_piece(seen.bytes, charset, seen.form, String::new());
-        let mut found = finds(compiled, &other.text, cut);
-        masked::add(compiled, &other.text, &mut found);
-        collect_view((compiled, &other), found, &mut within, hits);
+        let mut again = finds(compiled, &other.text, cut);
+        masked::add(compiled, &other.text, &mut again);
+        collect_view((compiled, &other), (again, &[]), &mut within, &mut found.hits);
     }
 }
 
@@ -172,13 +169,13 @@ struct Seen<'a> {
 /// Tells what was found in a view, then finds entries in the texts within it.
 fn collect_view(
     (compiled, view): (&Compiled, &View<'_>),
-    found: Vec<Find>,
+    (finds, prints): (Vec<Find>, &[Print]),
     within: &mut Within<'_>,
     hits: &mut Vec<Hit>,
 ) {
     let cut = within.cut;
     let locator = LazyCell::new(|| view.locator());
-    for tied in tie(&view.text, compiled, found, cut.masked_rows) {
+    for tied in tie(&view.text, compiled, finds, cut.masked_rows) {
         let range = &tied.find.range;
         let place = locator.place(range);
         if within.is_known(&tied.find, place.span) {
@@ -189,42 +186,23 @@ fn collect_view(
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
         hits.extend(hit(compiled, made, cut, &tied));
     }
+    let room = FINGERPRINT_HITS.saturating_sub(hits.len());
+    for print in prints.iter().take(room) {
+        let place = locator.place(&print.range);
+        let row = locator.place(&first_character(&view.text, print.line)).span.start;
+        let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
+        hits.extend(print_hit(compiled, made, cut, print));
+    }
     view.derive(&mut |derived| within.collect(derived, &locator, hits));
     if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
         view.derive_deep(&mut |derived| within.collect(derived, &locator, hits));
     }
 }
 
-/// Counts the spellings in a folded text.
+/// Counts the spellings and the customers in a folded text.
 pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
-    finds(compiled, text, &Cut::whole("", text.len())).len()
-}
-
-/// Finds every spelling in a folded text.
-pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut<'_>) -> Vec<Find> {
-    let mut finds = Vec::new();
-    let mut note = |range: Range<usize>, value: u32, form: Spelled| {
-        let is_torn = (cut.is_cut_before && range.start < TORN_BYTES)
-            || (cut.is_cut_after && range.end + TORN_BYTES > text.len());
-        let found = text.get(range.clone()).unwrap_or_default();
-        let (target, reading) = match form {
-            Spelled::Compact => {
-                let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
-                (compiled.target(value, form, &compact), Reading::Compact)
-            }
-            Spelled::Email | Spelled::Literal => (compiled.target(value, form, found), Reading::Plain),
-        };
-        finds.extend(target.filter(|_| !is_torn).map(|target| Find { range, target, reading }));
-        target.is_some()
-    };
-    groups::Walk::over(text.as_bytes(), &compiled.numbers, &compiled.shape, |range, value| {
-        note(range, value, Spelled::Compact);
-    });
-    email::walk(text, &compiled.emails, |range, value| note(range, value, Spelled::Email));
-    compiled.literals.walk(text, |range, value| {
-        note(range, value, Spelled::Literal);
-    });
-    finds
+    let (finds, prints) = finds_and_prints(compiled, text, &Cut::whole(text.len()), &mut Tally::default());
+    finds.len() + prints.len()
 }
 
 /// Returns the range of the character that begins at an offset.
@@ -243,35 +221,64 @@ pub(super) struct Made<'a> {
     pub(super) row: u64,
 }
 
-pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut<'_>, tied: &Tied) -> Option<Hit> {
+pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut, tied: &Tied) -> Option<Hit> {
     let Find { range, target, reading } = &tied.find;
     let entry = compiled.entry(target.entry)?;
     let field = compiled.fields.get(target.field as usize)?;
-    let kind = Kind::of_field(field);
-    let mut place = made.place;
-    let masked = match reading {
-        Reading::Compact => {
-            place.steps.push(COMPACT.to_owned());
-            let value: String = made.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
-            mask(kind, &value)
-        }
-        Reading::Masked => mask(kind, &masked::as_shown(made.text.get(range.clone())?)),
-        Reading::Plain if kind == Kind::Email => mask(kind, made.text.get(range.clone())?),
-        Reading::Plain => mask(kind, made.plain),
-    };
-    let offset = cut.start as u64;
     Some(Hit {
         organization: entry.organization.clone(),
-        entry: entry.id.to_string(),
+        entry: entry.id.to_owned(),
         kind: EntryKind::Canary,
         field: field.clone(),
-        member: cut.member.to_owned(),
-        span: ByteSpan::new(offset + place.span.start, offset + place.span.end),
-        masked,
-        steps: place.steps,
         strength: tied.strength,
-        row: offset + made.row,
+        ..made.told(range, *reading, field, cut)?
     })
+}
+
+/// A hit of a customer tells how rare the value is; what it proves, the rates tell (`Scan::tested`).
+fn print_hit(compiled: &Compiled, made: Made<'_>, cut: &Cut, print: &Print) -> Option<Hit> {
+    let (organization, kind) = compiled.testing.label(print)?;
+    let is_address = kind == FingerprintKind::Email;
+    let reading = if is_address { Reading::Plain } else { Reading::Compact };
+    Some(Hit {
+        organization: organization.clone(),
+        entry: format!("fp:{kind}:{}", print.fingerprint),
+        kind: EntryKind::Fingerprint,
+        field: kind.as_str().to_owned(),
+        strength: if kind == FingerprintKind::Phone { TELEPHONE_BITS } else { CUSTOMER_BITS },
+        ..made.told(&print.range, reading, kind.as_str(), cut)?
+    })
+}
+
+impl Made<'_> {
+    /// Tells what any hit tells of its place; whose it is remains open.
+    fn told(self, range: &Range<usize>, reading: Reading, field: &str, cut: &Cut) -> Option<Hit> {
+        let kind = Kind::of_field(field);
+        let mut place = self.place;
+        let masked = match reading {
+            Reading::Compact => {
+                place.steps.push(COMPACT.to_owned());
+                let value: String = self.text.get(range.clone())?.chars().filter(char::is_ascii_alphanumeric).collect();
+                mask(kind, &value)
+            }
+            Reading::Masked => mask(kind, &masked::as_shown(self.text.get(range.clone())?)),
+            Reading::Plain if kind == Kind::Email => mask(kind, self.text.get(range.clone())?),
+            Reading::Plain => mask(kind, self.plain),
+        };
+        let offset = cut.start as u64;
+        Some(Hit {
+            organization: OrganizationId(String::new()),
+            entry: String::new(),
+            kind: EntryKind::Canary,
+            field: String::new(),
+            member: String::new(),
+            span: ByteSpan::new(offset + place.span.start, offset + place.span.end),
+            masked,
+            steps: place.steps,
+            strength: 0,
+            row: offset + self.row,
+        })
+    }
 }
 
 /// Pictures, sound and video hold no text; their bytes would only cost time.

@@ -12,7 +12,8 @@ use super::Hit;
 use super::compile::Compiled;
 use super::masked;
 use super::row::{Find, tie};
-use super::scan::{Cut, Made, TORN_BYTES, finds, first_character, hit};
+use super::scan::{Cut, Made, TORN_BYTES, first_character, hit};
+use super::search::finds;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{Derived, Locator, Trust};
 
@@ -22,13 +23,13 @@ const LONG_BYTES: usize = 11;
 /// The search within one view.
 pub(super) struct Within<'a> {
     compiled: &'a Compiled,
-    pub(super) cut: &'a Cut<'a>,
+    pub(super) cut: &'a Cut,
     /// Entry, field, first and last byte of what was told.
     known: BTreeSet<(u32, u32, u64, u64)>,
 }
 
 impl<'a> Within<'a> {
-    pub(super) const fn new(compiled: &'a Compiled, cut: &'a Cut<'a>) -> Self {
+    pub(super) const fn new(compiled: &'a Compiled, cut: &'a Cut) -> Self {
         Self { compiled, cut, known: BTreeSet::new() }
     }
 

@@ -201,13 +201,17 @@ impl Alphabet {
                 for four in characters.chunks_exact(4) {
                     let bits =
                         four.iter().fold(0, |bits, byte| bits << 6 | u32::from(sextet(*byte).unwrap_or_default()));
-                    [16, 8, 0].into_iter().for_each(|shift| push(bits >> shift));
+                    for shift in [16, 8, 0] {
+                        push(bits >> shift);
+                    }
                 }
                 // A run without padding ends in part of a quantum.
                 if let [first, second, rest @ ..] = characters.chunks_exact(4).remainder() {
                     let sextet = |byte: &u8| u32::from(sextet(*byte).unwrap_or_default());
                     push(sextet(first) << 2 | sextet(second) >> 4);
-                    rest.iter().for_each(|third| push(sextet(second) << 4 | sextet(third) >> 2));
+                    for third in rest {
+                        push(sextet(second) << 4 | sextet(third) >> 2);
+                    }
                 }
             }
             Self::Hex => {

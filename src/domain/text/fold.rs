@@ -218,6 +218,10 @@ fn enclosed(character: char) -> Option<char> {
 /// Returns the ASCII digit of a decimal digit (Nd) of any other script.
 fn digit(character: char) -> Option<char> {
     let code = u32::from(character);
+    // Most of what is written has no digits of its own: Latin, Greek, Cyrillic, symbols, kana, Han, Hangul.
+    if matches!(code, 0x3a..0x660 | 0x1c5a..0xa620 | 0xac00..0xff10) {
+        return None;
+    }
     let index = DIGIT_ZEROS.partition_point(|zero| *zero <= code).checked_sub(1)?;
     let value = code - DIGIT_ZEROS.get(index)?;
     if value < 10 { char::from_digit(value, 10) } else { None }

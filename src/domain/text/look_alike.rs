@@ -97,6 +97,7 @@ pub(super) fn next(text: &str, from: usize) -> Option<usize> {
 }
 
 /// Looks at the two bytes of a letter and their neighbours, without a branch.
+#[expect(clippy::needless_bitwise_bool, reason = "sixteen places are looked at together")]
 const fn is_spot(before: u8, lead: u8, second: u8, after: u8) -> bool {
     let is_letter = lead.wrapping_sub(0xcd) < 8;
     let touches = (before.wrapping_sub(b'a') < 26) | (after.wrapping_sub(b'a') < 26);

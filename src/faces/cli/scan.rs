@@ -101,7 +101,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     let sandbox = sandbox.with_passwords(passwords);
     let tally = spawn_blocking(move || {
         let (watchlists, fingerprints) = load(&watchlists, vault, output)?;
-        let matcher = Matcher::compile(&watchlists).with_fingerprints(fingerprints);
+        let matcher = Matcher::compile(&watchlists).with_fingerprints(&fingerprints);
         let files = list(&paths)?;
         search(&Searcher { matcher, sandbox }, &files, output)
     })

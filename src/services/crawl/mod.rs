@@ -176,9 +176,9 @@ impl Crawl {
                 biased;
                 () = told(&mut self.stop) => {}
                 _ = renew_tick.tick() => self.renew().await,
-                _ = lookout_tick.tick() => {
-                    let refreshed = self.lookouts.refresh().await;
-                    self.absorb(refreshed)?;
+                _ = lookout_tick.tick() => self.lookouts.begin(),
+                looked = self.lookouts.ended() => {
+                    self.absorb(looked)?;
                 }
                 Some(joined) = self.flights.join_next_with_id(), if !self.flights.is_empty() => {
                     self.land(joined);

@@ -1,0 +1,573 @@
+//! Values of the right shape and check digits, looked up among the fingerprints of real customers.
+//!
+//! Groups that only spaces, dashes, dots or brackets part are one written value or several: a group alone, a card or IBAN in
+//! its usual groups, a telephone number in any. No allocation before a value is found. Account numbers, national identity and
+//! passport numbers have no check digits, so what is not found of them says nothing and is not counted. Not here: pairs of
+//! masked values (`masked`), what the rates mean (`verdict`).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Tested;
+use crate::domain::fingerprints::{FingerprintSet, Fingerprints};
+use crate::domain::identifier::{self, Fingerprint, FingerprintKind, Hasher, Kind, check, phone};
+use crate::domain::watchlist::OrganizationId;
+
+/// Groups of one written value at most; what has more is taken apart.
+const GROUPS: usize = 16;
+/// Letters and digits of them.
+const BYTES: usize = 256;
+
+/// All that is looked up, one for each organization and kind.
+#[derive(Debug, Default)]
+pub(super) struct Testing {
+    lookups: Vec<Lookup>,
+}
+
+/// The fingerprints of one kind of one organization, of all live epochs.
+#[derive(Debug)]
+struct Lookup {
+    organization: OrganizationId,
+    kind: FingerprintKind,
+    /// First digits of the organization's own cards; no others can be among its fingerprints.
+    prefixes: Vec<String>,
+    sets: Vec<(Hasher, Arc<FingerprintSet>)>,
+}
+
+impl Testing {
+    /// Prepares look-ups; `prefixes` gives the first digits of an organization's cards, if it told them.
+    pub(super) fn of(fingerprints: &Fingerprints, prefixes: impl Fn(&OrganizationId) -> Vec<String>) -> Self {
+        let mut lookups: Vec<Lookup> = Vec::new();
+        for (hasher, set) in fingerprints.sets() {
+            let (organization, kind) = (&set.label.organization, set.label.kind);
+            let known = lookups.iter_mut().find(|known| known.organization == *organization && known.kind == kind);
+            if let Some(known) = known {
+                known.sets.push((hasher.clone(), Arc::clone(set)));
+                continue;
+            }
+            let prefixes = if kind == FingerprintKind::Pan { prefixes(organization) } else { Vec::new() };
+            let sets = vec![(hasher.clone(), Arc::clone(set))];
+            lookups.push(Lookup { organization: organization.clone(), kind, prefixes, sets });
+        }
+        lookups.sort_by(|left, right| (&left.organization, left.kind).cmp(&(&right.organization, right.kind)));
+        Self { lookups }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.lookups.is_empty()
+    }
+
+    /// Tells whether any organization has fingerprints of a kind.
+    pub(super) fn has(&self, kind: FingerprintKind) -> bool {
+        self.lookups.iter().any(|lookup| lookup.kind == kind)
+    }
+
+    /// Returns whose fingerprint was found, and of what kind.
+    pub(super) fn label(&self, print: &Print) -> Option<(&OrganizationId, FingerprintKind)> {
+        self.lookups.get(print.lookup).map(|lookup| (&lookup.organization, lookup.kind))
+    }
+}
+
+/// A fingerprint that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Print {
+    lookup: usize,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) range: Range<usize>,
+    /// Where its line begins.
+    pub(super) line: usize,
+}
+
+/// Counts of a document.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// One for each look-up, then one for each organization.
+    counts: Vec<Count>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    values: u64,
+    hits: u64,
+    rows: u64,
+    rows_hit: u64,
+    /// The last row counted in each, as the end of a range that begins at zero.
+    last_row: u64,
+    last_row_hit: u64,
+}
+
+impl Count {
+    fn add(&mut self, row: u64, is_hit: bool) {
+        self.values += 1;
+        self.rows += u64::from(self.last_row != row);
+        self.last_row = row;
+        if is_hit {
+            self.hits += 1;
+            self.rows_hit += u64::from(self.last_row_hit != row);
+            self.last_row_hit = row;
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, index: usize, row: u64, is_hit: bool) {
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, Count::default());
+        }
+        if let Some(count) = self.counts.get_mut(index) {
+            count.add(row, is_hit);
+        }
+    }
+
+    /// Tells the counts, by organization and kind.
+    pub(super) fn tested(&self, testing: &Testing) -> Vec<Tested> {
+        let tested = |organization: &OrganizationId, kind: Option<Kind>, index: usize| {
+            let Count { values, hits, rows, rows_hit, .. } = self.counts.get(index).copied().unwrap_or_default();
+            Tested { organization: organization.clone(), kind, values, hits, rows, rows_hit }
+        };
+        let kinds = testing.lookups.iter().enumerate().filter_map(|(index, lookup)| {
+            let kind = counted(lookup.kind)?;
+            Some(tested(&lookup.organization, Some(kind), index))
+        });
+        let firsts = testing.lookups.iter().enumerate().filter(|(index, lookup)| {
+            let before = index.checked_sub(1).and_then(|before| testing.lookups.get(before));
+            before.is_none_or(|before| before.organization != lookup.organization)
+        });
+        let all = firsts.map(|(index, lookup)| tested(&lookup.organization, None, testing.lookups.len() + index));
+        let mut tested: Vec<Tested> = kinds.chain(all).collect();
+        tested.sort_by(|left, right| (&left.organization, left.kind).cmp(&(&right.organization, right.kind)));
+        tested
+    }
+}
+
+/// The kind under which values are counted; those without check digits are not.
+const fn counted(kind: FingerprintKind) -> Option<Kind> {
+    match kind {
+        FingerprintKind::Pan => Some(Kind::Pan),
+        FingerprintKind::Iban => Some(Kind::Iban),
+        FingerprintKind::ResidentId => Some(Kind::ResidentId),
+        FingerprintKind::Phone => Some(Kind::Phone),
+        FingerprintKind::Email => Some(Kind::Email),
+        FingerprintKind::Account
+        | FingerprintKind::NationalId
+        | FingerprintKind::Passport
+        | FingerprintKind::Pan6l4Ph3l4
+        | FingerprintKind::Ph3l4Nm
+        | FingerprintKind::Ric6l4Nm
+        | FingerprintKind::Ric6l4Ph3l4 => None,
+    }
+}
+
+/// Tests the values of one view.
+#[derive(Debug)]
+pub(super) struct Tester<'a> {
+    testing: &'a Testing,
+    tally: &'a mut Tally,
+    text: &'a [u8],
+    /// What is added to a place in the view to tell its row from those of other views.
+    offset: u64,
+    /// The last line that was told, and how far it was sought.
+    line: usize,
+    sought: usize,
+    bytes: [u8; BYTES],
+    groups: [Group; GROUPS],
+    count: usize,
+    pub(super) prints: Vec<Print>,
+}
+
+/// One group: where it stands in the text, and where it ends among the bytes kept.
+#[derive(Debug, Clone, Copy, Default)]
+struct Group {
+    start: usize,
+    length: usize,
+    end: usize,
+}
+
+impl<'a> Tester<'a> {
+    pub(super) fn new(testing: &'a Testing, tally: &'a mut Tally, text: &'a [u8], offset: u64) -> Self {
+        let groups = [Group { start: 0, length: 0, end: 0 }; GROUPS];
+        let bytes = [0; BYTES];
+        Self { testing, tally, text, offset, line: 0, sought: 0, bytes, groups, count: 0, prints: Vec::new() }
+    }
+
+    /// Takes the next group of what may be one written value.
+    pub(super) fn group(&mut self, range: Range<usize>) {
+        if self.testing.is_empty() {
+            return;
+        }
+        let kept = self.count.checked_sub(1).and_then(|last| self.groups.get(last)).map_or(0, |group| group.end);
+        if self.count == GROUPS || kept + range.len() > BYTES {
+            self.cut();
+            return self.group_first(range);
+        }
+        self.push(range, kept);
+    }
+
+    fn group_first(&mut self, range: Range<usize>) {
+        if range.len() <= BYTES {
+            self.push(range, 0);
+        }
+    }
+
+    fn push(&mut self, range: Range<usize>, kept: usize) {
+        let group = self.text.get(range.clone()).unwrap_or_default();
+        if let Some(room) = self.bytes.get_mut(kept..kept + group.len()) {
+            room.copy_from_slice(group);
+        }
+        if let Some(place) = self.groups.get_mut(self.count) {
+            *place = Group { start: range.start, length: range.len(), end: kept + range.len() };
+            self.count += 1;
+        }
+    }
+
+    /// Tests what was taken: what follows belongs to another value.
+    pub(super) fn cut(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let (groups, bytes) = (self.groups, self.bytes);
+        let groups = groups.get(..self.count).unwrap_or_default();
+        self.count = 0;
+        if groups.len() > 1 && groups.iter().all(|group| group.length <= 6) && self.span(&bytes, groups, Self::phone) {
+            return;
+        }
+        let mut rest = groups;
+        while let Some((first, others)) = rest.split_first() {
+            let count = written_groups(rest);
+            let spelled = rest.get(..count).unwrap_or_default();
+            if count > 1 && self.span(&bytes, spelled, Self::checked) {
+                rest = rest.get(count..).unwrap_or_default();
+                continue;
+            }
+            if !self.span(&bytes, &[*first], Self::checked) && !self.span(&bytes, &[*first], Self::phone) {
+                self.span(&bytes, &[*first], Self::unchecked);
+            }
+            rest = others;
+        }
+    }
+
+    /// Tests groups as one value.
+    fn span(&mut self, bytes: &[u8], groups: &[Group], test: fn(&mut Self, &[u8], Range<usize>) -> bool) -> bool {
+        let (Some(first), Some(last)) = (groups.first(), groups.last()) else { return false };
+        let value = bytes.get(first.end - first.length..last.end).unwrap_or_default();
+        test(self, value, first.start..last.start + last.length)
+    }
+
+    /// Cards, IBANs, resident identity numbers: what check digits prove to be one.
+    fn checked(&mut self, value: &[u8], range: Range<usize>) -> bool {
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_number = digits == value.len();
+        if (15..=18).contains(&value.len()) && digits >= 15 && self.testing.has(FingerprintKind::ResidentId) {
+            let upper = value.to_ascii_uppercase();
+            if check::resident_id(&upper) {
+                let text = std::str::from_utf8(&upper).unwrap_or_default();
+                let canonical = identifier::canonical(Kind::ResidentId, text).unwrap_or_default();
+                self.test(FingerprintKind::ResidentId, canonical.as_bytes(), &range);
+                return true;
+            }
+        }
+        if is_number && self.testing.has(FingerprintKind::Pan) && check::pan(value) {
+            self.test(FingerprintKind::Pan, value, &range);
+            return true;
+        }
+        if digits == 0 && (15..=34).contains(&value.len()) && self.testing.has(FingerprintKind::Iban) {
+            let mut upper = [0; 34];
+            let upper = upper.get_mut(..value.len()).unwrap_or_default();
+            upper.copy_from_slice(value);
+            upper.make_ascii_uppercase();
+            if check::iban(upper) {
+                self.test(FingerprintKind::Iban, upper, &range);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Telephone numbers, in the two likeliest ways to read the digits.
+    fn phone(&mut self, value: &[u8], range: Range<usize>) -> bool {
+        let is_shaped = (10..=16).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+        if !is_shaped || !self.testing.has(FingerprintKind::Phone) {
+            return false;
+        }
+        let is_likely = |number: &phone::E164| value.len() <= 11 || phone::is_valid(number.as_str());
+        let mut readings = phone::readings(value).filter(is_likely).take(2);
+        let (Some(first), second) = (readings.next(), readings.next()) else { return false };
+        let readings = [Some(first), second];
+        let values: Vec<&[u8]> = readings.iter().flatten().map(phone::E164::as_bytes).collect();
+        self.test_readings(FingerprintKind::Phone, &values, &range);
+        true
+    }
+
+    /// Numbers that only their owner can tell from others.
+    fn unchecked(&mut self, value: &[u8], range: Range<usize>) -> bool {
+        let is_number = value.iter().all(u8::is_ascii_digit);
+        if !(8..=24).contains(&value.len()) {
+            return false;
+        }
+        if is_number && self.testing.has(FingerprintKind::Account) {
+            self.test(FingerprintKind::Account, value, &range);
+        }
+        for kind in [FingerprintKind::NationalId, FingerprintKind::Passport] {
+            if self.testing.has(kind) {
+                self.test(kind, &value.to_ascii_uppercase(), &range);
+            }
+        }
+        true
+    }
+
+    /// Tests a mail address as it stands in the folded text.
+    pub(super) fn email(&mut self, range: &Range<usize>) {
+        if !self.testing.has(FingerprintKind::Email) {
+            return;
+        }
+        let text = std::str::from_utf8(self.text.get(range.clone()).unwrap_or_default()).unwrap_or_default();
+        if let Some(canonical) = identifier::canonical(Kind::Email, text) {
+            self.test(FingerprintKind::Email, canonical.as_bytes(), range);
+        }
+    }
+
+    fn test(&mut self, kind: FingerprintKind, canonical: &[u8], range: &Range<usize>) {
+        self.test_readings(kind, &[canonical], range);
+    }
+
+    fn test_readings(&mut self, kind: FingerprintKind, readings: &[&[u8]], range: &Range<usize>) {
+        let line = self.line_of(range.start);
+        let row = self.offset + line as u64 + 1;
+        let lookups = &self.testing.lookups;
+        for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| lookup.kind == kind) {
+            let found = readings.iter().find_map(|canonical| lookup.find(canonical));
+            if counted(kind).is_some() {
+                self.tally.add(index, row, found.is_some());
+                let own = lookups.iter().position(|other| other.organization == lookup.organization).unwrap_or(index);
+                self.tally.add(lookups.len() + own, row, found.is_some());
+            }
+            if let Some(fingerprint) = found
+                && self.prints.len() < super::FINGERPRINT_HITS
+            {
+                self.prints.push(Print { lookup: index, fingerprint, range: range.clone(), line });
+            }
+        }
+    }
+
+    /// Returns where the line of a place begins; places come in ascending order, but for mail addresses after numbers.
+    fn line_of(&mut self, at: usize) -> usize {
+        if at < self.sought {
+            (self.line, self.sought) = (0, 0);
+        }
+        let between = self.text.get(self.sought..at).unwrap_or_default();
+        if let Some(newline) = memchr::memrchr(b'\n', between) {
+            self.line = self.sought + newline + 1;
+        }
+        self.sought = at;
+        self.line
+    }
+}
+
+impl Lookup {
+    fn find(&self, canonical: &[u8]) -> Option<Fingerprint> {
+        let is_foreign =
+            !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| canonical.starts_with(prefix.as_bytes()));
+        if is_foreign {
+            return None;
+        }
+        self.sets.iter().find_map(|(hasher, set)| {
+            let fingerprint = hasher.fingerprint(canonical);
+            set.contains(&fingerprint).then_some(fingerprint)
+        })
+    }
+}
+
+/// Counts the groups in which cards (4-4-4-4, 4-6-5), IBANs (by fours) and resident identity numbers (6-8-4) are written.
+fn written_groups(groups: &[Group]) -> usize {
+    let length = |index: usize| groups.get(index).map_or(0, |group| group.length);
+    match (length(0), length(1), length(2)) {
+        (6, 8, 4) | (4, 6, 4 | 5) => 3,
+        (4, 4, 1..=4) => {
+            let fours = groups.iter().take_while(|group| group.length == 4).count();
+            fours + usize::from((1..=3).contains(&length(fours)))
+        }
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identifier::{Epoch, FingerprintKey};
+    use crate::domain::matcher::{Document, EntryKind, Matcher, Scan};
+    use crate::domain::secret::Secret;
+    use crate::domain::text::replay;
+
+    fn key(organization: &str) -> FingerprintKey {
+        FingerprintKey::new(OrganizationId(organization.to_owned()), Epoch(1), Secret::new([7; 32]))
+    }
+
+    fn sample() -> Matcher {
+        let mut fingerprints = Fingerprints::default();
+        for (organization, kind, values) in [
+            ("bank", FingerprintKind::Pan, &["4111111111111111"][..]),
+            ("bank", FingerprintKind::Phone, &["+8613912345678", "+442079460018"]),
+            ("bank", FingerprintKind::Email, &["su@post.example"]),
+            ("bank", FingerprintKind::ResidentId, &["11010519491231002X"]),
+            ("bank", FingerprintKind::Iban, &["GB82WEST12345698765432"]),
+            ("other", FingerprintKind::Pan, &["5555555555554444"]),
+        ] {
+            let key = key(organization);
+            let hasher = Hasher::new(&key, kind);
+            let prints = values.iter().map(|value| hasher.fingerprint(value.as_bytes())).collect();
+            let set = Arc::new(FingerprintSet::of(crate::domain::fingerprints::Label::of(&key, kind), prints));
+            assert!(fingerprints.add(&key, set));
+        }
+        Matcher::compile(&[]).with_fingerprints(&fingerprints)
+    }
+
+    fn scan(text: &str) -> Scan {
+        let document = Document { bytes: text.as_bytes(), name: "x.txt", media_type: None, charset: None };
+        let scan = sample().scan(&document);
+        for hit in &scan.hits {
+            assert!(hit.kind == EntryKind::Fingerprint && hit.entry.starts_with("fp:"), "{hit:?}");
+            assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
+        }
+        scan
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        scan(text).hits.into_iter().map(|hit| format!("{}.{}", hit.organization, hit.field)).collect()
+    }
+
+    #[test]
+    fn a_customer_is_found_in_the_spellings_people_use() {
+        for (text, expected) in [
+            ("4111111111111111", "bank.pan"),
+            ("card 4111 1111 1111 1111, ok", "bank.pan"),
+            ("4111-1111-1111-1111", "bank.pan"),
+            ("卡号４１１１１１１１１１１１１１１１有效", "bank.pan"),
+            ("5555.5555.5555.4444", "other.pan"),
+            ("13912345678", "bank.phone"),
+            ("+86 139 1234 5678", "bank.phone"),
+            ("+44 20 7946 0018", "bank.phone"),
+            ("SU@POST.example", "bank.email"),
+            ("11010519491231002x", "bank.resident_id"),
+            ("110105491231002", "bank.resident_id"),
+            ("110105 19491231 002X", "bank.resident_id"),
+            ("GB82 WEST 1234 5698 7654 32", "bank.iban"),
+            ("iban gb82west12345698765432", "bank.iban"),
+        ] {
+            assert_eq!(found(text), vec![expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_found_where_no_customer_stands() {
+        for text in
+            ["4111111111111112", "41111111111111111", "13912345679", "x4111111111111111", "4111 1111,1111 1111", ""]
+        {
+            assert_eq!(found(text), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_somebody_is_counted_by_kind_and_row() {
+        let text = "4111111111111111,13912345678\n4012888888881881,13912345679\n4012888888881882,1\n13800138000\n";
+        let tested = scan(text).tested;
+        let of = |organization: &str, kind: Option<Kind>| {
+            let tested = tested.iter().find(|tested| tested.organization.0 == organization && tested.kind == kind);
+            tested.map(|tested| (tested.values, tested.hits, tested.rows, tested.rows_hit)).unwrap()
+        };
+        assert_eq!(of("bank", Some(Kind::Pan)), (2, 1, 2, 1));
+        assert_eq!(of("bank", Some(Kind::Phone)), (3, 1, 3, 1));
+        assert_eq!(of("bank", None), (5, 2, 3, 1));
+        assert_eq!(of("other", None), (2, 0, 2, 0));
+    }
+
+    fn matcher(epochs: &[u32], values: &[(FingerprintKind, &str)]) -> Matcher {
+        let mut fingerprints = Fingerprints::default();
+        for epoch in epochs {
+            let bank = OrganizationId("bank".to_owned());
+            let key = FingerprintKey::new(bank, Epoch(*epoch), Secret::new([7; 32]));
+            for (kind, value) in values {
+                let made = Hasher::new(&key, *kind).fingerprint(value.as_bytes());
+                assert!(fingerprints.add(
+                    &key,
+                    Arc::new(FingerprintSet::of(crate::domain::fingerprints::Label::of(&key, *kind), vec![made]))
+                ));
+            }
+        }
+        Matcher::default().with_fingerprints(&fingerprints)
+    }
+
+    fn scan_with(matcher: &Matcher, text: &str, name: &str) -> Scan {
+        matcher.scan(&Document { bytes: text.as_bytes(), name, media_type: None, charset: None })
+    }
+
+    #[test]
+    fn customers_are_found_in_the_spellings_of_sellers() {
+        for (kind, canonical, text) in [
+            (FingerprintKind::Pan, "4000000000000002", "卡号4000000000000002有效"),
+            (FingerprintKind::Pan, "4000000000000002", "<p>4000<b> 0000</b>&nbsp;0000-0002</p>"),
+            (FingerprintKind::Pan, "4000000000000002", "4000000000000002 12/29 123 Jo"),
+            (FingerprintKind::Pan, "4000000000000002", "４０００００００００００００００２"),
+            (FingerprintKind::Phone, "+8613812345678", "电话13812345678微信"),
+            (FingerprintKind::Phone, "+8613812345678", "+86 138-1234-5678"),
+            (FingerprintKind::ResidentId, "11010519491231002X", "身份证11010519491231002x。"),
+            (FingerprintKind::Email, "jo@post.example", "<Jo@Post.Example>,"),
+            (FingerprintKind::Iban, "DE89370400440532013000", "IBAN DE89 3704 0044 0532 0130 00, Berlin"),
+            (FingerprintKind::Account, "6986859770124757", "EX6986859770124757"),
+            (FingerprintKind::Passport, "AB1234567", "passport ab1234567"),
+        ] {
+            let matcher = matcher(&[1, 2], &[(kind, canonical)]);
+            let name = if text.starts_with("<p") { "x.html" } else { "x.txt" };
+            let scan = scan_with(&matcher, text, name);
+            let [hit] = scan.hits.as_slice() else { panic!("{text}: {:?}", scan.hits) };
+            assert_eq!((hit.kind, hit.field.as_str()), (EntryKind::Fingerprint, kind.as_str()));
+            assert!(hit.entry.starts_with(&format!("fp:{kind}:")) && hit.entry.len() == 4 + kind.as_str().len() + 16);
+            assert!(!hit.masked.contains(canonical));
+            assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
+            let rates: Vec<(u64, u64)> = scan.tested.iter().map(|tested| (tested.hits, tested.rows_hit)).collect();
+            assert_eq!(rates, [(1, 1), (1, 1)], "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rate_is_counted_over_rows_and_two_epochs_count_once() {
+        let matcher = matcher(&[1, 2], &[(FingerprintKind::Pan, "4000000000000002")]);
+        let text = "4000000000000002,4000000000000010\n4000000000000028\nnone\n4000000000000002\n";
+        let scan = scan_with(&matcher, text, "x.csv");
+        let [of_kind, of_all] =
+            [Some(Kind::Pan), None].map(|kind| scan.tested.iter().find(|tested| tested.kind == kind).unwrap());
+        assert_eq!((of_kind.values, of_kind.hits, of_kind.rows, of_kind.rows_hit), (4, 2, 3, 2));
+        assert_eq!((of_all.values, of_all.hits, of_all.rows, of_all.rows_hit), (4, 2, 3, 2));
+        assert_eq!(scan.hits.len(), 2);
+    }
+
+    #[test]
+    fn numbers_with_wrong_check_digits_or_glued_to_letters_are_not_tested() {
+        let matcher = matcher(&[1], &[(FingerprintKind::Pan, "4000000000000002")]);
+        for text in ["4000000000000003", "a4000000000000002", "4000000000000002f", "14000000000000002"] {
+            assert_eq!(scan_with(&matcher, text, "x.txt"), Scan::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_found_once_wherever_a_long_text_is_cut() {
+        let matcher = matcher(&[1], &[(FingerprintKind::Pan, "4000000000000002")]);
+        for shift in [0, 3, 9, 17, 2000] {
+            let filler = "ab ".repeat(((1 << 18) - 2100 + shift) / 3);
+            let text = format!("{filler}4000000000000002 {filler}4000000000000002");
+            assert_eq!(scan_with(&matcher, &text, "x.txt").hits.len(), 2, "{shift}");
+        }
+    }
+
+    #[test]
+    fn pages_of_digits_cost_little_and_tell_at_most_so_many_hits() {
+        let all: Vec<(FingerprintKind, &str)> =
+            FingerprintKind::ALL.iter().map(|kind| (*kind, "4000000000000002")).collect();
+        let matcher = matcher(&[1], &all);
+        let text = "4000000000000002\n".repeat(5000);
+        let hits = scan_with(&matcher, &text, "x.txt").hits;
+        assert_eq!(hits.len(), super::super::FINGERPRINT_HITS);
+        for text in ["1".repeat(300_000), "1 ".repeat(150_000), "12-".repeat(100_000), "1@".repeat(150_000)] {
+            assert!(scan_with(&matcher, &text, "x.txt").hits.is_empty());
+        }
+    }
+}
