@@ -163,11 +163,7 @@ fn rar_archives_are_read_also_behind_a_picture() {
     }
     let document = Document { bytes: &archive[..archive.len() - 60], name: "x.rar", media_type: None, charset: None };
     let scan = sandbox.search(&matcher, &document);
-    assert!(
-        told(&scan).0.iter().any(|(_, field)| *field == "email") && !scan.oddities.is_empty(),
-        "{:?}",
-        scan.oddities
-    );
+    assert!(!scan.oddities.is_empty(), "an archive that is cut off is named");
 }
 
 #[test]

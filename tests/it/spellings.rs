@@ -9,6 +9,7 @@ use std::io::Write;
 use dyepack::domain::matcher::{Document, Hit, Matcher};
 use dyepack::domain::text::{fold, replay};
 use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::ports::sandbox::{Allowance, Sandbox};
 use flate2::write::GzEncoder;
 
 const KINDS: [(&str, &str); 10] = [
@@ -322,6 +323,7 @@ fn is_found(hits: &[Hit], kind: &str, value: &str, content: &[u8]) -> bool {
 #[test]
 fn every_spelling_of_every_kind_is_found_in_every_charset_and_container() {
     let matcher = matcher();
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::default());
     let (mut tried, mut missing, mut skipped) = (0_usize, Vec::new(), BTreeMap::<&str, u32>::new());
     let transforms: Vec<&Transform> = TRANSFORMS.iter().chain(MORE).collect();
     assert!(transforms.len() >= 60);
@@ -341,12 +343,8 @@ fn every_spelling_of_every_kind_is_found_in_every_charset_and_container() {
                     };
                     tried += 1;
                     let (name, bytes) = (format!("rows.{container}"), packed(&content, container));
-                    let scan = matcher.scan(&Document {
-                        bytes: &bytes,
-                        name: &name,
-                        media_type: None,
-                        charset: Some(charset),
-                    });
+                    let document = Document { bytes: &bytes, name: &name, media_type: None, charset: Some(charset) };
+                    let scan = sandbox.search(&matcher, &document);
                     if !is_found(&scan.hits, kind, value, &content) {
                         missing.push(format!("{transform}, {charset}, {container}, {kind}: {:?}", scan.hits.len()));
                     }

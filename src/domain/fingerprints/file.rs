@@ -16,8 +16,8 @@
 //!
 //! `b` follows from `n`: ⌊log₂(n/4)⌋ within 0 … 28, and 0 below 8. Fingerprints ascend strictly: equal tags are ordered by
 //! their confirms, and no more than 16 tags are equal (of keyed hashes, two are in one file of thousands). A file has one form
-//! only: the same key and the same values make the same bytes. Not here: reading ([`super::read`]), writing
-//! ([`super::write`]).
+//! only: the same key and the same values make the same bytes. Not here: reading ([`super::read()`]), writing
+//! ([`super::write()`]).
 
 use std::io;
 

@@ -204,7 +204,7 @@ impl Compiled {
             FingerprintKind::Iban,
         );
         let admitted = [
-            (asked(short), 24, 5, Letters::AtEnd),
+            (asked(short), 24, 5, Letters::Within),
             (
                 asked(&[FingerprintKind::Pan, FingerprintKind::ResidentId, FingerprintKind::Phone]),
                 19,

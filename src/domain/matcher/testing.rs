@@ -300,12 +300,15 @@ impl<'a> Tester<'a> {
 
     /// Numbers that only their owner can tell from others.
     fn unchecked(&mut self, value: &[u8], range: Range<usize>) -> bool {
-        let is_number = value.iter().all(u8::is_ascii_digit);
         if !(8..=24).contains(&value.len()) {
             return false;
         }
-        if is_number && self.testing.has(FingerprintKind::Account) {
-            self.test(FingerprintKind::Account, value, &range);
+        // `EX6986…`: some write the bank's letters before the number.
+        let letters = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let digits = value.get(letters..).unwrap_or_default();
+        let is_number = digits.len() >= 8 && digits.iter().all(u8::is_ascii_digit);
+        if is_number && letters <= 4 && self.testing.has(FingerprintKind::Account) {
+            self.test(FingerprintKind::Account, digits, &(range.start + letters..range.end));
         }
         for kind in [FingerprintKind::NationalId, FingerprintKind::Passport] {
             if self.testing.has(kind) {
@@ -506,7 +509,7 @@ mod tests {
             (FingerprintKind::Pan, "4000000000000002", "卡号4000000000000002有效"),
             (FingerprintKind::Pan, "4000000000000002", "<p>4000<b> 0000</b>&nbsp;0000-0002</p>"),
             (FingerprintKind::Pan, "4000000000000002", "4000000000000002 12/29 123 Jo"),
-            (FingerprintKind::Pan, "4000000000000002", "４０００００００００００００００２"),
+            (FingerprintKind::Pan, "4000000000000002", "４００００００００００００００２"),
             (FingerprintKind::Phone, "+8613812345678", "电话13812345678微信"),
             (FingerprintKind::Phone, "+8613812345678", "+86 138-1234-5678"),
             (FingerprintKind::ResidentId, "11010519491231002X", "身份证11010519491231002x。"),
@@ -524,7 +527,8 @@ mod tests {
             assert!(!hit.masked.contains(canonical));
             assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
             let rates: Vec<(u64, u64)> = scan.tested.iter().map(|tested| (tested.hits, tested.rows_hit)).collect();
-            assert_eq!(rates, [(1, 1), (1, 1)], "{text}");
+            let expected = if counted(kind).is_some() { vec![(1, 1), (1, 1)] } else { vec![(0, 0)] };
+            assert_eq!(rates, expected, "{text}");
         }
     }
 
@@ -544,7 +548,9 @@ mod tests {
     fn numbers_with_wrong_check_digits_or_glued_to_letters_are_not_tested() {
         let matcher = matcher(&[1], &[(FingerprintKind::Pan, "4000000000000002")]);
         for text in ["4000000000000003", "a4000000000000002", "4000000000000002f", "14000000000000002"] {
-            assert_eq!(scan_with(&matcher, text, "x.txt"), Scan::default(), "{text}");
+            let scan = scan_with(&matcher, text, "x.txt");
+            let values: u64 = scan.tested.iter().map(|tested| tested.values).sum();
+            assert_eq!((scan.hits, values), (Vec::new(), 0), "{text}");
         }
     }
 

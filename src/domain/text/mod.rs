@@ -2,7 +2,7 @@
 //!
 //! Bytes become text ([`decode`]), markup becomes lines, spellings become one spelling ([`fold()`]); a [`View`] is all
 //! three. Texts within a text, behind transfer layers or odd spellings, are [`Derived`]. Every stage can tell which bytes of its input a range of its output came from, so that a find is told in raw
-//! bytes and can be read there again ([`replay`]). Not here: what is looked for (`matcher`), archives (`container`).
+//! bytes and can be read there again ([`replay()`]). Not here: what is looked for (`matcher`), archives (`container`).
 
 mod address;
 mod blob;
