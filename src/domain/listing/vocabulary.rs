@@ -2,7 +2,7 @@
 //!
 //! The phrases themselves are in `vocabulary/*.txt`, one concept a line; how much each says is in the model. A phrase is looked
 //! up by its first bytes wherever one may start, which is at a word, not inside: an automaton over the same phrases visits every
-//! byte and then drops most of what it finds, at four times the cost (a test holds the two equal).
+//! byte and then drops most of what it finds (a test holds the two equal).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
