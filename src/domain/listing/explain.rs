@@ -6,12 +6,19 @@ use super::features::{Features, Meaning, meaning};
 use super::model::{ACTS, Model};
 use super::post::Post;
 use super::vocabulary::Concept;
+use super::{Found, Source};
 
 /// How many cues are kept.
 const KEPT: usize = 6;
 
-/// Lists what decided: for an offer what spoke for it, otherwise what spoke against it.
-pub(super) fn cues(model: &Model, features: &Features, probabilities: &[f32; ACTS], post: &Post<'_>) -> Vec<String> {
+/// Lists what decided, in words, and the phrases among it with their places: for an offer what spoke for it, otherwise what
+/// spoke against it.
+pub(super) fn cues(
+    model: &Model,
+    features: &Features,
+    probabilities: &[f32; ACTS],
+    post: &Post<'_>,
+) -> (Vec<String>, Vec<Found<String>>) {
     let sale = probabilities.first().copied().unwrap_or_default();
     let sign = if sale >= 0.5 { 1.0 } else { -1.0 };
     // Against an offer speaks what speaks for its rivals, each as far as it is likely.
@@ -34,14 +41,17 @@ pub(super) fn cues(model: &Model, features: &Features, probabilities: &[f32; ACT
             None => {}
         }
     }
-    let mut reasons: Vec<(f32, String)> =
-        shapes.into_iter().map(|(weight, label)| (weight, label.to_owned())).collect();
-    reasons.extend(
-        Concept::ALL.into_iter().zip(of_concept).filter_map(|(concept, weight)| Some((weight, phrase(post, concept)?))),
-    );
-    reasons.retain(|(weight, _)| *weight > 0.05);
+    let mut reasons: Vec<(f32, String, Option<Found<String>>)> =
+        shapes.into_iter().map(|(weight, label)| (weight, label.to_owned(), None)).collect();
+    reasons.extend(Concept::ALL.into_iter().zip(of_concept).filter_map(|(concept, weight)| {
+        let (words, at) = phrase(post, concept)?;
+        Some((weight, words, Some(Found { value: concept.label().to_owned(), at })))
+    }));
+    reasons.retain(|(weight, ..)| *weight > 0.05);
     reasons.sort_by(|left, right| right.0.total_cmp(&left.0));
-    reasons.into_iter().take(KEPT).map(|(_, reason)| reason).collect()
+    let (words, phrases): (Vec<_>, Vec<_>) =
+        reasons.into_iter().take(KEPT).map(|(_, words, phrase)| (words, phrase)).unzip();
+    (words, phrases.into_iter().flatten().collect())
 }
 
 fn credit(of_concept: &mut [f32; Concept::ALL.len()], concept: Concept, weight: f32) {
@@ -51,11 +61,11 @@ fn credit(of_concept: &mut [f32; Concept::ALL.len()], concept: Concept, weight: 
 }
 
 /// `offers for sale: “selling”`.
-fn phrase(post: &Post<'_>, concept: Concept) -> Option<String> {
+fn phrase(post: &Post<'_>, concept: Concept) -> Option<(String, Source)> {
     let (part, mention) = post
         .parts()
         .into_iter()
         .find_map(|part| Some((part, part.mentions.iter().find(|mention| mention.concept == concept)?)))?;
     let written = part.words.source(mention.start, mention.end);
-    Some(format!("{}: “{}”", concept.label(), written.trim()))
+    Some((format!("{}: “{}”", concept.label(), written.trim()), part.source(mention.start, mention.end)))
 }

@@ -61,6 +61,9 @@ pub struct Listing {
 /// What a post claims, each with where it says so.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Claims {
+    /// The phrases that decided what the post does, by what they say, weightiest first.
+    #[serde(default)]
+    pub phrases: Vec<Found<String>>,
     /// What kind of data it is about.
     pub goods: Option<Found<Goods>>,
     /// All amounts of money that may be prices, the one asked first.
@@ -231,7 +234,7 @@ pub fn read(title: &str, text: &str) -> Listing {
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
         .map_or(Act::Discussion, |(act, _)| act);
     let sale = f64::from(probabilities.first().copied().unwrap_or_default());
-    let cues = explain::cues(model, &features, &probabilities, &post);
+    let (cues, phrases) = explain::cues(model, &features, &probabilities, &post);
     let prices = if act.may_ask_a_price() { money.asked(&post) } else { money.tagged(&post) };
     Listing {
         sale,
@@ -239,6 +242,7 @@ pub fn read(title: &str, text: &str) -> Listing {
         price: prices.first().map(|found| found.value.price.clone()),
         cues,
         claims: Claims {
+            phrases,
             goods: details::goods(&post),
             prices,
             volume: money.volume(&post),

@@ -22,3 +22,15 @@ fn offers_are_told_from_everything_else() {
         assert_eq!(listing.is_offer(), is_offer, "{title}: {listing:?}");
     }
 }
+
+#[test]
+fn the_phrases_that_decided_are_told_with_their_places() {
+    let text = "Selling a fresh customer database of a bank, 2M rows, price 500 USD, escrow accepted.";
+    let phrases = read("Bank data", text).claims.phrases;
+    assert!(phrases.iter().any(|phrase| phrase.value == Concept::Sell.label()), "{phrases:?}");
+    for Found { value, at } in phrases {
+        let (start, end) = (usize::try_from(at.span.start).unwrap(), usize::try_from(at.span.end).unwrap());
+        let whole = if at.place == Place::Title { "Bank data" } else { text };
+        assert!(!whole.get(start..end).unwrap_or_default().is_empty(), "{value}");
+    }
+}
