@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, GB18030, ISO_2022_JP, KOI8_R, KOI8_U, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, ISO_2022_JP, KOI8_R, KOI8_U, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE,
+    WINDOWS_1251,
+};
 
 use super::map::{OffsetMap, Trace};
 use crate::domain::span::ByteSpan;
@@ -57,7 +60,9 @@ impl<'a> Decoded<'a> {
         let usual = [detected, GB18030, WINDOWS_1251];
         let mut others = usual.into_iter().filter(|encoding| !is_same(encoding) && *encoding != UTF_8);
         let is_short = || self.raw.iter().filter(|byte| **byte >= 0x80).take(SURE_BYTES).count() < SURE_BYTES;
-        if is_same(detected) && !is_short() {
+        // The detector weighs common characters; names in GBK are rare ones, and look like words of a neighbour.
+        let is_neighbour = [EUC_JP, EUC_KR, BIG5, SHIFT_JIS].contains(&self.encoding);
+        if is_same(detected) && !is_neighbour && !is_short() {
             return None;
         }
         others.find(|encoding| is_clean(encoding, self.raw)).map(Encoding::name)
@@ -365,6 +370,15 @@ mod tests {
             Some(encoding) if encoding == UTF_16BE => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
             Some(encoding) => encoding.encode(text).0.into_owned(),
             None => text.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_neighbour_is_read_as_gbk_too() {
+        let rows = "欧阳采薇,12014504193,9990483834645856\nAnn,13800138000,6222021234567890\n王伟,13900139000,6222020987654321\n";
+        let (bytes, _, _) = encoding_rs::GBK.encode(rows);
+        for label in ["euc-jp", "euc-kr", "big5", "shift_jis"] {
+            assert_eq!(decode_known(&bytes.repeat(50), label).other_charset(), Some("gb18030"), "{label}");
         }
     }
 
