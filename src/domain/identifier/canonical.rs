@@ -154,33 +154,6 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 24] = [
-        Kind::Pan,
-        Kind::Iban,
-        Kind::Account,
-        Kind::ResidentId,
-        Kind::NationalId,
-        Kind::Ssn,
-        Kind::Uscc,
-        Kind::Inn,
-        Kind::Snils,
-        Kind::Passport,
-        Kind::Phone,
-        Kind::Email,
-        Kind::Name,
-        Kind::Address,
-        Kind::Btc,
-        Kind::Ltc,
-        Kind::Eth,
-        Kind::Trx,
-        Kind::Xmr,
-        Kind::Telegram,
-        Kind::Tox,
-        Kind::Session,
-        Kind::Jabber,
-        Kind::Other,
-    ];
-
     #[test]
     fn spellings_of_one_value_have_one_form() {
         for (kind, form, spellings) in [
@@ -239,7 +212,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_canonical_form_is_its_own(text in "(\\PC|[ -~]|[０-９]|[0-9a-zA-Z@.+ -]){0,40}", digits in "[+0-9 ()-]{0,24}") {
-            for kind in KINDS {
+            for kind in Kind::ALL {
                 for text in [&text, &digits] {
                     if let Some(form) = canonical(kind, text) {
                         prop_assert_eq!(canonical(kind, &form), Some(form.clone()), "{:?}", kind);

@@ -77,6 +77,34 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 24] = [
+        Self::Pan,
+        Self::Iban,
+        Self::Account,
+        Self::ResidentId,
+        Self::NationalId,
+        Self::Ssn,
+        Self::Uscc,
+        Self::Inn,
+        Self::Snils,
+        Self::Passport,
+        Self::Phone,
+        Self::Email,
+        Self::Name,
+        Self::Address,
+        Self::Btc,
+        Self::Ltc,
+        Self::Eth,
+        Self::Trx,
+        Self::Xmr,
+        Self::Telegram,
+        Self::Tox,
+        Self::Session,
+        Self::Jabber,
+        Self::Other,
+    ];
+
     /// Returns the kind that a watchlist's column holds.
     pub fn of_field(field: &str) -> Self {
         match field.to_ascii_lowercase().as_str() {
@@ -149,32 +177,7 @@ mod tests {
 
     #[test]
     fn a_column_named_like_a_kind_holds_that_kind() {
-        for kind in [
-            Kind::Pan,
-            Kind::Iban,
-            Kind::Account,
-            Kind::ResidentId,
-            Kind::NationalId,
-            Kind::Ssn,
-            Kind::Uscc,
-            Kind::Inn,
-            Kind::Snils,
-            Kind::Passport,
-            Kind::Phone,
-            Kind::Email,
-            Kind::Name,
-            Kind::Address,
-            Kind::Btc,
-            Kind::Ltc,
-            Kind::Eth,
-            Kind::Trx,
-            Kind::Xmr,
-            Kind::Telegram,
-            Kind::Tox,
-            Kind::Session,
-            Kind::Jabber,
-            Kind::Other,
-        ] {
+        for kind in Kind::ALL {
             assert_eq!(Kind::of_field(kind.as_str()), kind);
         }
         assert_eq!(Kind::of_field("branch"), Kind::Other);
