@@ -1,5 +1,5 @@
 -- What was counted in each page and file of a case, so that its verdict grows with what is seen.
-CREATE TABLE case_evidence (
+CREATE TABLE case_rates (
     leak_case TEXT NOT NULL REFERENCES leak_case (id),
     source TEXT NOT NULL REFERENCES source (id),
     link_key TEXT NOT NULL,

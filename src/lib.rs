@@ -5,9 +5,9 @@
 //!
 //! | layer | what lives there |
 //! | --- | --- |
-//! | [`domain`] | what the product knows: sites, pages, recipes, text views, watchlists, matching, cases, alerts. Pure: no I/O, no async, no clock, no chance |
-//! | [`ports`] | the outside world: the only places that read time, open sockets, hold SQL, send mail |
-//! | [`services`] | async work made of domain and ports: enrolling, crawling, alerting, triage |
+//! | [`domain`] | what the product knows: sites, pages, recipes, containers, text views, identifiers, watchlists, fingerprints, matching, listings, severity, attribution, minting, cases, alerts. Pure: no I/O, no async, no clock, no chance |
+//! | [`ports`] | the outside world: the only places that read time, open sockets, hold SQL, keep keys, start processes, send mail |
+//! | [`services`] | async work made of domain and ports: enrolling, fingerprinting, crawling, alerting, attributing, triage |
 //! | [`faces`] | what people touch: the command line |
 //!
 //! # The journey of a page
@@ -19,6 +19,8 @@
 //! - **Matching runs on the raw bytes of what was fetched**, not on the text a recipe extracts: a hit's span and steps
 //!   can be replayed on the captured bytes by anyone. Recipes tell where each post begins; a hit belongs to the post
 //!   whose markup encloses it.
+//! - **Containers are unpacked by a child process** of the same binary with limits of its own (`ports::sandbox`); the matcher
+//!   searches one member at a time.
 //! - **Identities are content-derived.** A hit's, post's and alert's id is a hash of what it is, so a repeated visit
 //!   writes the same rows again and nothing twice.
 //! - **Alerts settle before they are sent.** The outbox row commits with the hit; it is rendered when first claimed, so

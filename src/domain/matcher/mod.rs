@@ -23,7 +23,7 @@ mod within;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::verdict::{Evidence, KindRate, Ownership, Premises, Rows, Verdict};
+pub use self::verdict::{KindRate, Ownership, Premises, Rates, Rows, Verdict};
 
 use self::compile::Compiled;
 use crate::domain::fingerprints::Fingerprints;
@@ -65,20 +65,20 @@ impl Matcher {
 /// What the hits and rates of a scan prove.
 impl Matcher {
     /// Counts what was found, by organization.
-    pub fn evidence(&self, scan: &Scan) -> Vec<Evidence> {
-        Evidence::of(scan, &self.compiled.premises)
+    pub fn rates(&self, scan: &Scan) -> Vec<Rates> {
+        Rates::of(scan, &self.compiled.premises)
     }
 
-    /// Tells whose data it is that evidence was counted in; `None` if the organization is not watched for.
-    pub fn judge(&self, evidence: &Evidence) -> Option<Verdict> {
-        self.premises(&evidence.organization).map(|premises| premises.judge(evidence))
+    /// Tells whose data it is that rates were counted in; `None` if the organization is not watched for.
+    pub fn judge(&self, rates: &Rates) -> Option<Verdict> {
+        self.premises(&rates.organization).map(|premises| premises.judge(rates))
     }
 
     /// Tells whether a hit may open a case; see [`Premises::may_open_case`].
-    pub fn may_open_case(&self, hit: &Hit, evidence: &[Evidence]) -> bool {
-        let own = evidence.iter().find(|evidence| evidence.organization == hit.organization);
+    pub fn may_open_case(&self, hit: &Hit, rates: &[Rates]) -> bool {
+        let own = rates.iter().find(|rates| rates.organization == hit.organization);
         match (self.premises(&hit.organization), own) {
-            (Some(premises), Some(evidence)) => premises.may_open_case(hit, evidence),
+            (Some(premises), Some(rates)) => premises.may_open_case(hit, rates),
             (_, _) => hit.kind == EntryKind::Canary,
         }
     }

@@ -60,9 +60,9 @@ impl Ownership {
     }
 }
 
-/// What was counted in a listing for one organization; evidence of several places adds up.
+/// What was counted in a listing for one organization; rates of several places add up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Rates {
     /// Whose entries were looked for.
     pub organization: OrganizationId,
     /// Rows tested and hit by kind of fingerprint, as [`Kind::as_str`] spells it.
@@ -84,7 +84,7 @@ pub struct Rows {
     pub hit: u64,
 }
 
-impl Evidence {
+impl Rates {
     /// Counts what a scan tells, by organization; one that nothing was tested for has none.
     pub(super) fn of(scan: &Scan, premises: &[Premises]) -> Vec<Self> {
         let mut found: BTreeMap<&OrganizationId, Self> = BTreeMap::new();
@@ -93,11 +93,11 @@ impl Evidence {
             found.insert(&premises.organization, Self { rows: scan.rows, ..none });
         }
         for tested in scan.tested.iter().filter(|tested| tested.rows > 0) {
-            let evidence = found.entry(&tested.organization).or_insert_with(|| Self::none(&tested.organization));
+            let rates = found.entry(&tested.organization).or_insert_with(|| Self::none(&tested.organization));
             match tested.kind {
-                None => evidence.rows = evidence.rows.max(tested.rows),
+                None => rates.rows = rates.rows.max(tested.rows),
                 Some(kind) => {
-                    let rows = evidence.kinds.entry(kind.as_str().to_owned()).or_default();
+                    let rows = rates.kinds.entry(kind.as_str().to_owned()).or_default();
                     rows.tested += tested.rows;
                     rows.hit += tested.rows_hit;
                 }
@@ -109,9 +109,9 @@ impl Evidence {
             *strength = hit.strength.max(*strength);
         }
         for ((organization, _, _), strength) in rows {
-            let evidence = found.entry(organization).or_insert_with(|| Self::none(organization));
-            evidence.canary_rows += 1;
-            evidence.canary_bits += u64::from(strength.min(ROW_BITS));
+            let rates = found.entry(organization).or_insert_with(|| Self::none(organization));
+            rates.canary_rows += 1;
+            rates.canary_bits += u64::from(strength.min(ROW_BITS));
         }
         found.into_values().collect()
     }
@@ -196,15 +196,15 @@ impl Premises {
     }
 
     /// Gives the verdict on what was counted.
-    pub fn judge(&self, evidence: &Evidence) -> Verdict {
+    pub fn judge(&self, rates: &Rates) -> Verdict {
         // Kinds of one row are not independent: only the one that could tell most is weighed, whatever it told.
-        let telling = evidence
+        let telling = rates
             .kinds
             .iter()
             .max_by(|(one, rows), (other, more)| (self.could_tell(one, rows)).total_cmp(&self.could_tell(other, more)));
         let likelihood = |share: f64| {
             telling.map_or(0.0, |(kind, rows)| rows.log10_likelihood(mixed(share, self.base_rate(kind))))
-                + self.canary_likelihood(evidence, share)
+                + self.canary_likelihood(rates, share)
         };
         let foreign = likelihood(0.0);
         let lr_ours = likelihood(1.0) - foreign;
@@ -218,22 +218,20 @@ impl Premises {
         } else {
             Ownership::Unknown
         };
-        let (rows_tested, rows_hit) = telling
-            .map_or((evidence.rows.max(evidence.canary_rows), evidence.canary_rows), |(_, rows)| {
-                (rows.tested, rows.hit)
-            });
+        let (rows_tested, rows_hit) =
+            telling.map_or((rates.rows.max(rates.canary_rows), rates.canary_rows), |(_, rows)| (rows.tested, rows.hit));
         Verdict {
             organization: self.organization.clone(),
             verdict,
             log10_lr_ours: lr_ours,
             rows_tested,
             rows_hit,
-            canary_rows: evidence.canary_rows,
+            canary_rows: rates.canary_rows,
             share: telling.filter(|(_, rows)| rows.tested > 0).map(|(kind, rows)| {
                 let base = self.base_rate(kind);
                 ((rows.rate() - base) / (GENUINE_RATE - base)).clamp(0.0, 1.0)
             }),
-            by_kind: evidence
+            by_kind: rates
                 .kinds
                 .iter()
                 .map(|(kind, rows)| KindRate { kind: kind.clone(), rows: *rows, base_rate: self.base_rate(kind) })
@@ -249,10 +247,10 @@ impl Premises {
 
     /// Canaries come as often as they were planted, by Poisson's law; by chance as often as their strengths allow. Where
     /// their density is not known, their absence tells nothing, and their number nothing about the share.
-    fn canary_likelihood(&self, evidence: &Evidence, share: f64) -> f64 {
-        let hits = float(evidence.canary_rows);
-        let rows = float(evidence.rows.max(evidence.canary_rows));
-        let bits = float(evidence.canary_bits) / hits.max(1.0);
+    fn canary_likelihood(&self, rates: &Rates, share: f64) -> f64 {
+        let hits = float(rates.canary_rows);
+        let rows = float(rates.rows.max(rates.canary_rows));
+        let bits = float(rates.canary_bits) / hits.max(1.0);
         let chance = (rows * self.canaries * (-bits).exp2()).min(1.0);
         let poisson =
             |mean: f64| if hits > 0.0 { hits * mean.max(1e-12).log10() } else { 0.0 } - mean / std::f64::consts::LN_10;
@@ -265,13 +263,13 @@ impl Premises {
 
     /// Tells whether a hit may open a case by itself: canaries may; a fingerprint of what only this organization issues may
     /// where chance does not explain so many of them; anything else only by the verdict.
-    pub fn may_open_case(&self, hit: &Hit, evidence: &Evidence) -> bool {
+    pub fn may_open_case(&self, hit: &Hit, rates: &Rates) -> bool {
         match hit.kind {
             EntryKind::Canary => true,
             EntryKind::Anchor => false,
             EntryKind::Fingerprint => {
-                let is_proved = matches!(self.judge(evidence).verdict, Ownership::Ours | Ownership::Mixed);
-                let rows = evidence.kinds.get(Kind::of_field(&hit.field).as_str()).copied().unwrap_or_default();
+                let is_proved = matches!(self.judge(rates).verdict, Ownership::Ours | Ownership::Mixed);
+                let rows = rates.kinds.get(Kind::of_field(&hit.field).as_str()).copied().unwrap_or_default();
                 let by_chance = float(rows.tested) * UNIQUE_RATE;
                 is_proved || (self.is_unique(&hit.field) && at_least(rows.hit.max(1), by_chance) <= 1e-3)
             }
@@ -416,16 +414,16 @@ mod tests {
         }
     }
 
-    fn rows(kinds: &[(&str, u64, u64)]) -> Evidence {
-        let mut evidence = Evidence::none(&OrganizationId("bank".to_owned()));
+    fn rows(kinds: &[(&str, u64, u64)]) -> Rates {
+        let mut rates = Rates::none(&OrganizationId("bank".to_owned()));
         let kinds = kinds.iter().map(|(kind, tested, hit)| ((*kind).to_owned(), Rows { tested: *tested, hit: *hit }));
-        evidence.kinds = kinds.collect();
-        evidence
+        rates.kinds = kinds.collect();
+        rates
     }
 
-    fn canaries(rows: u64, canary_rows: u64) -> Evidence {
-        let none = Evidence::none(&OrganizationId("bank".to_owned()));
-        Evidence { canary_rows, canary_bits: 33 * canary_rows, rows, ..none }
+    fn canaries(rows: u64, canary_rows: u64) -> Rates {
+        let none = Rates::none(&OrganizationId("bank".to_owned()));
+        Rates { canary_rows, canary_bits: 33 * canary_rows, rows, ..none }
     }
 
     #[test]
@@ -459,7 +457,7 @@ mod tests {
 
     #[test]
     fn canaries_confirm_and_their_absence_refutes_where_their_density_is_known() {
-        for (density, evidence, expected) in [
+        for (density, rates, expected) in [
             (None, canaries(10, 1), Ownership::Ours),
             (None, canaries(100_000, 0), Ownership::Unknown),
             (Some(1e-3), canaries(100, 0), Ownership::Unknown),
@@ -467,7 +465,7 @@ mod tests {
             (Some(1e-3), canaries(10_000, 10), Ownership::Ours),
             (Some(1e-3), canaries(100_000, 20), Ownership::Mixed),
         ] {
-            assert_eq!(premises(None, density).judge(&evidence).verdict, expected, "{density:?} {evidence:?}");
+            assert_eq!(premises(None, density).judge(&rates).verdict, expected, "{density:?} {rates:?}");
         }
     }
 
@@ -492,7 +490,7 @@ mod tests {
             row: 0,
         };
         let premises = premises(Some(0.07), None);
-        for (kind, field, evidence, expected) in [
+        for (kind, field, rates, expected) in [
             (EntryKind::Canary, "phone", rows(&[]), true),
             (EntryKind::Fingerprint, "phone", rows(&[("phone", 1, 1)]), false),
             (EntryKind::Fingerprint, "phone", rows(&[("phone", 1000, 70)]), false),
@@ -500,7 +498,7 @@ mod tests {
             (EntryKind::Fingerprint, "pan", rows(&[("pan", 5, 1)]), true),
             (EntryKind::Fingerprint, "pan", rows(&[("pan", 100_000, 3)]), false),
         ] {
-            assert_eq!(premises.may_open_case(&hit(kind, field), &evidence), expected, "{field} {evidence:?}");
+            assert_eq!(premises.may_open_case(&hit(kind, field), &rates), expected, "{field} {rates:?}");
         }
     }
 
@@ -515,9 +513,9 @@ mod tests {
 
         #[test]
         fn any_counts_give_a_finite_ratio(tested in any::<u32>(), hit in any::<u32>(), canary_rows in any::<u16>(), rows_seen in any::<u32>(), density in proptest::option::of(1e-9_f64..0.5)) {
-            let mut evidence = rows(&[("phone", u64::from(tested), u64::from(hit))]);
-            evidence.add(&canaries(u64::from(rows_seen), u64::from(canary_rows)));
-            let verdict = premises(None, density).judge(&evidence);
+            let mut rates = rows(&[("phone", u64::from(tested), u64::from(hit))]);
+            rates.add(&canaries(u64::from(rows_seen), u64::from(canary_rows)));
+            let verdict = premises(None, density).judge(&rates);
             prop_assert!(verdict.log10_lr_ours.is_finite() && verdict.lr_ours() > 0.0);
         }
     }

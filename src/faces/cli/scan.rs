@@ -239,9 +239,9 @@ impl Searcher {
 
 /// Tells whose data was searched.
 fn verdicts(matcher: &Matcher, scan: &Scan) -> Vec<Verdict> {
-    let evidence = matcher.evidence(scan);
+    let rates = matcher.rates(scan);
     // Rows that were only passed over are worth a line if they refute a claim, as nobody else does.
-    let judged = evidence.iter().filter_map(|evidence| Some((evidence.is_telling(), matcher.judge(evidence)?)));
+    let judged = rates.iter().filter_map(|rates| Some((rates.is_telling(), matcher.judge(rates)?)));
     let said = judged.filter(|(is_telling, verdict)| *is_telling || verdict.verdict != Ownership::Unknown);
     said.map(|(_, verdict)| verdict).collect()
 }

@@ -12,7 +12,7 @@ use super::model::{CaseDetail, CaseEntry, CaseFilter, CaseRow, HitFilter, HitRow
 use super::sql::{self, Columns, values};
 use super::visits::listing_context;
 use super::watchlists::parse;
-use super::{Store, StoreError, evidence, ids, outbox, sellers, triage};
+use super::{Store, StoreError, ids, outbox, rates, sellers, triage};
 use crate::domain::case::{self, State};
 use crate::domain::listing::Listing;
 use crate::domain::source::SourceId;
@@ -87,7 +87,7 @@ impl Store {
         let family: Vec<String> = merged.iter().chain([&living.id]).cloned().collect();
         Ok(CaseDetail {
             row: case_row(connection, &living.id).await?,
-            verdict: evidence::verdict(connection, &organization, &living.id).await?,
+            verdict: rates::verdict(connection, &organization, &living.id).await?,
             organization_name: organization.name,
             language: organization.language,
             revision,

@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::model::{HitSeen, ReadPage, RecordPolicy, Recorded, Visit};
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::json;
-use super::{StoreError, evidence, ids, outbox, triage};
+use super::{StoreError, ids, outbox, rates, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Cluster, Known, News, Node, State};
 use crate::domain::forum::PageKind;
@@ -83,7 +83,7 @@ pub(super) async fn record(
         recorded.cases += own.cases;
         recorded.alerts += own.alerts;
     }
-    let mut touched = evidence::record(connection, visit, page, &hits).await?;
+    let mut touched = rates::record(connection, visit, page, &hits).await?;
     let hits: Vec<String> = hits.into_values().flatten().collect();
     let statement = "SELECT DISTINCT organization, leak_case FROM hit WHERE id IN";
     for row in sql::fetch_in(connection, statement, &[], &hits).await? {
@@ -369,7 +369,7 @@ async fn merge(
     ] {
         sql::execute(connection, statement, values![older, younger]).await?;
     }
-    evidence::merge(connection, younger, older).await?;
+    rates::merge(connection, younger, older).await?;
     let why = format!("shares an entry or a thread with {older}, which is older; merged into it");
     let step = triage::Step { from: merged.state.as_str(), to: "merged", who: MACHINE, why: &why };
     triage::append(connection, (scene.organization, younger), step, scene.visit.at).await?;

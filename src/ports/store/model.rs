@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::domain::forum::{Engine, Link, LinkKind, PageKind};
 use crate::domain::listing::Listing;
-use crate::domain::matcher::{Evidence, Hit};
+use crate::domain::matcher::{Hit, Rates};
 use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
 use crate::domain::source::SourceId;
@@ -98,7 +98,7 @@ pub struct ReadPage {
     /// Entries found, each with where.
     pub hits: Vec<HitSeen>,
     /// What was counted in it, by organization.
-    pub evidence: Vec<Evidence>,
+    pub rates: Vec<Rates>,
     /// What was odd.
     pub oddities: Vec<Oddity>,
 }

@@ -14,7 +14,7 @@ use super::model::{
 };
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::{json, parse};
-use super::{Durability, Store, StoreError, evidence, sellers, severity};
+use super::{Durability, Store, StoreError, rates, sellers, severity};
 use crate::domain::forum::{Engine, Link, LinkKind};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::Ownership;
@@ -70,7 +70,7 @@ impl Store {
         let (found, touched) = super::findings::record(connection, visit, page, policy).await?;
         for (organization, case) in touched {
             let organization = self.organization(connection, &organization).await?;
-            let verdict = evidence::verdict(connection, &organization, &case).await?;
+            let verdict = rates::verdict(connection, &organization, &case).await?;
             let verdict = verdict.map_or(Ownership::Unknown, |verdict| verdict.verdict);
             severity::assess(connection, &self.severity, (&case, verdict)).await?;
         }

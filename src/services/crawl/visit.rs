@@ -14,7 +14,7 @@ use super::lookout::Lookout;
 use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
 use crate::domain::frontier::{Rhythm, Seen};
 use crate::domain::listing;
-use crate::domain::matcher::{Document, Evidence, Hit, Scan};
+use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
@@ -85,10 +85,10 @@ fn digest(body: &[u8], revision: i64) -> String {
 
 fn read_page(page: &Page, digest: String) -> ReadPage {
     let reading = forum::read(&page.fetched, &page.source.start_url);
-    let (Scan { hits, oddities, .. }, evidence) = scan(page, page.fetched.url.path());
+    let (Scan { hits, oddities, .. }, rates) = scan(page, page.fetched.url.path());
     let title = reading.title.clone();
     let mut read_page = bare(page, digest);
-    read_page.evidence = evidence;
+    read_page.rates = rates;
     read_page.engine = Some(reading.engine);
     read_page.page = Some(reading.page);
     read_page.hits = without_echoes(hits.into_iter().map(|hit| place(hit, &reading, &page.claim.link.url)).collect());
@@ -115,8 +115,8 @@ fn admitted(mut links: Vec<Link>, source: &Source, oddities: &mut Vec<Oddity>) -
     links
 }
 
-/// Searches a page; only hits that may open a case stay, but all are counted in the evidence.
-fn scan(page: &Page, name: &str) -> (Scan, Vec<Evidence>) {
+/// Searches a page; only hits that may open a case stay, but all are counted in the rates.
+fn scan(page: &Page, name: &str) -> (Scan, Vec<Rates>) {
     let media_type = page.fetched.media_type();
     let document = Document {
         bytes: &page.fetched.body,
@@ -126,9 +126,9 @@ fn scan(page: &Page, name: &str) -> (Scan, Vec<Evidence>) {
     };
     let matcher = &page.lookout.matcher;
     let mut scan = page.sandbox.search(matcher, &document);
-    let evidence = matcher.evidence(&scan);
-    scan.hits.retain(|hit| matcher.may_open_case(hit, &evidence));
-    (scan, evidence)
+    let rates = matcher.rates(&scan);
+    scan.hits.retain(|hit| matcher.may_open_case(hit, &rates));
+    (scan, rates)
 }
 
 /// Gives a hit to the innermost post whose markup holds it; else to the page.
@@ -207,8 +207,8 @@ fn read_attachment(page: &Page, digest: String) -> ReadPage {
         read_page.oddities.push(Oddity::new("attachment-refused", "the site shows a page in place of the file"));
         return read_page;
     }
-    let (Scan { hits, oddities, .. }, evidence) = scan(page, &name);
-    read_page.evidence = evidence;
+    let (Scan { hits, oddities, .. }, rates) = scan(page, &name);
+    read_page.rates = rates;
     let link = &page.claim.link;
     read_page.hits = hits
         .into_iter()
@@ -261,7 +261,7 @@ fn bare(page: &Page, digest: String) -> ReadPage {
         threads: Vec::new(),
         posts: Vec::new(),
         hits: Vec::new(),
-        evidence: Vec::new(),
+        rates: Vec::new(),
         oddities: Vec::new(),
     }
 }

@@ -214,7 +214,7 @@ fn page() -> ReadPage {
         links: Vec::new(),
         threads: Vec::new(),
         posts: Vec::new(),
-        evidence: Vec::new(),
+        rates: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
     }

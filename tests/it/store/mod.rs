@@ -11,7 +11,7 @@ use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
 use dyepack::domain::listing::{self, Listing};
-use dyepack::domain::matcher::{EntryKind, Evidence, Hit, Ownership, Rows};
+use dyepack::domain::matcher::{EntryKind, Hit, Ownership, Rates, Rows};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::domain::span::ByteSpan;
@@ -131,7 +131,7 @@ fn page() -> ReadPage {
         links: Vec::new(),
         threads: Vec::new(),
         posts: Vec::new(),
-        evidence: Vec::new(),
+        rates: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
     }

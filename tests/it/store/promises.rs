@@ -385,7 +385,7 @@ pub(super) async fn the_verdict_of_a_case_grows_with_what_is_seen(subject: Subje
     let store = &subject.store;
     enrol(store).await;
     let source = forum(store, "forum.example").await;
-    let counted = |tested, hit| Evidence {
+    let counted = |tested, hit| Rates {
         organization: bank(),
         kinds: [("phone".to_owned(), Rows { tested, hit })].into(),
         canary_rows: 0,
@@ -399,15 +399,12 @@ pub(super) async fn the_verdict_of_a_case_grows_with_what_is_seen(subject: Subje
     };
     crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
     assert_eq!(verdict().await.0, None);
-    let page = ReadPage { evidence: vec![counted(2, 2)], ..thread_page("t1", "p1", &["c1"]) };
+    let page = ReadPage { rates: vec![counted(2, 2)], ..thread_page("t1", "p1", &["c1"]) };
     crawl(store, &source, ("t1/p1", 6), page).await;
     let (first, revision) = verdict().await;
     assert_eq!(first, Some((Ownership::Unknown, 2, 2)));
-    let more = ReadPage {
-        evidence: vec![counted(20, 18)],
-        body_digest: "d2@1".to_owned(),
-        ..thread_page("t1", "p2", &["c2"])
-    };
+    let more =
+        ReadPage { rates: vec![counted(20, 18)], body_digest: "d2@1".to_owned(), ..thread_page("t1", "p2", &["c2"]) };
     crawl(store, &source, ("t1/p2", 7), more.clone()).await;
     let (second, grown) = verdict().await;
     assert_eq!(second, Some((Ownership::Ours, 22, 20)));
@@ -415,7 +412,7 @@ pub(super) async fn the_verdict_of_a_case_grows_with_what_is_seen(subject: Subje
     crawl(store, &source, ("t1/p3", 8), ReadPage { hits: Vec::new(), ..more.clone() }).await;
     assert_eq!(verdict().await.0, second, "a copy of a file proves nothing more");
     let foreign =
-        ReadPage { evidence: vec![counted(4000, 280)], body_digest: "d3@1".to_owned(), hits: Vec::new(), ..more };
+        ReadPage { rates: vec![counted(4000, 280)], body_digest: "d3@1".to_owned(), hits: Vec::new(), ..more };
     crawl(store, &source, ("t1/p3", 9), foreign).await;
     assert_eq!(verdict().await.0, Some((Ownership::NotOurs, 4022, 300)), "rows that are not ours count as well");
 }
