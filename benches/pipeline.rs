@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use dyepack::domain::source::Source;
 use dyepack::ports::clock::Clock;
+use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
@@ -90,7 +91,8 @@ async fn pipeline(url: &str) {
     let (_stop, stopped) = watch::channel(false);
     let usage = Usage::now();
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
-    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, sandbox, clock };
+    let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
+    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, evidence, sandbox, clock };
     let summary = crawl::run(ports, options, stopped).await.unwrap();
     usage.report("crawl: fetch, read, match, store", summary.progress.pages);
     println!(

@@ -4,6 +4,8 @@ pub mod alert;
 pub mod attribution;
 pub mod case;
 pub mod container;
+pub mod escape;
+pub mod evidence;
 pub mod fingerprints;
 pub mod forum;
 pub mod frontier;

@@ -3,6 +3,7 @@
 pub mod alerting;
 pub mod attributing;
 pub mod crawl;
+pub mod evidence;
 pub mod fingerprinting;
 pub mod intake;
 pub mod triage;

@@ -7,6 +7,7 @@ mod attribution;
 mod containers;
 mod crawl;
 mod enrol;
+mod evidence;
 mod fetch;
 mod fingerprints;
 mod identify;

@@ -25,6 +25,7 @@ use crate::ports::store::Store;
 use crate::ports::store::model::RecordPolicy;
 use crate::services::alerting::{self, AlertingOptions};
 use crate::services::crawl::{self, CrawlOptions, Ports, Progress, Summary, Until, Waiting};
+use crate::services::evidence;
 use crate::services::intake::Confirmation;
 
 /// Time between two looks at the progress on a terminal.
@@ -75,9 +76,13 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         store: store.clone(),
         vault: context.vault(),
         fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
+        evidence: context.evidence()?,
         sandbox: sandbox(context)?,
         clock: context.clock.clone(),
     };
+    if let Err(error) = evidence::sweep(&store, &ports.evidence).await {
+        tracing::warn!(%error, "left-over evidence was not removed");
+    }
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
     let post = mailer.map(|mailer| Post {

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod crawl;
 mod demo;
+mod evidence;
 mod fingerprint;
 mod hit;
 mod identify;
@@ -83,6 +84,7 @@ enum Command {
     Hit(hit::Args),
     Case(case::Args),
     Alert(alert::Args),
+    Evidence(evidence::Args),
     Attribute(attribute::Args),
     Mint(mint::Args),
     Scan(scan::Args),
@@ -140,6 +142,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
+        Command::Evidence(args) => evidence::run(&args, &context).await,
         Command::Fingerprint(args) => fingerprint::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Identify(args) => identify::run(&args, &context).await,

@@ -158,6 +158,11 @@ impl Fetcher {
             .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
     }
 
+    /// Returns what is sent as `User-Agent`.
+    pub fn user_agent(&self) -> &str {
+        &self.shared.options.user_agent
+    }
+
     fn client(&self, source: &Source) -> Result<reqwest::Client, FetchError> {
         let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&source.id) {
@@ -292,7 +297,8 @@ pub fn validators(page: &FetchedPage) -> (Option<String>, Option<String>) {
     (short(&ETAG).map(str::to_owned), short(&LAST_MODIFIED).map(str::to_owned))
 }
 
-const fn accepted(expect: Expect) -> &'static str {
+/// Returns what is sent as `Accept`.
+pub const fn accepted(expect: Expect) -> &'static str {
     match expect {
         Expect::Page => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
         Expect::Attachment => "*/*",

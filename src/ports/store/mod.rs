@@ -10,9 +10,11 @@ mod attribution;
 mod cases;
 mod claims;
 mod error;
+mod evidence;
 mod findings;
 mod fingerprints;
 mod ids;
+mod ledger;
 pub mod model;
 mod open;
 mod outbox;
@@ -37,6 +39,7 @@ use crate::ports::seal::Seal;
 pub use attribution::CaseFinds;
 pub use claims::START_KEY;
 pub use error::StoreError;
+pub use ledger::LedgerRow;
 pub use triage::AuditVerdict;
 
 /// The database; cheap to clone.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+use crate::domain::evidence::Capture;
 use crate::domain::forum::{Engine, Link, LinkKind, PageKind};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::{Hit, Rates};
@@ -101,6 +102,8 @@ pub struct ReadPage {
     pub rates: Vec<Rates>,
     /// What was odd.
     pub oddities: Vec<Oddity>,
+    /// What was captured, if something was found: its body is kept already.
+    pub capture: Option<Box<Capture>>,
 }
 
 /// A thread as one page shows it; absent fields leave what is stored.

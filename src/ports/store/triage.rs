@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::ledger::{self, Note};
 use super::model::CaseMove;
 use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError, ids};
 use crate::domain::case::State;
+use crate::domain::evidence::ledger::Kind;
 
 /// One step of a case.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +122,10 @@ pub(super) async fn append(
     let values = values![number, at, organization, case, step.from, step.to, step.who, step.why, previous, &hash];
     sql::execute(connection, statement, values).await?;
     let statement = "UPDATE meta SET content = $1 WHERE name = 'audit_head'";
-    sql::execute(connection, statement, values![format!("{number}:{hash}")]).await.map(drop)
+    sql::execute(connection, statement, values![format!("{number}:{hash}")]).await?;
+    let subject = number.to_string();
+    let note = Note { kind: Kind::Move, organization, subject: &subject, digest: &hash };
+    ledger::append(connection, &[note], at).await
 }
 
 /// Returns the rows of the audit log that concern these cases, the oldest first.

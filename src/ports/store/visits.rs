@@ -68,6 +68,9 @@ impl Store {
         record_threads(connection, source, &page.threads, visit.at).await?;
         recorded.posts = self.record_posts(connection, source, &page.posts, visit.at).await?;
         let (found, touched) = super::findings::record(connection, visit, page, policy).await?;
+        if let Some(capture) = &page.capture {
+            self.record_exhibits(connection, visit, (capture, &page.hits)).await?;
+        }
         for (organization, case) in touched {
             let organization = self.organization(connection, &organization).await?;
             let verdict = rates::verdict(connection, &organization, &case).await?;

@@ -22,6 +22,7 @@ pub use progress::{Failures, Progress, Summary, Waiting};
 
 use crate::domain::source::SourceId;
 use crate::ports::clock::Clock;
+use crate::ports::evidence::Evidence;
 use crate::ports::fetch::Fetcher;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
@@ -52,6 +53,8 @@ pub struct Ports {
     pub vault: Vault,
     /// How pages are fetched.
     pub fetcher: Fetcher,
+    /// Where what was found is kept as it was received.
+    pub evidence: Evidence,
     /// How attachments are unpacked.
     pub sandbox: Sandbox,
     /// What time it is.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::lookout::Lookout;
+use crate::domain::evidence::Capture;
 use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
 use crate::domain::frontier::{Rhythm, Seen};
 use crate::domain::listing;
@@ -18,8 +19,8 @@ use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
-use crate::domain::source::Source;
-use crate::ports::fetch;
+use crate::domain::source::{Network, Source};
+use crate::ports::fetch::{self, Expect};
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, HitSeen, Outcome, PostSeen, ReadPage, ThreadSeen, Visit};
 
@@ -49,6 +50,34 @@ pub(super) fn read(page: &Page) -> Visit {
     let newest = read_page.posts.iter().filter_map(|post| post.posted_at).max();
     let kind = read_page.page;
     plan(&page.claim, &page.source, page.fetched.fetched_at, (kind, newest), Outcome::Read(Box::new(read_page)))
+}
+
+/// Describes what was captured, if something was found in it.
+pub(super) fn capture(visit: &Visit, page: &Page, user_agent: &str) -> Option<Capture> {
+    let Outcome::Read(read_page) = &visit.outcome else { return None };
+    if read_page.hits.is_empty() {
+        return None;
+    }
+    let accept = fetch::accepted(expected(page.claim.link.kind));
+    let request = [("user-agent", user_agent), ("accept", accept)];
+    let request = request.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Some(Capture::of(&page.fetched, request, route(&page.source)))
+}
+
+fn route(source: &Source) -> &'static str {
+    match source.network() {
+        Network::Open => "direct",
+        Network::Tor => "tor",
+        Network::I2p => "i2p",
+    }
+}
+
+/// Tells what an address of this kind leads to.
+pub(super) const fn expected(kind: LinkKind) -> Expect {
+    match kind {
+        LinkKind::Attachment => Expect::Attachment,
+        LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => Expect::Page,
+    }
 }
 
 /// Notes that a page is as it was.
@@ -263,6 +292,7 @@ fn bare(page: &Page, digest: String) -> ReadPage {
         hits: Vec::new(),
         rates: Vec::new(),
         oddities: Vec::new(),
+        capture: None,
     }
 }
 

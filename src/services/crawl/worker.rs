@@ -10,10 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::lookout::Lookout;
 use super::visit::{self, Page};
 use super::{CrawlOptions, Ports, chain, idle, told};
-use crate::domain::forum::LinkKind;
 use crate::domain::frontier::{Rhythm, Trouble};
 use crate::domain::source::{Source, SourceId};
-use crate::ports::fetch::{Expect, FetchError, Fetched, Request};
+use crate::ports::fetch::{FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
 
@@ -108,14 +107,41 @@ impl Worker {
     async fn read(&self, page: Page) -> Done {
         let (claim, source) = (page.claim.clone(), Arc::clone(&page.source));
         let Ok(bench) = self.shared.benches.acquire().await else { return Done::bare(Ending::Lost) };
-        let read = tokio::task::spawn_blocking(move || visit::read(&page)).await;
+        let read = tokio::task::spawn_blocking(move || (visit::read(&page), page)).await;
         drop(bench);
-        if let Ok(visit) = read {
-            return self.record(visit).await;
+        if let Ok((visit, page)) = read {
+            return match self.keep(visit, page).await {
+                Some(visit) => self.record(visit).await,
+                None => Done::bare(Ending::Lost),
+            };
         }
         tracing::error!(source = %claim.source, key = %claim.link.key, "a page could not be read: the reader panicked");
         let detail = "the page could not be read; please report this as a bug".to_owned();
         self.record(self.failed(&claim, &source, Trouble::Standing, ("unreadable".to_owned(), detail))).await
+    }
+
+    /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
+    /// cannot be kept is not recorded either, and fetched again later.
+    async fn keep(&self, mut visit: Visit, page: Page) -> Option<Visit> {
+        let Some(capture) = visit::capture(&visit, &page, self.ports.fetcher.user_agent()) else { return Some(visit) };
+        let (evidence, page) = (self.ports.evidence.clone(), Arc::new(page));
+        let mut wait = Duration::from_millis(100);
+        for _ in 0..RECORD_TRIES {
+            let (evidence, page) = (evidence.clone(), Arc::clone(&page));
+            match tokio::task::spawn_blocking(move || evidence.keep(&page.fetched.body)).await {
+                Ok(Ok(_)) => {
+                    if let Outcome::Read(read_page) = &mut visit.outcome {
+                        read_page.capture = Some(Box::new(capture));
+                    }
+                    return Some(visit);
+                }
+                Ok(Err(error)) => tracing::error!(error = %chain(&error), "evidence is not kept; trying again"),
+                Err(_) => tracing::error!("evidence is not kept: the keeper panicked"),
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(10));
+        }
+        None
     }
 
     async fn fail(&self, claim: &Claim, source: &Source, error: &FetchError) -> Done {
@@ -206,10 +232,7 @@ pub(super) fn may_pass(error: &StoreError) -> bool {
 }
 
 fn request(claim: &Claim, revision: i64) -> Request {
-    let expect = match claim.link.kind {
-        LinkKind::Attachment => Expect::Attachment,
-        LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => Expect::Page,
-    };
+    let expect = visit::expected(claim.link.kind);
     // A page that was matched against older watchlists is wanted again even if it did not change.
     let is_current = claim.body_digest.as_deref().is_some_and(|digest| visit::is_of_revision(digest, revision));
     let (etag, last_modified) =

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::ports::clock::Clock;
+use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
@@ -38,7 +39,8 @@ impl Scene {
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let clock = Clock::system();
         let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-        Self { folder, ports: Ports { store, vault: Vault::default(), fetcher, sandbox: sandbox(), clock } }
+        let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
+        Self { folder, ports: Ports { store, vault: Vault::default(), fetcher, evidence, sandbox: sandbox(), clock } }
     }
 
     async fn add_source(&self, url: &str) -> SourceId {
@@ -226,7 +228,7 @@ async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
     let clock = Clock::shifted_to(later);
     let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
     let vault = Vault::default();
-    let ports = Ports { store: scene.ports.store.clone(), vault, fetcher, sandbox: sandbox(), clock };
+    let ports = Ports { vault, fetcher, clock, ..scene.ports.clone() };
     let again = Scene { folder: tempfile::tempdir().unwrap(), ports };
     let summary = again.crawl().await;
     assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");

@@ -134,6 +134,7 @@ fn page() -> ReadPage {
         rates: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
+        capture: None,
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::threads::{Board, DemoThread, Message};
+use crate::domain::escape::html as escape;
 use crate::ports::clock::Clock;
 
 const POSTS_PER_PAGE: usize = 10;
@@ -220,9 +221,4 @@ fn date(forum: &Forum, message: &Message) -> String {
         0..=59 => format!("<span title=\"{exact}\">{} minutes ago</span>", message.minutes_ago),
         _ => exact.to_string(),
     }
-}
-
-/// Escapes text for HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

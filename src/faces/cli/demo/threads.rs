@@ -3,7 +3,7 @@
 //! The planted rows come from the example watchlists, so that the demo finds exactly what those enrol.
 
 use super::archive::zip_of;
-use super::forum::escape;
+use crate::domain::escape::html as escape;
 use crate::domain::watchlist::{Canary, Watchlist};
 
 /// A board of the forum.
