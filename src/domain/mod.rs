@@ -15,6 +15,7 @@ pub mod matcher;
 pub mod mint;
 pub mod oddity;
 pub mod page;
+pub mod retention;
 pub mod secret;
 pub mod severity;
 pub mod source;

@@ -5,12 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::evidence::ledger::Kind;
 use crate::domain::evidence::{Capture, Exhibit};
+use crate::domain::retention::Retention;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::evidence::{Evidence, EvidenceError};
+use crate::ports::store::model::Old;
 use crate::ports::store::{AuditVerdict, LedgerRow, Store, StoreError};
 
 /// How long a body lies before it counts as left over: a visit keeps its body before it is recorded.
@@ -64,6 +67,9 @@ struct Seen {
     hits: BTreeSet<String>,
     /// Captures, with the digests of their bodies.
     captures: BTreeMap<String, String>,
+    /// Mails, with their digests.
+    mails: BTreeMap<String, String>,
+    /// Captures and mails that a rule let go.
     purged: BTreeSet<String>,
 }
 
@@ -103,7 +109,23 @@ impl Check<'_> {
         if self.store.ledger_head().await? != (number, previous) {
             self.problem("ledger, end".to_owned(), "rows are missing after the last one");
         }
+        self.mails().await?;
         self.captures().await
+    }
+
+    async fn mails(&mut self) -> Result<(), CustodyError> {
+        for (id, digest) in std::mem::take(&mut self.seen.mails) {
+            if self.seen.purged.contains(&id) {
+                continue;
+            }
+            let frozen = self.store.frozen_digest(&id).await;
+            if matches!(&frozen, Ok(Some(frozen)) if *frozen == digest) {
+                self.checked.mails += 1;
+            } else {
+                self.problem(format!("mail {id}"), "is not what was written");
+            }
+        }
+        Ok(())
     }
 
     async fn row(&mut self, row: LedgerRow) -> Result<(), CustodyError> {
@@ -130,12 +152,7 @@ impl Check<'_> {
                 }
             }
             Kind::Mail => {
-                let digest = self.store.frozen_digest(&entry.subject).await;
-                if matches!(&digest, Ok(Some(digest)) if *digest == entry.digest) {
-                    self.checked.mails += 1;
-                } else {
-                    self.problem(format!("mail {}", entry.subject), "is not what was written");
-                }
+                self.seen.mails.insert(entry.subject, entry.digest);
             }
             Kind::Purge => {
                 self.seen.purged.insert(entry.subject);
@@ -222,4 +239,26 @@ pub async fn sweep(store: &Store, evidence: &Evidence) -> Result<u64, CustodyErr
         removed += 1;
     }
     Ok(removed)
+}
+
+/// Lets go of what is older than the rules allow; returns how much went. Every capture and mail that goes leaves a row in the
+/// ledger.
+///
+/// A body goes only after the row that lets it go is on disk; one that is left by a crash is swept up later.
+///
+/// # Errors
+/// When the database or the files fail; what went before stays gone.
+pub async fn purge(store: &Store, evidence: &Evidence, rules: Retention, now: Timestamp) -> Result<Old, CustodyError> {
+    let [captured, posts, mails] = rules.cutoffs(now);
+    let mut gone = Old::default();
+    if let Some(cutoff) = captured {
+        gone.captures = store.count_old([captured, None, None]).await?.captures;
+        while let Some(bodies) = store.purge_captures(cutoff, now).await? {
+            for body in bodies {
+                evidence.remove(&body)?;
+            }
+        }
+    }
+    (gone.posts, gone.mails) = store.purge_texts([posts, mails], now).await?;
+    Ok(gone)
 }

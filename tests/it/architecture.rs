@@ -15,6 +15,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
+    ("pgp", &["src/ports/mail/openpgp.rs"]),
+    ("rand08", &["src/ports/mail/openpgp.rs"]),
     ("rustls", &["src/ports/tls.rs"]),
     ("scraper", &["src/domain/forum"]),
     ("ego_tree", &["src/domain/forum"]),

@@ -267,3 +267,42 @@ fn changed(before: &Value, dice: &mut Dice) -> Value {
         }
     }
 }
+
+#[test]
+fn what_is_old_goes_with_a_row_in_the_ledger_and_what_is_held_stays() {
+    let installation = crawled();
+    fs::write(
+        installation.data().join("dyepack.toml"),
+        "[retention]\nevidence_days = 1\nposts_days = 1\nmails_days = 1\n",
+    )
+    .unwrap();
+    let purge = |arguments: &[&str]| installation.rows(&[&["evidence", "purge"], arguments].concat())[0].clone();
+    let none = serde_json::json!({"captures": 0, "posts": 0, "mails": 0});
+    assert_eq!(purge(&["--dry-run"]), none, "nothing is a day old");
+    let database = rusqlite::Connection::open(installation.data().join("dyepack.db")).unwrap();
+    database
+        .execute_batch("UPDATE capture SET fetched_at = 0; UPDATE alert SET frozen_at = 0; UPDATE post SET seen_at = 0")
+        .unwrap();
+    let posts = purge(&["--dry-run"]);
+    assert!(posts["captures"] == 0 && posts["mails"] == 0, "no case is settled: {posts}");
+    let cases = cases(&installation);
+    for case in &cases {
+        installation.rows(&["case", "move", case, "false-positive", "--why", "a drill"]);
+    }
+    let said = installation.rows(&["case", "hold", &cases[0], "--why", "litigation"]);
+    assert_eq!(said[0]["case"], cases[0].as_str());
+    let before = files_below(&installation.data().join("evidence")).len();
+    let gone = purge(&[]);
+    assert!(gone["captures"].as_u64().unwrap() > 0 && gone["posts"].as_u64().unwrap() > 0, "{gone}");
+    let after = files_below(&installation.data().join("evidence")).len();
+    assert!(after < before && after > 0, "{after} of {before}");
+    assert!(!installation.rows(&["evidence", "list", "--case", &cases[0]]).is_empty());
+    let rows = installation.rows(&["evidence", "verify"]);
+    assert!(rows.iter().all(|row| row["ok"] == true), "{rows:?}");
+    installation.rows(&["case", "release", &cases[0], "--why", "settled"]);
+    purge(&[]);
+    assert_eq!(files_below(&installation.data().join("evidence")).len(), 0);
+    assert_eq!(purge(&[]), none);
+    let rows = installation.rows(&["evidence", "verify"]);
+    assert!(rows.iter().all(|row| row["ok"] == true), "{rows:?}");
+}

@@ -39,6 +39,9 @@ pub struct CaseFacts {
     pub seller: Option<SellerFact>,
     /// From when on what was seen is news: when this follow-up was queued; `None` for the first mail to this contact.
     pub news_since: Option<Timestamp>,
+    /// The contact's OpenPGP key, armored: the mail is encrypted to it, and may hold hidden sites' addresses and
+    /// custodians' names.
+    pub sealed_to: Option<String>,
 }
 
 /// One entry that leaked.
@@ -68,8 +71,10 @@ pub struct MaskedValue {
 /// How many of the entries one custodian's copy holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustodianFact {
-    /// Its code; the legal name is not known here.
+    /// Its code.
     pub code: String,
+    /// Its legal name, for a mail that is encrypted; `None` in every other.
+    pub name: Option<String>,
     /// How many of the case's entries its copy holds.
     pub entries: u64,
 }
@@ -79,7 +84,7 @@ pub struct CustodianFact {
 pub struct Sighting {
     /// The site.
     pub site: Site,
-    /// Address of the post; shown defanged, and for the open web only.
+    /// Address of the post; shown defanged, and of hidden sites only in a mail that is encrypted.
     pub link: Option<Url>,
     /// In the post itself or in a file.
     pub place: Place,

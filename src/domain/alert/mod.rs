@@ -129,6 +129,30 @@ pub struct AlertMail {
     pub language_tag: String,
     /// Further header fields, name and value, both safe.
     pub headers: Vec<(String, String)>,
+    /// For a mail that is encrypted: to whom, and what is read outside.
+    pub sealed: Option<Sealed>,
+}
+
+impl AlertMail {
+    /// Returns what of the mail can be read on the way: all of it, or what is outside of the seal.
+    #[must_use]
+    pub fn outside(&self) -> Self {
+        match &self.sealed {
+            Some(sealed) => {
+                Self { subject: sealed.subject.clone(), text: String::new(), html: String::new(), ..self.clone() }
+            }
+            None => self.clone(),
+        }
+    }
+}
+
+/// What a mail's subject and both alternatives are sealed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The contact's OpenPGP key, armored.
+    pub key: String,
+    /// The subject outside: says whose case it is, and nothing of what was found.
+    pub subject: String,
 }
 
 /// Writes the mail about a case.
@@ -146,7 +170,8 @@ pub fn compose(facts: &CaseFacts, addressing: &Addressing, now: Timestamp) -> Al
         ("X-Dyepack-TLP".to_owned(), facts.tlp.as_str().to_owned()),
         ("X-Dyepack-Reason".to_owned(), addressing.reason.as_str().to_owned()),
     ];
-    finish(&letter, addressing, headers, now)
+    let sealed = facts.sealed_to.clone().map(|key| Sealed { key, subject: letter::discreet_subject(facts, phrases) });
+    AlertMail { sealed, ..finish(&letter, addressing, headers, now) }
 }
 
 /// Writes a harmless mail that shows that the way to a contact works.
@@ -171,6 +196,7 @@ fn finish(letter: &Letter, addressing: &Addressing, headers: Vec<(String, String
         date: now,
         language_tag: letter.language_tag.to_owned(),
         headers,
+        sealed: None,
     }
 }
 
@@ -225,8 +251,8 @@ mod tests {
                 entry("CAN-0003", &[("pan", "999912******8803")], &["H01"]),
             ],
             custodians: vec![
-                CustodianFact { code: "H02".to_owned(), entries: 1 },
-                CustodianFact { code: "H01".to_owned(), entries: 3 },
+                CustodianFact { code: "H02".to_owned(), name: None, entries: 1 },
+                CustodianFact { code: "H01".to_owned(), name: None, entries: 3 },
             ],
             sightings: vec![sighting(
                 "forum.example",
@@ -238,6 +264,7 @@ mod tests {
             severity: None,
             seller: None,
             news_since: None,
+            sealed_to: None,
         }
     }
 
@@ -397,7 +424,7 @@ mod tests {
     #[test]
     fn a_copy_that_holds_a_part_is_not_said_to_hold_all() {
         let mut facts = facts();
-        facts.custodians = vec![CustodianFact { code: "H01".to_owned(), entries: 2 }];
+        facts.custodians = vec![CustodianFact { code: "H01".to_owned(), name: None, entries: 2 }];
         let text = compose(&facts, &addressing(Language::En), at(NOW)).text;
         assert!(text.contains("2 of the 3 records are consistent with the copy delivered to H01"), "{text}");
         // An anchor is in no copy and does not count.
@@ -485,6 +512,23 @@ mod tests {
         let bare = compose(&facts.bare(), &addressing(Language::En), at(NOW));
         assert_eq!(forbidden.find_in(&bare), None);
         assert!(bare.text.contains("CAN-0001") && !bare.text.contains("622202"));
+    }
+
+    #[test]
+    fn a_sealed_mail_tells_all_inside_and_nothing_outside() {
+        let onion = "abcdefghij.onion";
+        let mut facts = CaseFacts { sealed_to: Some("KEY".to_owned()), ..facts() };
+        facts.custodians[1].name = Some("Hosting One Limited".to_owned());
+        facts.sightings.push(sighting(onion, Network::Tor, &format!("http://{onion}/t?id=4")));
+        let forbidden = Forbidden::new(["6222021234561234", "Hosting One Limited"], &[]);
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            let mail = compose(&facts, &addressing(language), at(NOW));
+            let sealed = mail.sealed.clone().unwrap();
+            assert!(mail.text.contains("Hosting One Limited") && mail.html.contains("Hosting One Limited"));
+            assert!(mail.text.contains("hxxp://abcdefghij[.]onion/t"), "{}", mail.text);
+            assert!(sealed.subject.contains("C-7F3K9Q2M") && !sealed.subject.contains("forum"), "{}", sealed.subject);
+            assert_eq!(forbidden.find_in(&mail.outside()), None);
+        }
     }
 
     #[test]

@@ -156,6 +156,9 @@ pub struct Contact {
     pub role: ContactRole,
     /// File of their OpenPGP key, relative to the watchlist's folder.
     pub openpgp: Option<String>,
+    /// That key, armored: mails to them are encrypted to it.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// What a contact does.

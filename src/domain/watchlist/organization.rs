@@ -181,6 +181,7 @@ impl Checker<'_> {
                 address: contact.address.into_inner().trim().to_owned(),
                 role: contact.role.unwrap_or(ContactRole::Security),
                 openpgp: contact.openpgp.map(Spanned::into_inner),
+                key: None,
             });
         }
         contacts

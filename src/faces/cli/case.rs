@@ -10,10 +10,10 @@ use crate::domain::case::State;
 use crate::domain::matcher::{Ownership, Verdict};
 use crate::domain::severity::Assessment;
 use crate::domain::watchlist::OrganizationId;
-use crate::ports::store::StoreError;
 use crate::ports::store::model::{
     AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, OfferedBefore, SellerHistory, Sighting,
 };
+use crate::ports::store::{Store, StoreError};
 use crate::services::attributing::{Terms, attribute_case};
 use crate::services::triage::{self, TriageError};
 
@@ -57,13 +57,62 @@ enum Action {
         /// Where to: acknowledged, confirmed, false-positive, closed
         #[arg(value_parser = state)]
         state: State,
-        /// Why, for the audit log
-        #[arg(long, value_name = "TEXT")]
-        why: String,
-        /// Who moves it
-        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
-        who: String,
+        #[command(flatten)]
+        step: Step,
     },
+    /// Keeps all evidence of a case, whatever the retention rules say
+    #[command(after_help = "Example:\n  dyepack case hold C-7F3K9Q2M --why \"litigation, file 12/2026\"")]
+    Hold {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        step: Step,
+    },
+    /// Takes a hold away
+    #[command(after_help = "Example:\n  dyepack case release C-7F3K9Q2M --why \"settled\"")]
+    Release {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        step: Step,
+    },
+}
+
+/// Who does something to a case, and why; kept in the audit log.
+#[derive(Debug, clap::Args)]
+struct Step {
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    /// Who does it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
+    who: String,
+}
+
+async fn hold(store: &Store, (id, step): (&str, &Step), is_held: bool, context: &Context) -> anyhow::Result<Exit> {
+    let now = context.clock.now();
+    let held = triage::hold_case(store, (id, is_held), (&step.who, &step.why), now).await.map_err(told)?;
+    match (context.output.format(), is_held, held) {
+        (Format::Json, _, _) => {
+            for hold in store.holds().await? {
+                context.output.json(&hold)?;
+            }
+        }
+        (Format::Table, true, _) => context.output.line("on hold: nothing of it is purged until it is released")?,
+        (Format::Table, false, true) => context.output.line("released: the retention rules count for it again")?,
+        (Format::Table, false, false) => context.output.line("it was not on hold")?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what was wrong with what was typed from what failed.
+fn told(error: TriageError) -> anyhow::Error {
+    match error {
+        TriageError::Store(error) => plain(error),
+        TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
+            anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
+        }
+    }
 }
 
 fn state(word: &str) -> Result<State, String> {
@@ -96,14 +145,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
             let copy = attribute_case(&store, id, terms).await.map(|report| report.line()).unwrap_or_default();
             show(&case, &copy, context)?;
         }
-        Action::Move { id, state, why, who } => {
-            let moved = triage::move_case(&store, (id, *state), (who, why), context.clock.now()).await;
-            let case = moved.map_err(|error| match error {
-                TriageError::Store(error) => plain(error),
-                TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
-                    anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
-                }
-            })?;
+        Action::Hold { id, step } => return hold(&store, (id, step), true, context).await,
+        Action::Release { id, step } => return hold(&store, (id, step), false, context).await,
+        Action::Move { id, state, step } => {
+            let moved = triage::move_case(&store, (id, *state), (&step.who, &step.why), context.clock.now()).await;
+            let case = moved.map_err(told)?;
             match context.output.format() {
                 Format::Json => context.output.json(&case.row)?,
                 Format::Table => context.output.line(format_args!("{} is {} now", case.row.id, case.row.state))?,

@@ -8,8 +8,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Failure;
+use crate::domain::retention::Retention;
 use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
+use crate::ports::mail::DkimOptions;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) archive: ArchiveConfig,
     /// `[[severity]]`: how grave a case is; the default table if the file has none.
     pub(crate) severity: Option<Table>,
+    /// `[retention]`: how long things are kept.
+    pub(crate) retention: Retention,
 }
 
 /// `[store]`
@@ -50,11 +54,13 @@ pub(crate) struct MailConfig {
     pub(crate) user: Option<String>,
     /// SMTP password.
     pub(crate) password: Option<Secret<String>>,
+    /// `dkim_domain`, `dkim_selector`, `dkim_key_file`: whose key signs the mails.
+    pub(crate) dkim: Option<DkimOptions>,
 }
 
 impl Default for MailConfig {
     fn default() -> Self {
-        Self { url: None, from: "dyepack <dyepack@localhost>".to_owned(), user: None, password: None }
+        Self { url: None, from: "dyepack <dyepack@localhost>".to_owned(), user: None, password: None, dkim: None }
     }
 }
 
@@ -99,6 +105,7 @@ struct File {
     alert: FileAlert,
     archive: FileArchive,
     severity: Option<Table>,
+    retention: Retention,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,6 +128,9 @@ struct FileMail {
     from: Option<String>,
     user: Option<String>,
     password_file: Option<PathBuf>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    dkim_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -186,6 +196,7 @@ impl Config {
             Some(secret_file) => passwords(&folder.join(secret_file))?,
             None => Vec::new(),
         };
+        let dkim = dkim(&file.mail, folder)?;
         let settle = file.alert.settle_seconds.map_or(AlertConfig::default().settle, Duration::from_secs);
         Ok(Self {
             path,
@@ -195,6 +206,7 @@ impl Config {
                 from: variable("DYEPACK_MAIL_FROM").or(file.mail.from).unwrap_or(usual_mail.from),
                 user: variable("DYEPACK_MAIL_USER").or(file.mail.user),
                 password,
+                dkim,
             },
             network: NetworkConfig {
                 user_agent: variable("DYEPACK_USER_AGENT").or(file.network.user_agent),
@@ -205,7 +217,21 @@ impl Config {
             fingerprint_keys: fingerprint_keys(),
             archive: ArchiveConfig { passwords },
             severity: file.severity,
+            retention: file.retention.checked().map_err(|error| usage(error.to_string()))?,
         })
+    }
+}
+
+fn dkim(mail: &FileMail, folder: &Path) -> anyhow::Result<Option<DkimOptions>> {
+    match (&mail.dkim_domain, &mail.dkim_selector, &mail.dkim_key_file) {
+        (Some(domain), Some(selector), Some(file)) => {
+            let key = secret(&folder.join(file))?;
+            Ok(Some(DkimOptions { domain: domain.clone(), selector: selector.clone(), key }))
+        }
+        (None, None, None) => Ok(None),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => {
+            Err(usage("[mail] dkim_domain, dkim_selector and dkim_key_file must be given together".to_owned()))
+        }
     }
 }
 

@@ -83,6 +83,10 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     if let Err(error) = evidence::sweep(&store, &ports.evidence).await {
         tracing::warn!(%error, "left-over evidence was not removed");
     }
+    let rules = context.config.retention;
+    if let Err(error) = evidence::purge(&store, &ports.evidence, rules, context.clock.now()).await {
+        tracing::warn!(%error, "what is older than [retention] allows was not purged");
+    }
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
     let post = mailer.map(|mailer| Post {

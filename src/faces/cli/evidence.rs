@@ -16,6 +16,7 @@ use crate::domain::evidence::excerpt::excerpt;
 use crate::domain::evidence::ledger::{Entry, sha256};
 use crate::domain::evidence::report::{self, Shown, Subject};
 use crate::domain::evidence::{Capture, Exhibit, warc};
+use crate::domain::retention::Retention;
 use crate::domain::text::replay;
 use crate::ports::evidence::Evidence;
 use crate::ports::store::Store;
@@ -49,6 +50,18 @@ Example:
 
 Exit code 1 means that something is not as it was written; each problem is a row.")]
     Verify,
+    /// Lets go of what is older than [retention] allows; settled cases only, never one on hold
+    #[command(after_help = "\
+Examples:
+  dyepack evidence purge --dry-run
+  dyepack evidence purge
+
+What goes leaves a row in the ledger. Keep a case whatever the rules say with: dyepack case hold ID --why TEXT")]
+    Purge {
+        /// Only say how much would go
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Writes a folder that holds for itself: WARC, manifest, chain, report, and a program that checks them
     #[command(after_help = "\
 Example:
@@ -75,6 +88,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
             list(&dossier, context)
         }
         Action::Verify => verify(&store, &evidence, context).await,
+        Action::Purge { dry_run } => purge((&store, &evidence), *dry_run, context).await,
         Action::Export { case, out } => {
             let dossier = evidence::gather(&store, case).await.map_err(shown)?;
             if dossier.exhibits.is_empty() {
@@ -84,6 +98,28 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
             export(&dossier, (&store, &evidence), out, context).await
         }
     }
+}
+
+async fn purge((store, evidence): (&Store, &Evidence), is_dry: bool, context: &Context) -> anyhow::Result<Exit> {
+    let (rules, now) = (context.config.retention, context.clock.now());
+    if rules == Retention::default() {
+        context.output.note("[retention] in the configuration has no rule: everything is kept");
+    }
+    let old = if is_dry {
+        store.count_old(rules.cutoffs(now)).await?
+    } else {
+        evidence::purge(store, evidence, rules, now).await.map_err(shown)?
+    };
+    match context.output.format() {
+        Format::Json => context.output.json(&old)?,
+        Format::Table => {
+            let went = if is_dry { "would go" } else { "gone" };
+            context
+                .output
+                .line(format_args!("{} captures, {} posts, {} mails {went}", old.captures, old.posts, old.mails))?;
+        }
+    }
+    Ok(Exit::Done)
 }
 
 fn shown(error: CustodyError) -> anyhow::Error {

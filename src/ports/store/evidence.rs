@@ -34,7 +34,7 @@ impl Store {
             .collect::<Result<Vec<Exhibit>, _>>()?;
         let ids: BTreeSet<String> = exhibits.iter().map(|exhibit| exhibit.capture.clone()).collect();
         let ids: Vec<String> = ids.into_iter().collect();
-        let head = "SELECT id, sealed_document FROM capture WHERE id IN";
+        let head = "SELECT id, sealed_document FROM capture WHERE purged_at IS NULL AND id IN";
         let rows = sql::fetch_in(&mut connection, head, &[], &ids).await?;
         let captures = rows.iter().map(|row| self.capture(row)).collect::<Result<Vec<_>, _>>()?;
         Ok((exhibits, captures))
@@ -84,7 +84,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn unnamed_bodies(&self, digests: &[String]) -> Result<Vec<String>, StoreError> {
-        let head = "SELECT DISTINCT body_sha256 FROM capture WHERE body_sha256 IN";
+        let head = "SELECT DISTINCT body_sha256 FROM capture WHERE purged_at IS NULL AND body_sha256 IN";
         let rows = sql::fetch_in(&mut *self.reader.acquire().await?, head, &[], digests).await?;
         let named = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>, _>>()?;
         Ok(digests.iter().filter(|digest| !named.contains(*digest)).cloned().collect())

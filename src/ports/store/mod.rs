@@ -19,6 +19,7 @@ pub mod model;
 mod open;
 mod outbox;
 mod rates;
+mod retention;
 mod rows;
 mod sellers;
 mod severity;

@@ -14,6 +14,7 @@ use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
 use crate::domain::source::SourceId;
 
+pub use super::retention::{Hold, Old};
 pub use super::rows::{
     AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
     HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, Sighting, SourceRow, WatchlistChange,

@@ -13,6 +13,7 @@ use crate::domain::alert::{
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::Network;
 use crate::domain::watchlist::Watchlist;
+use crate::ports::mail::Recipient;
 use crate::ports::store::model::{
     self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter, OfferedBefore, SellerHistory,
 };
@@ -27,7 +28,7 @@ pub(super) async fn mail(store: &Store, claim: &AlertClaim, now: Timestamp) -> R
     let own = detail.alerts.iter().find(|alert| alert.id == claim.id);
     let news_since = own.filter(|_| !earlier.is_empty()).map(|alert| alert.created_at);
     let first_seen = if news_since.is_some() { first_seen(store, &detail).await? } else { BTreeMap::new() };
-    let facts = CaseFacts { news_since, ..facts(&detail, claim, &first_seen) };
+    let facts = sealed(CaseFacts { news_since, ..facts(&detail, claim, &first_seen) }, claim, watchlist.as_ref(), now);
     let addressing = Addressing {
         to: claim.contact.clone(),
         language: claim.language,
@@ -36,13 +37,34 @@ pub(super) async fn mail(store: &Store, claim: &AlertClaim, now: Timestamp) -> R
         thread_root: earlier.first().map(|alert| alert.message_id.clone()),
     };
     let mail = compose(&facts, &addressing, now);
-    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail) else { return Ok(Some(mail)) };
+    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail.outside()) else { return Ok(Some(mail)) };
     tracing::error!(
         alert = claim.id,
         ?objection,
         "the mail held what must not be mailed; sent without values and links"
     );
     Ok(Some(compose(&facts.bare(), &addressing, now)))
+}
+
+/// For a contact with an OpenPGP key: what the mail may hold besides, and to whom it is encrypted. A key that can no longer be
+/// used gets no detail at all: they were not meant to be read on the way.
+fn sealed(facts: CaseFacts, claim: &AlertClaim, watchlist: Option<&Watchlist>, now: Timestamp) -> CaseFacts {
+    let organization = watchlist.map(|watchlist| &watchlist.organization);
+    let contacts = organization.iter().flat_map(|organization| &organization.contacts);
+    let Some(key) = contacts.filter(|contact| contact.address == claim.contact).find_map(|contact| contact.key.clone())
+    else {
+        return facts;
+    };
+    if let Err(fault) = Recipient::read(&key, now) {
+        tracing::error!(alert = claim.id, %fault, "the contact's OpenPGP key cannot be used; mailed without details");
+        return facts.bare();
+    }
+    let name = |code: &str| {
+        let custodians = organization.iter().flat_map(|organization| &organization.custodians);
+        custodians.filter(|custodian| custodian.code == code).map(|custodian| custodian.name.clone()).next()
+    };
+    let named = |custodian: CustodianFact| CustodianFact { name: name(&custodian.code), ..custodian };
+    CaseFacts { custodians: facts.custodians.into_iter().map(named).collect(), sealed_to: Some(key), ..facts }
 }
 
 /// The mails of this case that the contact has or will have before this one, the oldest first. An alert that is queued
@@ -96,7 +118,7 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
             .row
             .holders
             .iter()
-            .map(|(code, entries)| CustodianFact { code: code.clone(), entries: *entries })
+            .map(|(code, entries)| CustodianFact { code: code.clone(), name: None, entries: *entries })
             .collect(),
         sightings: detail.sightings.iter().map(sighting).collect(),
         offer: offer(detail),
@@ -104,6 +126,7 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
         severity: detail.row.severity.clone(),
         seller: detail.seller.as_ref().map(seller),
         news_since: None,
+        sealed_to: None,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::fingerprints::{DpfError, Enrolment};
 use crate::domain::watchlist::{
     Changes, Files, ORGANIZATION_LIMIT_BYTES, OrganizationId, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist,
 };
+use crate::ports::mail::Recipient;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
 
@@ -71,9 +72,9 @@ pub fn inspect(folder: &Path) -> Inspection {
         canaries: canaries.as_deref(),
         deliveries: deliveries.as_deref(),
     };
-    let watchlist = Watchlist::read(&files, &mut problems);
-    if let Some(watchlist) = &watchlist {
-        check_keys(folder, watchlist, &mut problems);
+    let mut watchlist = Watchlist::read(&files, &mut problems);
+    if let Some(watchlist) = &mut watchlist {
+        read_keys(folder, watchlist, &mut problems);
     }
     let organization = watchlist.as_ref().map(|watchlist| &watchlist.organization.id);
     let fingerprints = fingerprints::read(folder, organization, &mut problems);
@@ -312,18 +313,26 @@ fn read_open(path: &Path, limit_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= limit_bytes).then_some(bytes))
 }
 
-/// Checks that each contact's key file is there and is a public key, never a private one.
-fn check_keys(folder: &Path, watchlist: &Watchlist, problems: &mut Problems) {
-    for key in watchlist.organization.contacts.iter().filter_map(|contact| contact.openpgp.as_ref()) {
-        let path = folder.join(key);
+/// Reads each contact's key file, which must be a public key, never a private one.
+fn read_keys(folder: &Path, watchlist: &mut Watchlist, problems: &mut Problems) {
+    for contact in &mut watchlist.organization.contacts {
+        let Some(file) = &contact.openpgp else { continue };
+        let path = folder.join(file);
         let Some(bytes) = required(&path, KEY_LIMIT_BYTES, problems) else { continue };
-        let text = String::from_utf8_lossy(&bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if text.contains("PRIVATE KEY BLOCK") {
             let mend = "remove it at once and put the public key there";
             problems.push(Problem::new(&shown_path(&path), "holds a private key", mend));
-        } else if !text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-            let mend = "export it with: gpg --armor --export ADDRESS";
-            problems.push(Problem::new(&shown_path(&path), "is not an armored OpenPGP public key", mend));
+            continue;
+        }
+        // Whether it has run out is a matter of the day it is used.
+        match Recipient::read(&text, Timestamp::UNIX_EPOCH) {
+            Ok(_) => contact.key = Some(text),
+            Err(fault) => {
+                let said = fault.to_string();
+                let (reason, mend) = said.split_once("; ").unwrap_or((&said, "export it again"));
+                problems.push(Problem::new(&shown_path(&path), reason, mend));
+            }
         }
     }
 }

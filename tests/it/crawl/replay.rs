@@ -179,6 +179,7 @@ impl Replay {
                     address: "soc@example-bank.example".to_owned(),
                     role: ContactRole::Security,
                     openpgp: None,
+                    key: None,
                 }],
                 custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One".to_owned(), prior: None }],
                 datasets: vec![Dataset {

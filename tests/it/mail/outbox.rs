@@ -69,6 +69,7 @@ impl World {
             from: "dyepack <dyepack@localhost>".to_owned(),
             user: None,
             password: None,
+            dkim: None,
             patience,
         };
         Self::new(Mailer::new(options).await.unwrap(), Clock::system()).await
@@ -173,7 +174,12 @@ fn watchlist() -> Watchlist {
             language: Language::En,
             market_share: None,
             contacts: ["soc@example-bank.example", "dpo@example-bank.example"]
-                .map(|address| Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None })
+                .map(|address| Contact {
+                    address: address.to_owned(),
+                    role: ContactRole::Security,
+                    openpgp: None,
+                    key: None,
+                })
                 .into(),
             custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One Limited".to_owned(), prior: None }],
             datasets: Vec::new(),

@@ -86,7 +86,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
 }
 
 fn contact(address: &str) -> Contact {
-    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None }
+    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None, key: None }
 }
 
 /// Enrols a bank with canaries c1 … c9 and confirms its contact.

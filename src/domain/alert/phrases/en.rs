@@ -33,6 +33,7 @@ pub(super) const PHRASES: Phrases = Phrases {
             "",
             "{org}: update, now {n} planted records on {site} ({case})",
         ],
+        sealed: "{org}: encrypted alert ({case})",
     },
     lead_offer: [
         "{n} planted record of {org} is offered for sale on {site}.",

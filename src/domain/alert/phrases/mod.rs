@@ -59,6 +59,8 @@ pub(super) struct Subjects {
     pub(super) now_offered: Counted,
     pub(super) also_on: Counted,
     pub(super) more: Counted,
+    /// Outside of an encrypted mail.
+    pub(super) sealed: &'static str,
 }
 
 /// Headings and the names of facts.

@@ -13,6 +13,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         now_offered: ["", "", "{org}：更新，{n} 条预埋记录现于 {site} 被出售（{case}）"],
         also_on: ["", "", "{org}：更新，{n} 条预埋记录又出现在 {site}（{case}）"],
         more: ["", "", "{org}：更新，{site} 上现有 {n} 条预埋记录（{case}）"],
+        sealed: "{org}：加密通知（{case}）",
     },
     lead_offer: ["", "", "{org}的 {n} 条预埋记录正在 {site} 被出售。"],
     lead_found: ["", "", "{org}的 {n} 条预埋记录出现在 {site}，尚未识别出出售意图。"],
