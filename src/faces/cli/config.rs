@@ -187,6 +187,7 @@ impl Config {
             (None, None, None) => None,
             (None, Some(_), Some(_)) => return Err(usage("[store] takes url or url_file, not both".to_owned())),
         };
+        let dkim = dkim(&file.mail, folder)?;
         let password = match (variable("DYEPACK_MAIL_PASSWORD"), file.mail.password_file) {
             (Some(password), _) => Some(Secret::new(password)),
             (None, Some(secret_file)) => Some(secret(&folder.join(secret_file))?),
@@ -196,7 +197,6 @@ impl Config {
             Some(secret_file) => passwords(&folder.join(secret_file))?,
             None => Vec::new(),
         };
-        let dkim = dkim(&file.mail, folder)?;
         let settle = file.alert.settle_seconds.map_or(AlertConfig::default().settle, Duration::from_secs);
         Ok(Self {
             path,
