@@ -226,6 +226,45 @@ fn an_unknown_site_is_read_as_far_as_its_markup_tells() {
     assert!(urls.iter().all(|url| !url.contains("logout") && !url.contains("elsewhere") && !url.contains("mailto")));
 }
 
+fn read_with(overrides: &str, body: &[u8], address: &str) -> Reading {
+    let overrides = toml::from_str(overrides).unwrap();
+    let page = page(body.to_vec(), address, "2026-11-21T20:13:30Z");
+    forum::read_with(&page, &Url::parse(BASE).unwrap(), &overrides)
+}
+
+#[test]
+fn an_operators_selectors_go_before_a_recipes() {
+    let html = b"<title>Cellar</title><div class=x><h4>T</h4><span class=w>Ivo</span><i class=d>2026-01-02 03:04</i>\
+        <div class=b>one <a class=f href=/f/1>rows.csv</a></div></div>\
+        <div class=x><span class=w>Una</span><div class=b>two</div></div><a class=go href=/t/1?p=2>&gt;&gt;</a>";
+    let table = "title = 'h4'\npost = '.x'\nauthor = '.w'\ntime = '.d'\ntext = '.b'\nattachment = '.f'\nnext = '.go'";
+    let reading = read_with(table, html, "t/1");
+    let [first, second] = reading.posts.as_slice() else { panic!("{:?}", reading.posts) };
+    assert_eq!((reading.title.as_str(), reading.page), ("T", PageKind::Thread));
+    assert_eq!((first.author.as_deref(), first.posted_at), (Some("Ivo"), at("2026-01-02T03:04:00Z")));
+    assert_eq!((second.author.as_deref(), second.text.as_str()), (Some("Una"), "two"));
+    assert_eq!(first.attachments.first().map(|file| file.name.as_str()), Some("rows.csv"));
+    assert_eq!(reading.next.as_ref().map(Url::as_str), Some("http://forum.example/t/1?p=2"));
+    assert!(has_oddity(&reading, "selector-failed"), "the second post shows no time: {:?}", reading.oddities);
+    let rows = b"<ul><li class=r><a href=/t/1>Boats</a> <b>$20</b> by <em>Ivo</em></li><li class=r><a href=/t/2>Oars</a></li></ul>";
+    let reading = read_with("thread = '.r'\nthread_author = 'em'\nprice = 'b'", rows, "list");
+    let [boats, oars] = reading.threads.as_slice() else { panic!("{:?}", reading.threads) };
+    assert_eq!((boats.title.as_str(), boats.author.as_deref()), ("Boats", Some("Ivo")));
+    assert_eq!(boats.price.as_ref().map(|price| price.amount), Some(20.0));
+    assert_eq!((oars.title.as_str(), reading.page), ("Oars", PageKind::Board));
+    assert!(has_oddity(&read_with("post = '.gone'", html, "t/1"), "selector-empty"));
+}
+
+#[test]
+fn a_recipe_takes_an_operators_selector_for_one_part_of_its_posts() {
+    let body = fixture("mybb/thread.html");
+    let overrides = "author = '.nobody'\ntext = '[id^=pid_]'";
+    let reading = read_with(overrides, &body, "showthread.php?tid=41");
+    assert_eq!(reading.posts.first().and_then(|post| post.author.as_deref()), Some("Wren Tallow"));
+    assert!(has_oddity(&reading, "selector-failed"));
+    assert!(reading.signs.iter().any(|sign| sign == "id pid_"), "{:?}", reading.signs);
+}
+
 #[test]
 fn bodies_that_are_no_pages_are_one_post_or_none() {
     for (media, body, posts) in [

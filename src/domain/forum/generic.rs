@@ -8,7 +8,10 @@ use url::Url;
 
 use crate::domain::forum::harvest::{self, Harvest};
 use crate::domain::forum::sheet::Sheet;
-use crate::domain::forum::{Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, dom, here, items, post_text};
+use crate::domain::forum::urls::{Place, PlaceKind};
+use crate::domain::forum::{
+    Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, here, items, overrides, post_text,
+};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -75,7 +78,7 @@ pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
     let mut harvest = Harvest::new(sheet);
     let items = items::find(sheet);
     let main = main_element(sheet);
-    let place = thread_of(sheet);
+    let place = place(sheet);
     if items.is_empty() {
         let text = post_text::read(main, &is_furniture);
         if !text.is_empty() {
@@ -100,7 +103,7 @@ pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
     let is_thread = items.len() > 1;
     let mut reading = harvest.finish(notice.unwrap_or(if is_thread { PageKind::Thread } else { PageKind::Other }));
     if is_thread {
-        reading.thread = Some(place);
+        reading.thread = Some(ThreadRef { key: place.key, url: place.url, board: None });
     }
     reading
 }
@@ -125,6 +128,7 @@ pub(super) fn read_plain(page: &FetchedPage, text: &str) -> Reading {
             text: text.to_owned(),
             attachments: Vec::new(),
             links: Vec::new(),
+            price: None,
             span: ByteSpan::new(0, page.body.len() as u64),
         });
     }
@@ -136,6 +140,7 @@ pub(super) fn empty(page: &FetchedPage) -> Reading {
     let name = page.url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
     Reading {
         engine: Engine::Generic,
+        signs: Vec::new(),
         page: crate::domain::forum::notice::of_status(page.status).unwrap_or(PageKind::Other),
         title: name.to_owned(),
         thread: None,
@@ -147,13 +152,38 @@ pub(super) fn empty(page: &FetchedPage) -> Reading {
     }
 }
 
-fn thread_of(sheet: &Sheet<'_>) -> ThreadRef {
+/// The page itself as a thread.
+pub(super) fn place(sheet: &Sheet<'_>) -> Place {
     let url = clean(&sheet.page.url);
-    ThreadRef {
-        key: url.path().to_owned() + url.query().map(|query| format!("?{query}")).as_deref().unwrap_or_default(),
+    Place { kind: PlaceKind::Thread, key: path_of(&url), page: 0, url, is_plain: true }
+}
+
+/// A row of a list that leads to `url`, with nothing else known.
+pub(super) fn row(url: &Url) -> ThreadRow {
+    let url = clean(url);
+    ThreadRow {
+        key: path_of(&url),
+        title: String::new(),
         url,
-        board: None,
+        author: None,
+        replies: None,
+        created_at: None,
+        last_post_at: None,
+        sticky: false,
+        locked: false,
+        price: None,
     }
+}
+
+/// A link on a site whose software is unknown.
+pub(super) fn link(url: &Url, kind: LinkKind) -> Link {
+    let url = clean(url);
+    Link { key: format!("other/{}", path_of(&url)), url, kind, post: None, mark: None, name: None }
+}
+
+/// What names an address on its site.
+pub(super) fn path_of(url: &Url) -> String {
+    url.path().to_owned() + url.query().map(|query| format!("?{query}")).as_deref().unwrap_or_default()
 }
 
 fn main_element<'a>(sheet: &Sheet<'a>) -> ElementRef<'a> {
@@ -164,7 +194,8 @@ fn main_element<'a>(sheet: &Sheet<'a>) -> ElementRef<'a> {
     named.or_else(article).or_else(|| dom::named(root, "body").next()).unwrap_or(root)
 }
 
-fn is_furniture(element: ElementRef<'_>) -> bool {
+/// Tells what on a page of any software is no post's text.
+pub(super) fn is_furniture(element: ElementRef<'_>) -> bool {
     matches!(dom::name(element), "nav" | "footer" | "aside" | "head" | "title")
         || ["signature", "sign", "bbCodeBlock-expandLink", "message-signature"]
             .iter()
@@ -180,17 +211,7 @@ fn span(sheet: &Sheet<'_>, element: ElementRef<'_>) -> ByteSpan {
 
 fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String, span: ByteSpan) -> Post {
     let body = items::body(element);
-    let is_outside = |inner: &ElementRef<'_>| body.is_none_or(|body| !dom::is_within(*inner, body));
-    let is_time = |inner: &ElementRef<'_>| {
-        matches!(dom::name(*inner), "time" | "abbr") || dom::attr(*inner, "data-time").is_some()
-    };
-    let times = dom::elements(element).filter(is_time).filter(is_outside).take(8);
-    let short =
-        || dom::elements(element).filter(is_outside).filter(|inner| dom::line_up_to(*inner, 60).len() <= 60).take(80);
-    let posted = times
-        .into_iter()
-        .find_map(|time| sheet.moment(time, &|_| false))
-        .or_else(|| short().find_map(|inner| sheet.moment(inner, &|_| false)));
+    let posted = sheet.moment_in(element, body);
     let mut own = url.clone();
     if !dom::id(element).is_empty() {
         own.set_fragment(Some(dom::id(element)));
@@ -202,6 +223,7 @@ fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String,
         posted_at: posted.map(|moment| moment.at),
         attachments: harvest::attachments(sheet, element),
         links: Vec::new(),
+        price: overrides::priced(sheet, element),
         text,
         span,
     }
@@ -242,9 +264,7 @@ fn links(sheet: &Sheet<'_>, harvest: &mut Harvest<'_, '_>) {
             return;
         }
         count += 1;
-        let url = clean(&anchor.url);
-        let key = format!("other/{}{}", url.path(), url.query().map(|query| format!("?{query}")).unwrap_or_default());
-        harvest.link(Link { key, url, kind: LinkKind::Other, post: None, mark: None, name: None });
+        harvest.link(link(&anchor.url, LinkKind::Other));
     }
 }
 
@@ -271,7 +291,7 @@ fn is_short(sheet: &Sheet<'_>) -> bool {
 }
 
 /// A short, stable name for a text (FNV-1a, 64 bits): the same text at the same place is the same post.
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

@@ -14,18 +14,21 @@ mod items;
 mod markup;
 mod mybb;
 mod notice;
+mod overrides;
 mod paging;
 mod phpbb;
 mod post_text;
+mod price;
 mod rows;
 mod sheet;
 mod urls;
 
 use jiff::Timestamp;
 use scraper::Html;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::listing::Price;
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -33,10 +36,17 @@ use crate::domain::text;
 
 use sheet::Sheet;
 
+pub use overrides::{Css, CssError, Overrides};
+
 /// Reads a page by the recipe of the engine that it shows itself to be; links off the site of `source_start` are dropped.
 ///
 /// Never fails: what cannot be read is told in `oddities`. Linear in the size of the page.
 pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
+    read_with(page, source_start, &Overrides::default())
+}
+
+/// Reads a page as `read` does, with an operator's selectors before the recipe's own.
+pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) -> Reading {
     let form = Form::of(page);
     if form == Form::Binary {
         return generic::empty(page);
@@ -47,13 +57,14 @@ pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
     }
     let bounded = markup::bound(&decoded.text);
     let dom = Html::parse_document(&bounded.html);
-    let sheet = Sheet::new(page, source_start, &decoded, &dom);
-    let mut reading = match sheet.engine {
+    let sheet = Sheet::new(page, source_start, &decoded, &dom, overrides);
+    let reading = match sheet.engine {
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
         Engine::Generic => generic::read(&sheet),
     };
+    let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
     reading.oddities.extend(bounded.oddities);
     reading
 }
@@ -104,7 +115,7 @@ impl Form {
 }
 
 /// The software a site runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// MyBB 1.8.
@@ -142,6 +153,8 @@ pub enum PageKind {
 pub struct Reading {
     /// The recipe that read it.
     pub engine: Engine,
+    /// The signs of that engine that held: `id pid_`, `link showthread` ….
+    pub signs: Vec<String>,
     /// What kind of page it is.
     pub page: PageKind,
     /// Title of the thread or board, else of the document.
@@ -193,6 +206,9 @@ pub struct ThreadRow {
     pub sticky: bool,
     /// Closed for replies.
     pub locked: bool,
+    /// What is asked, on a list of offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// One message.
@@ -212,6 +228,9 @@ pub struct Post {
     pub attachments: Vec<Attachment>,
     /// Addresses its text links to.
     pub links: Vec<String>,
+    /// What is asked, on a page that offers something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Where its markup lies in the raw bytes of the page, signature and quotes included.
     #[serde(skip)]
     pub span: ByteSpan,

@@ -13,7 +13,7 @@ use url::Url;
 use crate::domain::forum::clock::{self, Dated};
 use crate::domain::forum::dates::{Clock, Moment};
 use crate::domain::forum::urls::{self, Place};
-use crate::domain::forum::{Engine, detect, dom};
+use crate::domain::forum::{Engine, Overrides, detect, dom};
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::Decoded;
@@ -66,6 +66,10 @@ pub(super) struct Sheet<'a> {
     pub(super) page: &'a FetchedPage,
     /// The software it comes from.
     pub(super) engine: Engine,
+    /// The signs of that.
+    pub(super) signs: Vec<String>,
+    /// What the operator knows better.
+    pub(super) overrides: &'a Overrides,
     /// The tree.
     pub(super) dom: &'a Html,
     /// What the walk found.
@@ -83,12 +87,19 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Lays a parsed page out.
-    pub(super) fn new(page: &'a FetchedPage, site: &Url, decoded: &'a Decoded<'a>, dom: &'a Html) -> Self {
+    pub(super) fn new(
+        page: &'a FetchedPage,
+        site: &Url,
+        decoded: &'a Decoded<'a>,
+        dom: &'a Html,
+        overrides: &'a Overrides,
+    ) -> Self {
         let survey = survey(dom);
         let addresses = Addresses::new(page, site, &survey, &decoded.text);
         let resolved: Vec<(ElementRef<'a>, Url)> =
             survey.anchors.iter().filter_map(|(element, href)| Some((*element, addresses.resolve(href)?))).collect();
-        let engine = detect::engine(&survey, &resolved, &decoded.text);
+        let detected = detect::engine(&survey, &resolved, &decoded.text);
+        let engine = overrides.engine.unwrap_or(detected.engine);
         let anchors: Vec<Anchor<'a>> = resolved
             .into_iter()
             .map(|(element, url)| {
@@ -99,7 +110,8 @@ impl<'a> Sheet<'a> {
         let indices = anchors.iter().enumerate().map(|(index, anchor)| (anchor.element.id(), index)).collect();
         let clock = clock::of_board(&survey.lines, page, engine);
         let asked = urls::place(engine, &page.url);
-        Self { page, engine, dom, survey, anchors, clock, asked, indices, decoded, addresses }
+        let signs = detected.signs;
+        Self { page, engine, signs, overrides, dom, survey, anchors, clock, asked, indices, decoded, addresses }
     }
 
     /// Returns the element with this id.
@@ -141,6 +153,21 @@ impl<'a> Sheet<'a> {
     /// Reads the date that an element shows, leaving out what `skip` names.
     pub(super) fn moment(&self, element: ElementRef<'a>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Option<Moment> {
         Dated::of(element, skip).read(&self.clock)
+    }
+
+    /// Reads the first date in an element, outside of `body`: of a `time` or its like, else of a short text.
+    pub(super) fn moment_in(&self, element: ElementRef<'a>, body: Option<ElementRef<'a>>) -> Option<Moment> {
+        let is_outside = |inner: &ElementRef<'_>| body.is_none_or(|body| !dom::is_within(*inner, body));
+        let is_time = |inner: &ElementRef<'_>| {
+            matches!(dom::name(*inner), "time" | "abbr") || dom::attr(*inner, "data-time").is_some()
+        };
+        let times = dom::elements(element).filter(is_time).filter(is_outside).take(8);
+        let is_short = |inner: &ElementRef<'_>| dom::line_up_to(*inner, 60).len() <= 60;
+        let short = || dom::elements(element).filter(is_outside).filter(is_short).take(80);
+        times
+            .into_iter()
+            .find_map(|time| self.moment(time, &|_| false))
+            .or_else(|| short().find_map(|inner| self.moment(inner, &|_| false)))
     }
 
     /// Links within an element, in page order.
