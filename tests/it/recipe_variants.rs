@@ -336,3 +336,68 @@ proptest! {
         prop_assert_eq!(unique.len(), reading.links.len());
     }
 }
+
+/// Themes and addresses of our own invention, each with what is to be read beside it.
+#[test]
+fn heavy_themes_and_rewritten_addresses_are_read() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/forums/themes"));
+    let mut names: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    assert!(names.len() >= 8);
+    for path in names {
+        let truth: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let body = fs::read(path.with_extension("html")).unwrap();
+        let reading = read(body, truth["address"].as_str().unwrap(), "2026-11-21T20:13:30Z");
+        let name = path.file_stem().unwrap().display();
+        assert_eq!(serde_json::to_value(reading.engine).unwrap(), truth["engine"], "{name}: {:?}", reading.signs);
+        assert_eq!(serde_json::to_value(reading.page).unwrap(), truth["page"], "{name}");
+        assert_eq!(reading.title, truth["title"], "{name}");
+        let posts = truth["posts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(reading.posts.len(), posts.len(), "{name}: {:?}", reading.posts);
+        for (post, truth) in reading.posts.iter().zip(posts) {
+            assert_eq!(post.author.as_deref(), truth["author"].as_str(), "{name}");
+            assert_eq!(post.posted_at, truth["posted_at"].as_str().and_then(at), "{name}");
+            assert_eq!(post.text, truth["text"], "{name}");
+            assert!(truth["id"].is_null() || truth["id"] == post.id, "{name}: {}", post.id);
+        }
+        let rows = truth["threads"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(reading.threads.len(), rows.len(), "{name}: {:?}", reading.threads);
+        for (row, truth) in reading.threads.iter().zip(rows) {
+            assert_eq!(row.title, truth["title"], "{name}");
+            assert_eq!(
+                (row.author.as_deref(), row.replies),
+                (truth["author"].as_str(), truth["replies"].as_u64()),
+                "{name}"
+            );
+            assert_eq!(row.last_post_at, truth["last_post_at"].as_str().and_then(at), "{name}");
+        }
+        let next = truth["next"].as_str().map(|next| format!("{BASE}{next}"));
+        assert_eq!(reading.next.map(String::from), next, "{name}");
+    }
+}
+
+#[test]
+fn a_known_engine_that_yields_nothing_is_told() {
+    let shell = "<script>var my_post_key</script><p>Powered By MyBB</p><a href='showthread.php?tid=9'>x</a>";
+    let blind = read(
+        format!("{shell}<div class=lost>words nobody can place</div>").into_bytes(),
+        "showthread.php?tid=41",
+        "2026-11-21T20:13:30Z",
+    );
+    assert!(has_oddity(&blind, "layout-unknown"), "{:?}", blind.oddities);
+    let board = |words: &str| {
+        read(
+            format!("<script>var my_post_key</script><p>Powered By MyBB</p>{words}").into_bytes(),
+            "forumdisplay.php?fid=4",
+            "2026-11-21T20:13:30Z",
+        )
+    };
+    assert!(has_oddity(&board("<p>Salt</p>"), "layout-unknown"));
+    assert!(!has_oddity(&board("<p>Sorry, but there are no threads in this forum.</p>"), "layout-unknown"));
+    let slate = String::from_utf8(fixture("themes/mybb-slate-thread.html")).unwrap();
+    let undated = slate.replace("10-28-2026, 06:40 PM", "lately").replace("10-29-2026, 01:05 AM", "since");
+    let undated = read(undated.into_bytes(), "showthread.php?tid=88", "2026-11-21T20:13:30Z");
+    assert_eq!(undated.posts.len(), 2);
+    assert!(has_oddity(&undated, "no-dates"), "{:?}", undated.oddities);
+}

@@ -36,7 +36,7 @@ pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], tex
         id_signs(id, &mut signs);
     }
     let count = |engine: Engine| signs.iter().filter(|(found, _, _)| *found == engine).count();
-    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz];
+    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz, Engine::Telegram, Engine::Wordpress];
     let best = engines.into_iter().max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
     let engine = best.unwrap_or(Engine::Generic);
     let mut signs: Vec<String> = signs
@@ -50,7 +50,9 @@ pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], tex
 
 fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Signs) {
     let generator = survey.generator.to_ascii_lowercase();
-    for (engine, name) in [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz")] {
+    for (engine, name) in
+        [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz"), (Engine::Wordpress, "wordpress")]
+    {
         if generator.contains(name) {
             signs.insert((engine, "meta", "generator"));
         }
@@ -68,6 +70,14 @@ fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Signs) {
         (Engine::Discuz, "STATICURL"),
         (Engine::Phpbb, "phpbb style name"),
         (Engine::Phpbb, "phpbb_alert"),
+        (Engine::Telegram, "tgme_widget_message"),
+        (Engine::Telegram, "tgme_channel_"),
+        (Engine::Telegram, "js-message_history"),
+        (Engine::Telegram, "tgme_page_"),
+        (Engine::Telegram, "data-post=\""),
+        (Engine::Wordpress, "/wp-content/"),
+        (Engine::Wordpress, "/wp-includes/"),
+        (Engine::Wordpress, "/wp-json/"),
     ] {
         if memmem::find(text.as_bytes(), variable.as_bytes()).is_some() {
             signs.insert((engine, "script", variable));
@@ -96,6 +106,7 @@ fn link_signs(url: &Url, signs: &mut Signs) {
         "viewforum.php" => (Engine::Phpbb, "viewforum"),
         "ucp.php" => (Engine::Phpbb, "ucp"),
         "memberlist.php" if query.contains("mode=") => (Engine::Phpbb, "memberlist"),
+        _ if url.path().contains("/archiver/") => (Engine::Discuz, "archiver"),
         "forum.php" if query.contains("mod=viewthread") => (Engine::Discuz, "viewthread"),
         "forum.php" if query.contains("mod=") => (Engine::Discuz, "forum"),
         "home.php" if query.contains("mod=") => (Engine::Discuz, "home"),
@@ -118,11 +129,29 @@ fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
         ["thread", id] | ["thread", id, "page" | "post", _] if is_number(id) => Some((Engine::Mybb, "thread-a")),
         ["forum", id] if is_number(id) => Some((Engine::Mybb, "forum-a")),
         ["user", id] if is_number(id) => Some((Engine::Mybb, "user-a")),
+        ["thread", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "thread-slug")),
+        ["forum", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "forum-slug")),
+        ["user", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "user-slug")),
+        ["viewtopic" | "topic", id, ..] if is_number(&id.trim_start_matches('t')) => Some((Engine::Phpbb, "topic-a")),
+        ["viewforum", id, ..] if is_number(&id.trim_start_matches('f')) => Some((Engine::Phpbb, "forum-a")),
         ["Thread", _, ..] => Some((Engine::Mybb, "Thread-slug")),
         ["Forum", _, ..] => Some((Engine::Mybb, "Forum-slug")),
         ["User", _, ..] => Some((Engine::Mybb, "User-slug")),
+        parts if file.ends_with(".html") => parts.iter().rev().take(2).find_map(|part| marked(part)),
         _ => None,
     }
+}
+
+/// The parts of addresses that phpBB's plug-ins write: `t12`, `topic12`, `f3`, `forum3`, `u7`, `member7`.
+fn marked(part: &str) -> Option<(Engine, &'static str)> {
+    let rest = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let sign = match rest {
+        "t" | "topic" => "slug-t",
+        "f" | "forum" => "slug-f",
+        "u" | "member" => "slug-u",
+        _ => return None,
+    };
+    (rest.len() < part.len()).then_some((Engine::Phpbb, sign))
 }
 
 fn id_signs(id: &str, signs: &mut Signs) {

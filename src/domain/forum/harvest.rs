@@ -81,12 +81,7 @@ impl<'s, 'a> Harvest<'s, 'a> {
             signs: sheet.signs.clone(),
             page: PageKind::Other,
             title: sheet.survey.title.clone(),
-            thread: None,
-            threads: Vec::new(),
-            posts: Vec::new(),
-            next: None,
-            links: Vec::new(),
-            oddities: Vec::new(),
+            ..generic::empty(sheet.page)
         };
         let mut harvest = Self { sheet, reading, seen: HashSet::new() };
         if sheet.survey.is_cut {
@@ -283,7 +278,10 @@ impl<'s, 'a> Harvest<'s, 'a> {
         if self.reading.threads.iter().any(|known| known.key == row.key) || self.reading.threads.len() >= ROW_LIMIT {
             return;
         }
-        self.link(generic::link(&row.url, LinkKind::Thread));
+        // A row without a page of its own is named by a fragment of this one.
+        if row.url.fragment().is_none() {
+            self.link(generic::link(&row.url, LinkKind::Thread));
+        }
         self.reading.threads.push(row);
     }
 
@@ -408,7 +406,7 @@ fn titled(element: ElementRef<'_>) -> Option<String> {
 }
 
 /// Addresses that the author's own words link to.
-fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
+pub(super) fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
     let mut links: Vec<String> = Vec::new();
     for anchor in dom::named(body, "a") {
         if links.len() >= POST_LINK_LIMIT {

@@ -2,28 +2,35 @@
 //!
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
+mod archive;
+mod blindness;
 mod clock;
 mod dates;
 mod detect;
 mod discuz;
 mod dom;
+mod feed;
+mod frames;
 mod generic;
 mod harvest;
 mod here;
-mod items;
 mod markup;
 mod mybb;
 mod notice;
 mod overrides;
 mod paging;
+mod paste;
 mod phpbb;
 mod post_text;
 mod price;
 mod rows;
 mod sheet;
+mod telegram;
 mod urls;
+mod wordpress;
 
 use jiff::Timestamp;
+use memchr::memmem;
 use scraper::Html;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -53,7 +60,13 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
     }
     let decoded = text::decode(&page.body, page.declared_charset());
     if form == Form::Plain {
-        return generic::read_plain(page, &decoded.text);
+        if feed::is_json_feed(&decoded.text) {
+            return feed::read_json(page, source_start, &decoded.text);
+        }
+        return paste::raw(generic::read_plain(page, &decoded.text));
+    }
+    if feed::is_feed(&decoded.text) {
+        return feed::read(page, source_start, &decoded);
     }
     let bounded = markup::bound(&decoded.text);
     let dom = Html::parse_document(&bounded.html);
@@ -62,9 +75,13 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
-        Engine::Generic => generic::read(&sheet),
+        Engine::Telegram => telegram::read(&sheet),
+        Engine::Wordpress => wordpress::read(&sheet),
+        Engine::Paste => paste::read(&sheet),
+        Engine::Feed | Engine::Generic => generic::read(&sheet),
     };
     let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
+    blindness::tell(&sheet, &mut reading);
     reading.oddities.extend(bounded.oddities);
     reading
 }
@@ -90,7 +107,11 @@ impl Form {
         let head = page.body.get(..512.min(page.body.len())).unwrap_or_default();
         let is_wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
         let has_nul = head.contains(&0) && !is_wide;
-        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide;
+        // Pages saved by programs often begin with something before the first tag.
+        let lower = head.to_ascii_lowercase();
+        let has_tag =
+            [b"<html".as_slice(), b"<!doctype html", b"<body"].iter().any(|tag| memmem::find(&lower, tag).is_some());
+        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide || has_tag;
         match page.media_type().as_deref() {
             Some("text/html" | "application/xhtml+xml") => Self::Markup,
             Some("application/json") => Self::Plain,
@@ -124,6 +145,14 @@ pub enum Engine {
     Phpbb,
     /// Discuz! X3.
     Discuz,
+    /// Public previews of Telegram channels.
+    Telegram,
+    /// WordPress and blogs built like it.
+    Wordpress,
+    /// Paste sites.
+    Paste,
+    /// RSS, Atom, JSON Feed.
+    Feed,
     /// Anything else, read without a recipe of its own.
     Generic,
 }

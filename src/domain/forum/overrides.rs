@@ -6,10 +6,11 @@ use scraper::{ElementRef, Selector};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::forum::generic::items;
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::PlaceKind;
-use crate::domain::forum::{Engine, LinkKind, PageKind, Reading, ThreadRow, dom, generic, items, price, rows};
+use crate::domain::forum::{Engine, LinkKind, PageKind, Reading, ThreadRow, dom, generic, price, rows};
 
 const LENGTH_LIMIT: usize = 400;
 const ELEMENT_LIMIT: usize = 2_000;

@@ -85,6 +85,11 @@ pub(super) fn read(text: &str) -> Option<Price> {
     found.into_iter().nth(state.unwrap_or(0)).map(|(price, _)| price)
 }
 
+/// Tells whether a text is nothing but the name of a currency.
+pub(super) fn is_currency(text: &str) -> bool {
+    tokens(text).iter().all(|token| currency(token).is_some())
+}
+
 fn is_word(token: Option<&Token>) -> bool {
     matches!(token, Some(Token::Word(word)) if word.chars().all(char::is_alphabetic))
 }

@@ -13,7 +13,7 @@ use url::Url;
 use crate::domain::forum::clock::{self, Dated};
 use crate::domain::forum::dates::{Clock, Moment};
 use crate::domain::forum::urls::{self, Place};
-use crate::domain::forum::{Engine, Overrides, detect, dom};
+use crate::domain::forum::{Engine, Overrides, detect, dom, paste};
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::Decoded;
@@ -38,6 +38,8 @@ pub(super) struct Survey<'a> {
     pub(super) body_id: &'a str,
     /// What the document says its own address is.
     pub(super) canonical: Option<&'a str>,
+    /// Where a link that calls itself the site's home leads.
+    pub(super) home: Option<&'a str>,
     /// Address that relative links start from.
     pub(super) base: Option<&'a str>,
     /// Document title.
@@ -111,7 +113,15 @@ impl<'a> Sheet<'a> {
         let clock = clock::of_board(&survey.lines, page, engine);
         let asked = urls::place(engine, &page.url);
         let signs = detected.signs;
-        Self { page, engine, signs, overrides, dom, survey, anchors, clock, asked, indices, decoded, addresses }
+        let mut sheet =
+            Self { page, engine, signs, overrides, dom, survey, anchors, clock, asked, indices, decoded, addresses };
+        if sheet.engine == Engine::Generic && overrides.engine.is_none() {
+            sheet.signs = paste::signs(&sheet);
+            if !sheet.signs.is_empty() {
+                sheet.engine = Engine::Paste;
+            }
+        }
+        sheet
     }
 
     /// Returns the element with this id.
@@ -189,6 +199,11 @@ impl<'a> Sheet<'a> {
         self.decoded.text.len()
     }
 
+    /// Returns the decoded text of the whole page, scripts and all.
+    pub(super) fn text(&self) -> &'a str {
+        &self.decoded.text
+    }
+
     /// Returns the raw bytes behind a range of the decoded text.
     pub(super) fn raw(&self, range: &Range<usize>) -> ByteSpan {
         self.decoded.to_raw(range)
@@ -253,11 +268,30 @@ fn declared_home<'a>(survey: &Survey<'a>, text: &'a str) -> Option<&'a str> {
         .or(survey.base)
         .or(survey.canonical)
         .filter(|home| home.starts_with("http"))
+        .or(survey.home)
 }
 
 /// Returns the address that a parsed page names as its board's own.
 pub(super) fn home(dom: &Html, text: &str) -> Option<Url> {
-    declared_home(&survey(dom), text).and_then(|home| Url::parse(home).ok())
+    let survey = survey(dom);
+    let linked = || usual_host(&survey);
+    declared_home(&survey, text).and_then(|home| Url::parse(home).ok()).or_else(linked)
+}
+
+/// The host that most of a page's links name, where they name hosts at all.
+fn usual_host(survey: &Survey<'_>) -> Option<Url> {
+    let whole: Vec<Url> = survey
+        .anchors
+        .iter()
+        .filter(|(_, href)| href.starts_with("http"))
+        .filter_map(|(_, href)| Url::parse(href).ok()?.join("/").ok())
+        .collect();
+    let mut counts: HashMap<&Url, usize> = HashMap::new();
+    for url in &whole {
+        *counts.entry(url).or_default() += 1;
+    }
+    let (url, count) = counts.into_iter().max_by_key(|(url, count)| (*count, url.as_str()))?;
+    (count >= 5 && count * 2 > survey.anchors.len()).then(|| url.clone())
 }
 
 fn is_same_site(url: &Url, site: &Url) -> bool {
@@ -316,6 +350,9 @@ impl<'a> Survey<'a> {
         match dom::name(element) {
             "a" => {
                 if let Some(href) = dom::attr(element, "href") {
+                    if dom::attr(element, "rel") == Some("home") && href.starts_with("http") {
+                        self.home = self.home.or(Some(href));
+                    }
                     if self.anchors.len() < ANCHOR_LIMIT {
                         self.anchors.push((element, href));
                     } else {
