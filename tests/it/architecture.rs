@@ -32,7 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("lzma_rust2", &["src/domain/container"]),
     ("zstd", &["src/domain/container", "src/ports/evidence.rs"]),
     ("pdf_extract", &["src/domain/container"]),
-    ("quick_xml", &["src/domain/container"]),
+    ("quick_xml", &["src/domain/container", "src/domain/forum/feed.rs"]),
     ("rusqlite", &["src/domain/container/sqlite.rs"]),
     ("rlimit", &["src/ports/sandbox"]),
     ("calamine", &["src/domain/container"]),

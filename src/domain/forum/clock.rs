@@ -44,7 +44,17 @@ fn day_order(lines: &[&str], fetched_at: Timestamp, engine: Engine) -> DayOrder 
         (day, month, _) if day > month => DayOrder::DayFirst,
         (day, month, _) if month > day => DayOrder::MonthFirst,
         (_, _, Engine::Mybb) => DayOrder::MonthFirst,
-        (_, _, Engine::Phpbb | Engine::Discuz | Engine::Generic) => DayOrder::DayFirst,
+        (
+            _,
+            _,
+            Engine::Phpbb
+            | Engine::Discuz
+            | Engine::Telegram
+            | Engine::Wordpress
+            | Engine::Paste
+            | Engine::Feed
+            | Engine::Generic,
+        ) => DayOrder::DayFirst,
     }
 }
 

@@ -9,7 +9,9 @@ use scraper::ElementRef;
 use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
-use crate::domain::forum::{Attachment, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, post_text};
+use crate::domain::forum::{
+    Attachment, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, overrides, post_text,
+};
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
 
@@ -76,20 +78,22 @@ impl<'s, 'a> Harvest<'s, 'a> {
     pub(super) fn new(sheet: &'s Sheet<'a>) -> Self {
         let reading = Reading {
             engine: sheet.engine,
+            signs: sheet.signs.clone(),
             page: PageKind::Other,
             title: sheet.survey.title.clone(),
-            thread: None,
-            threads: Vec::new(),
-            posts: Vec::new(),
-            next: None,
-            links: Vec::new(),
-            oddities: Vec::new(),
+            ..generic::empty(sheet.page)
         };
         let mut harvest = Self { sheet, reading, seen: HashSet::new() };
         if sheet.survey.is_cut {
             harvest.odd("links-cut", "more links than are read on one page");
         }
         harvest
+    }
+
+    /// Goes on with what was found before.
+    pub(super) fn resume(sheet: &'s Sheet<'a>, reading: Reading) -> Self {
+        let seen = reading.links.iter().map(|link| link.key.clone()).collect();
+        Self { sheet, reading, seen }
     }
 
     /// Returns what was found so far.
@@ -114,6 +118,24 @@ impl<'s, 'a> Harvest<'s, 'a> {
     pub(super) fn thread(&mut self, place: &Place, board: Option<String>) {
         let first = first_page(self.sheet, place);
         self.reading.thread = Some(ThreadRef { key: first.key, url: first.url, board });
+    }
+
+    /// Returns the thread whose posts these are, once it was set.
+    pub(super) fn place(&self) -> Option<Place> {
+        let thread = self.reading.thread.as_ref()?;
+        let (key, url) = (thread.key.clone(), thread.url.clone());
+        Some(Place { kind: PlaceKind::Thread, key, page: 0, url, is_plain: true })
+    }
+
+    /// Forgets the posts found so far.
+    pub(super) fn clear_posts(&mut self) {
+        self.reading.posts.clear();
+        self.reading.oddities.retain(|oddity| !matches!(oddity.code.as_str(), "date-unread" | "author-unread"));
+    }
+
+    /// Forgets the rows found so far.
+    pub(super) fn clear_rows(&mut self) {
+        self.reading.threads.clear();
     }
 
     /// Notes an oddity, once for each code.
@@ -169,6 +191,7 @@ impl<'s, 'a> Harvest<'s, 'a> {
             self.odd("date-unread", "the last post of a thread in the list has no date that could be read");
         }
         self.reading.threads.push(ThreadRow {
+            price: None,
             key: place.key,
             title,
             url: place.url,
@@ -202,14 +225,24 @@ impl<'s, 'a> Harvest<'s, 'a> {
         let found = found.get(..POST_LIMIT.min(found.len())).unwrap_or_default();
         let elements: Vec<ElementRef<'a>> = found.iter().map(|post| post.element).collect();
         for (post, span) in found.iter().zip(spans(self.sheet, &elements)) {
-            let url = urls::post_url(self.sheet.engine, thread, post.id).unwrap_or_else(|| thread.url.clone());
+            let (post, missed) = overrides::refine(self.sheet, post);
+            for name in missed {
+                self.odd("selector-failed", &format!("the source's selector for {name} finds nothing in a post"));
+            }
+            let text = post.body.map(|body| post_text::read(body, skip)).unwrap_or_default();
+            let (id, url) = if post.id.is_empty() {
+                (generic::digest(&text), thread.url.clone())
+            } else {
+                let url = urls::post_url(self.sheet.engine, thread, post.id).unwrap_or_else(|| thread.url.clone());
+                (post.id.to_owned(), url)
+            };
             let attachments = attachments(self.sheet, post.element);
             for attachment in &attachments {
                 self.link(Link {
                     key: attachment.key.clone(),
                     url: attachment.url.clone(),
                     kind: LinkKind::Attachment,
-                    post: Some(post.id.to_owned()),
+                    post: Some(id.clone()),
                     mark: None,
                     name: Some(attachment.name.clone()),
                 });
@@ -221,16 +254,35 @@ impl<'s, 'a> Harvest<'s, 'a> {
                 self.odd("author-unread", "a post has no author that could be read");
             }
             self.reading.posts.push(Post {
-                id: post.id.to_owned(),
+                id,
                 url,
-                author: post.author.clone(),
+                author: post.author,
                 posted_at: post.posted.map(|moment| moment.at),
-                text: post.body.map(|body| post_text::read(body, skip)).unwrap_or_default(),
+                text,
+                price: overrides::priced(self.sheet, post.element),
                 attachments,
                 links: post.body.map(|body| links(self.sheet, body, skip)).unwrap_or_default(),
                 span,
             });
         }
+    }
+
+    /// Adds the next page of a site whose software is unknown.
+    pub(super) fn next_url(&mut self, link: Link) {
+        self.reading.next = Some(link.url.clone());
+        self.link(link);
+    }
+
+    /// Adds a row of a list on a site whose software is unknown, and the link to what it leads to.
+    pub(super) fn item(&mut self, row: ThreadRow) {
+        if self.reading.threads.iter().any(|known| known.key == row.key) || self.reading.threads.len() >= ROW_LIMIT {
+            return;
+        }
+        // A row without a page of its own is named by a fragment of this one.
+        if row.url.fragment().is_none() {
+            self.link(generic::link(&row.url, LinkKind::Thread));
+        }
+        self.reading.threads.push(row);
     }
 
     /// Adds a post that was read otherwise.
@@ -277,8 +329,11 @@ pub(super) fn spans(sheet: &Sheet<'_>, elements: &[ElementRef<'_>]) -> Vec<ByteS
 }
 
 /// Files attached anywhere in a post but in its quotes.
-pub(super) fn attachments(sheet: &Sheet<'_>, post: ElementRef<'_>) -> Vec<Attachment> {
-    let mut found: Vec<Attachment> = Vec::new();
+pub(super) fn attachments<'a>(sheet: &Sheet<'a>, post: ElementRef<'a>) -> Vec<Attachment> {
+    let chosen = overrides::attachments(sheet, post).into_iter();
+    let mut found: Vec<Attachment> = chosen
+        .map(|(name, url)| Attachment { key: format!("attachment{}", generic::path_of(&url)), name, url })
+        .collect();
     for element in dom::elements(post) {
         let address = match dom::name(element) {
             "a" => dom::attr(element, "href"),
@@ -351,7 +406,7 @@ fn titled(element: ElementRef<'_>) -> Option<String> {
 }
 
 /// Addresses that the author's own words link to.
-fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
+pub(super) fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
     let mut links: Vec<String> = Vec::new();
     for anchor in dom::named(body, "a") {
         if links.len() >= POST_LINK_LIMIT {

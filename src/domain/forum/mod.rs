@@ -2,30 +2,40 @@
 //!
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
+mod archive;
+mod blindness;
 mod clock;
 mod dates;
 mod detect;
 mod discuz;
 mod dom;
+mod feed;
+mod frames;
 mod generic;
 mod harvest;
 mod here;
-mod items;
 mod markup;
 mod mybb;
 mod notice;
+mod overrides;
 mod paging;
+mod paste;
 mod phpbb;
 mod post_text;
+mod price;
 mod rows;
 mod sheet;
+mod telegram;
 mod urls;
+mod wordpress;
 
 use jiff::Timestamp;
+use memchr::memmem;
 use scraper::Html;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::listing::Price;
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -33,27 +43,45 @@ use crate::domain::text;
 
 use sheet::Sheet;
 
+pub use overrides::{Css, CssError, Overrides};
+
 /// Reads a page by the recipe of the engine that it shows itself to be; links off the site of `source_start` are dropped.
 ///
 /// Never fails: what cannot be read is told in `oddities`. Linear in the size of the page.
 pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
+    read_with(page, source_start, &Overrides::default())
+}
+
+/// Reads a page as `read` does, with an operator's selectors before the recipe's own.
+pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) -> Reading {
     let form = Form::of(page);
     if form == Form::Binary {
         return generic::empty(page);
     }
     let decoded = text::decode(&page.body, page.declared_charset());
     if form == Form::Plain {
-        return generic::read_plain(page, &decoded.text);
+        if feed::is_json_feed(&decoded.text) {
+            return feed::read_json(page, source_start, &decoded.text);
+        }
+        return paste::raw(generic::read_plain(page, &decoded.text));
+    }
+    if feed::is_feed(&decoded.text) {
+        return feed::read(page, source_start, &decoded);
     }
     let bounded = markup::bound(&decoded.text);
     let dom = Html::parse_document(&bounded.html);
-    let sheet = Sheet::new(page, source_start, &decoded, &dom);
-    let mut reading = match sheet.engine {
+    let sheet = Sheet::new(page, source_start, &decoded, &dom, overrides);
+    let reading = match sheet.engine {
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
-        Engine::Generic => generic::read(&sheet),
+        Engine::Telegram => telegram::read(&sheet),
+        Engine::Wordpress => wordpress::read(&sheet),
+        Engine::Paste => paste::read(&sheet),
+        Engine::Feed | Engine::Generic => generic::read(&sheet),
     };
+    let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
+    blindness::tell(&sheet, &mut reading);
     reading.oddities.extend(bounded.oddities);
     reading
 }
@@ -79,7 +107,11 @@ impl Form {
         let head = page.body.get(..512.min(page.body.len())).unwrap_or_default();
         let is_wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
         let has_nul = head.contains(&0) && !is_wide;
-        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide;
+        // Pages saved by programs often begin with something before the first tag.
+        let lower = head.to_ascii_lowercase();
+        let has_tag =
+            [b"<html".as_slice(), b"<!doctype html", b"<body"].iter().any(|tag| memmem::find(&lower, tag).is_some());
+        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide || has_tag;
         match page.media_type().as_deref() {
             Some("text/html" | "application/xhtml+xml") => Self::Markup,
             Some("application/json") => Self::Plain,
@@ -104,7 +136,7 @@ impl Form {
 }
 
 /// The software a site runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// MyBB 1.8.
@@ -113,6 +145,14 @@ pub enum Engine {
     Phpbb,
     /// Discuz! X3.
     Discuz,
+    /// Public previews of Telegram channels.
+    Telegram,
+    /// WordPress and blogs built like it.
+    Wordpress,
+    /// Paste sites.
+    Paste,
+    /// RSS, Atom, JSON Feed.
+    Feed,
     /// Anything else, read without a recipe of its own.
     Generic,
 }
@@ -142,6 +182,8 @@ pub enum PageKind {
 pub struct Reading {
     /// The recipe that read it.
     pub engine: Engine,
+    /// The signs of that engine that held: `id pid_`, `link showthread` ….
+    pub signs: Vec<String>,
     /// What kind of page it is.
     pub page: PageKind,
     /// Title of the thread or board, else of the document.
@@ -193,6 +235,9 @@ pub struct ThreadRow {
     pub sticky: bool,
     /// Closed for replies.
     pub locked: bool,
+    /// What is asked, on a list of offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// One message.
@@ -212,6 +257,9 @@ pub struct Post {
     pub attachments: Vec<Attachment>,
     /// Addresses its text links to.
     pub links: Vec<String>,
+    /// What is asked, on a page that offers something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Where its markup lies in the raw bytes of the page, signature and quotes included.
     #[serde(skip)]
     pub span: ByteSpan,

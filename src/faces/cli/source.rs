@@ -240,6 +240,7 @@ struct Tried<'a> {
     status: u16,
     bytes: usize,
     engine: forum::Engine,
+    signs: &'a [String],
     page: PageKind,
     title: &'a str,
     threads: usize,
@@ -267,6 +268,7 @@ async fn test(args: &TestArgs, context: &Context) -> anyhow::Result<Exit> {
             status: page.status,
             bytes: page.body.len(),
             engine: reading.engine,
+            signs: &reading.signs,
             page: reading.page,
             title: &reading.title,
             threads: reading.threads.len(),
@@ -298,6 +300,9 @@ fn show(reading: &Reading, bytes: usize, output: Output) -> anyhow::Result<()> {
         reading.posts.len(),
         reading.links.len()
     ))?;
+    if !reading.signs.is_empty() {
+        output.line(format_args!("told by: {}", reading.signs.join(", ")))?;
+    }
     let time = |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| at.to_string());
     let name = |author: &Option<String>| author.clone().unwrap_or_else(|| "?".to_owned());
     if !reading.threads.is_empty() {

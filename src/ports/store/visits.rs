@@ -429,6 +429,10 @@ const fn engine_word(engine: Engine) -> &'static str {
         Engine::Mybb => "mybb",
         Engine::Phpbb => "phpbb",
         Engine::Discuz => "discuz",
+        Engine::Telegram => "telegram",
+        Engine::Wordpress => "wordpress",
+        Engine::Paste => "paste",
+        Engine::Feed => "feed",
         Engine::Generic => "generic",
     }
 }

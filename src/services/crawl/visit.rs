@@ -190,7 +190,8 @@ fn threads(reading: &Reading, link_key: &str) -> Vec<ThreadSeen> {
     let mut threads: Vec<ThreadSeen> = reading.threads.iter().map(|row| listed(row, board.as_ref())).collect();
     if let Some(thread) = &reading.thread {
         // Who opened it is told by the first post of its first page only.
-        let opening = reading.posts.first().filter(|_| link_key == format!("thread/{}", thread.key));
+        let is_first_page = link_key.split_once('/').is_some_and(|(_, key)| key == thread.key);
+        let opening = reading.posts.first().filter(|_| is_first_page);
         threads.push(ThreadSeen {
             key: thread.key.clone(),
             title: (!reading.title.is_empty()).then(|| reading.title.clone()),
@@ -317,6 +318,7 @@ mod tests {
             text: String::new(),
             attachments: Vec::new(),
             links: Vec::new(),
+            price: None,
             span: ByteSpan::new(start, end),
         }
     }
@@ -324,6 +326,7 @@ mod tests {
     fn reading() -> Reading {
         Reading {
             engine: Engine::Mybb,
+            signs: Vec::new(),
             page: PageKind::Thread,
             title: "Fresh base".to_owned(),
             thread: Some(ThreadRef { key: "101".to_owned(), url: url("thread/101"), board: None }),
