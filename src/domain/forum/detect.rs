@@ -8,25 +8,96 @@ use memchr::memmem;
 use scraper::ElementRef;
 use url::Url;
 
+use crate::domain::forum::route::Route;
 use crate::domain::forum::sheet::Survey;
-use crate::domain::forum::{Engine, dom};
+use crate::domain::forum::{Engine, discourse, dom, flarum, invision, nodebb, smf, vbulletin, xenforo};
 
 const ENOUGH: usize = 2;
+/// Scripts that name their engine stand at the head and the foot of a page.
+const SCRIPT_BYTES: usize = 48 << 10;
 
-/// Tells the engine; `Generic` where no engine shows two signs.
-pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Engine {
+/// What tells an engine, whatever its theme.
+#[derive(Debug)]
+pub(super) struct Signs {
+    /// What `meta` generator holds, in lower case; empty if the engine writes none.
+    pub(super) generator: &'static str,
+    /// What a footer says.
+    pub(super) credits: &'static [&'static str],
+    /// Ids.
+    pub(super) ids: &'static [&'static str],
+    /// Ids before their number.
+    pub(super) numbered: &'static [&'static str],
+    /// Names of attributes.
+    pub(super) attributes: &'static [&'static str],
+    /// Names in scripts.
+    pub(super) globals: &'static [&'static str],
+    /// Names the shape of a link.
+    pub(super) link: fn(&Route<'_>) -> Option<&'static str>,
+}
+
+const TOLD: [(Engine, &Signs); 8] = [
+    (Engine::Smf, &smf::SIGNS),
+    (Engine::Xenforo, &xenforo::SIGNS),
+    (Engine::Vbulletin, &vbulletin::SIGNS),
+    (Engine::Vbulletin5, &vbulletin::five::SIGNS),
+    (Engine::Invision, &invision::SIGNS),
+    (Engine::Nodebb, &nodebb::SIGNS),
+    (Engine::Flarum, &flarum::SIGNS),
+    (Engine::Discourse, &discourse::SIGNS),
+];
+
+/// Tells the engine and what told it; `Generic` where no engine shows two signs.
+pub(super) fn engine(
+    survey: &Survey<'_>,
+    anchors: &[(ElementRef<'_>, Url)],
+    text: &str,
+) -> (Engine, Vec<&'static str>) {
     let mut signs: HashSet<(Engine, &'static str)> = HashSet::new();
     document_signs(survey, text, &mut signs);
     for (_, url) in anchors {
         link_signs(url, &mut signs);
+        let route = Route::of(url);
+        signs.extend(TOLD.iter().filter_map(|(engine, told)| Some((*engine, (told.link)(&route)?))));
+    }
+    for (engine, told) in TOLD {
+        table_signs(engine, told, survey, text, &mut signs);
     }
     for id in &survey.order {
         id_signs(id, &mut signs);
     }
-    let count = |engine: Engine| signs.iter().filter(|(found, _)| *found == engine).count();
-    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz];
-    let best = engines.into_iter().max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
-    best.unwrap_or(Engine::Generic)
+    let of = |engine: Engine| signs.iter().filter(move |(found, _)| *found == engine).map(|(_, sign)| *sign);
+    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz].into_iter().chain(TOLD.map(|(engine, _)| engine));
+    let best = engines.max_by_key(|engine| of(*engine).count()).filter(|engine| of(*engine).count() >= ENOUGH);
+    let engine = best.unwrap_or(Engine::Generic);
+    let mut held: Vec<&'static str> = of(engine).collect();
+    held.sort_unstable();
+    (engine, held)
+}
+
+fn table_signs(
+    engine: Engine,
+    told: &Signs,
+    survey: &Survey<'_>,
+    text: &str,
+    signs: &mut HashSet<(Engine, &'static str)>,
+) {
+    if !told.generator.is_empty() && survey.generator.to_ascii_lowercase().contains(told.generator) {
+        signs.insert((engine, "generator"));
+    }
+    if survey.lines.iter().rev().take(60).any(|line| told.credits.iter().any(|credit| line.contains(credit))) {
+        signs.insert((engine, "credit"));
+    }
+    let has_number = |prefix: &&str| survey.order.iter().any(|id| dom::numbered(id, prefix).is_some());
+    let bytes = text.as_bytes();
+    let head = bytes.get(..SCRIPT_BYTES.min(bytes.len())).unwrap_or_default();
+    let foot = bytes.get(head.len().max(bytes.len().saturating_sub(SCRIPT_BYTES))..).unwrap_or_default();
+    let is_named = |global: &&str| [head, foot].iter().any(|part| memmem::find(part, global.as_bytes()).is_some());
+    let ids = told.ids.iter().copied().filter(|id| survey.ids.contains_key(id));
+    let names = ids
+        .chain(told.numbered.iter().copied().filter(has_number))
+        .chain(told.attributes.iter().copied().filter(|name| survey.attributes.contains(name)))
+        .chain(told.globals.iter().copied().filter(is_named));
+    signs.extend(names.map(|sign| (engine, sign)));
 }
 
 fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut HashSet<(Engine, &'static str)>) {

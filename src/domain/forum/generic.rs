@@ -91,10 +91,6 @@ pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
             }
         }
     }
-    let attachments: Vec<Link> = harvest.reading().posts.iter().flat_map(attachment_links).collect();
-    for link in attachments {
-        harvest.link(link);
-    }
     links(sheet, &mut harvest);
     let notice = here::notice(sheet, None).filter(|_| items.len() < 2 && is_short(sheet));
     let is_thread = items.len() > 1;
@@ -136,6 +132,7 @@ pub(super) fn empty(page: &FetchedPage) -> Reading {
     let name = page.url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
     Reading {
         engine: Engine::Generic,
+        signs: Vec::new(),
         page: crate::domain::forum::notice::of_status(page.status).unwrap_or(PageKind::Other),
         title: name.to_owned(),
         thread: None,
@@ -200,7 +197,7 @@ fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String,
         url: own,
         author: items::author(element),
         posted_at: posted.map(|moment| moment.at),
-        attachments: harvest::attachments(sheet, element),
+        attachments: harvest::attachments(sheet, element, body),
         links: Vec::new(),
         text,
         span,
@@ -213,20 +210,6 @@ fn text_of(item: ElementRef<'_>) -> String {
         .map(|body| post_text::read(body, &is_furniture))
         .filter(|text| !text.is_empty())
         .unwrap_or_else(whole)
-}
-
-fn attachment_links(post: &Post) -> Vec<Link> {
-    post.attachments
-        .iter()
-        .map(|attachment| Link {
-            key: attachment.key.clone(),
-            url: attachment.url.clone(),
-            kind: LinkKind::Attachment,
-            post: Some(post.id.clone()),
-            mark: None,
-            name: Some(attachment.name.clone()),
-        })
-        .collect()
 }
 
 fn links(sheet: &Sheet<'_>, harvest: &mut Harvest<'_, '_>) {

@@ -5,21 +5,31 @@
 mod clock;
 mod dates;
 mod detect;
+mod discourse;
 mod discuz;
 mod dom;
+mod flarum;
 mod generic;
 mod harvest;
 mod here;
+mod invision;
 mod items;
 mod markup;
 mod mybb;
+mod nodebb;
 mod notice;
 mod paging;
+mod payload;
 mod phpbb;
 mod post_text;
+mod recipe;
+mod route;
 mod rows;
 mod sheet;
+mod smf;
 mod urls;
+mod vbulletin;
+mod xenforo;
 
 use jiff::Timestamp;
 use scraper::Html;
@@ -52,6 +62,14 @@ pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
+        Engine::Smf => recipe::read(&sheet, &smf::RECIPE),
+        Engine::Xenforo => recipe::read(&sheet, &xenforo::RECIPE),
+        Engine::Vbulletin => recipe::read(&sheet, &vbulletin::RECIPE),
+        Engine::Vbulletin5 => recipe::read(&sheet, &vbulletin::five::RECIPE),
+        Engine::Invision => recipe::read(&sheet, &invision::RECIPE),
+        Engine::Nodebb => recipe::read(&sheet, &nodebb::RECIPE),
+        Engine::Flarum => flarum::read(&sheet),
+        Engine::Discourse => discourse::read(&sheet),
         Engine::Generic => generic::read(&sheet),
     };
     reading.oddities.extend(bounded.oddities);
@@ -113,6 +131,23 @@ pub enum Engine {
     Phpbb,
     /// Discuz! X3.
     Discuz,
+    /// SMF 2.0 and 2.1.
+    Smf,
+    /// XenForo 1 and 2.
+    Xenforo,
+    /// vBulletin 3 and 4.
+    Vbulletin,
+    /// vBulletin 5 and 6, which share no page with those before.
+    #[serde(rename = "vbulletin")]
+    Vbulletin5,
+    /// Invision Community 4.
+    Invision,
+    /// NodeBB.
+    Nodebb,
+    /// Flarum.
+    Flarum,
+    /// Discourse.
+    Discourse,
     /// Anything else, read without a recipe of its own.
     Generic,
 }
@@ -142,6 +177,8 @@ pub enum PageKind {
 pub struct Reading {
     /// The recipe that read it.
     pub engine: Engine,
+    /// What told the engine: `generator`, `link threads/slug.N`, `id js-post-N` …
+    pub signs: Vec<&'static str>,
     /// What kind of page it is.
     pub page: PageKind,
     /// Title of the thread or board, else of the document.

@@ -38,6 +38,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     engine: Engine,
+    signs: &'a [&'static str],
     page: PageKind,
     title: &'a str,
     threads: &'a [ThreadRow],
@@ -54,6 +55,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let reading = tokio::task::spawn_blocking(move || read(body, args.url, fetched_at)).await?;
     context.output.json(&Shown {
         engine: reading.engine,
+        signs: &reading.signs,
         page: reading.page,
         title: &reading.title,
         threads: &reading.threads,

@@ -240,6 +240,7 @@ struct Tried<'a> {
     status: u16,
     bytes: usize,
     engine: forum::Engine,
+    signs: &'a [&'static str],
     page: PageKind,
     title: &'a str,
     threads: usize,
@@ -267,6 +268,7 @@ async fn test(args: &TestArgs, context: &Context) -> anyhow::Result<Exit> {
             status: page.status,
             bytes: page.body.len(),
             engine: reading.engine,
+            signs: &reading.signs,
             page: reading.page,
             title: &reading.title,
             threads: reading.threads.len(),
@@ -292,6 +294,9 @@ fn show(reading: &Reading, bytes: usize, output: Output) -> anyhow::Result<()> {
         bytes,
         super::output::printable(&reading.title)
     ))?;
+    if !reading.signs.is_empty() {
+        output.line(format_args!("told by {}", reading.signs.join(", ")))?;
+    }
     output.line(format_args!(
         "{} threads, {} posts, {} links to follow",
         reading.threads.len(),

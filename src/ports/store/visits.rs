@@ -426,6 +426,13 @@ const fn engine_word(engine: Engine) -> &'static str {
         Engine::Mybb => "mybb",
         Engine::Phpbb => "phpbb",
         Engine::Discuz => "discuz",
+        Engine::Smf => "smf",
+        Engine::Xenforo => "xenforo",
+        Engine::Vbulletin | Engine::Vbulletin5 => "vbulletin",
+        Engine::Invision => "invision",
+        Engine::Nodebb => "nodebb",
+        Engine::Flarum => "flarum",
+        Engine::Discourse => "discourse",
         Engine::Generic => "generic",
     }
 }

@@ -294,6 +294,7 @@ mod tests {
     fn reading() -> Reading {
         Reading {
             engine: Engine::Mybb,
+            signs: Vec::new(),
             page: PageKind::Thread,
             title: "Fresh base".to_owned(),
             thread: Some(ThreadRef { key: "101".to_owned(), url: url("thread/101"), board: None }),
