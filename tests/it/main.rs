@@ -6,6 +6,7 @@ mod architecture;
 mod attribution;
 mod containers;
 mod crawl;
+mod engines;
 mod enrol;
 mod evidence;
 mod fetch;

@@ -8,10 +8,13 @@ use memchr::memmem;
 use scraper::ElementRef;
 use url::Url;
 
+use crate::domain::forum::route::Route;
 use crate::domain::forum::sheet::Survey;
-use crate::domain::forum::{Engine, dom};
+use crate::domain::forum::{Engine, discourse, dom, flarum, invision, nodebb, smf, vbulletin, xenforo};
 
 const ENOUGH: usize = 2;
+/// Scripts that name their engine stand at the head and the foot of a page.
+const SCRIPT_BYTES: usize = 48 << 10;
 
 /// What a page was recognised as.
 #[derive(Debug, Clone)]
@@ -23,21 +26,57 @@ pub(super) struct Detected {
 }
 
 /// Signs that held: of which engine, where it was seen, what it is.
-type Signs = HashSet<(Engine, &'static str, &'static str)>;
+type Held = HashSet<(Engine, &'static str, &'static str)>;
+
+/// What tells an engine, whatever its theme.
+#[derive(Debug)]
+pub(super) struct Signs {
+    /// What `meta` generator holds, in lower case; empty if the engine writes none.
+    pub(super) generator: &'static str,
+    /// What a footer says.
+    pub(super) credits: &'static [&'static str],
+    /// Ids.
+    pub(super) ids: &'static [&'static str],
+    /// Ids before their number.
+    pub(super) numbered: &'static [&'static str],
+    /// Names of attributes.
+    pub(super) attributes: &'static [&'static str],
+    /// Names in scripts.
+    pub(super) globals: &'static [&'static str],
+    /// Names the shape of a link.
+    pub(super) link: fn(&Route<'_>) -> Option<&'static str>,
+}
+
+const TOLD: [(Engine, &Signs); 8] = [
+    (Engine::Smf, &smf::SIGNS),
+    (Engine::Xenforo, &xenforo::SIGNS),
+    (Engine::Vbulletin, &vbulletin::SIGNS),
+    (Engine::Vbulletin5, &vbulletin::five::SIGNS),
+    (Engine::Invision, &invision::SIGNS),
+    (Engine::Nodebb, &nodebb::SIGNS),
+    (Engine::Flarum, &flarum::SIGNS),
+    (Engine::Discourse, &discourse::SIGNS),
+];
 
 /// Tells the engine; `Generic` where no engine shows two signs.
 pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Detected {
-    let mut signs = Signs::new();
+    let mut signs = Held::new();
     document_signs(survey, text, &mut signs);
     for (_, url) in anchors {
         link_signs(url, &mut signs);
+        let route = Route::of(url);
+        signs.extend(TOLD.iter().filter_map(|(engine, told)| Some((*engine, "link", (told.link)(&route)?))));
+    }
+    for (engine, told) in TOLD {
+        table_signs(engine, told, survey, text, &mut signs);
     }
     for id in &survey.order {
         id_signs(id, &mut signs);
     }
     let count = |engine: Engine| signs.iter().filter(|(found, _, _)| *found == engine).count();
-    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz, Engine::Telegram, Engine::Wordpress];
-    let best = engines.into_iter().max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
+    let own = [Engine::Mybb, Engine::Phpbb, Engine::Discuz, Engine::Telegram, Engine::Wordpress];
+    let engines = own.into_iter().chain(TOLD.map(|(engine, _)| engine));
+    let best = engines.max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
     let engine = best.unwrap_or(Engine::Generic);
     let mut signs: Vec<String> = signs
         .into_iter()
@@ -48,7 +87,27 @@ pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], tex
     Detected { engine, signs }
 }
 
-fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Signs) {
+fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, text: &str, signs: &mut Held) {
+    if !told.generator.is_empty() && survey.generator.to_ascii_lowercase().contains(told.generator) {
+        signs.insert((engine, "meta", "generator"));
+    }
+    if survey.lines.iter().rev().take(60).any(|line| told.credits.iter().any(|credit| line.contains(credit))) {
+        signs.insert((engine, "footer", "credit"));
+    }
+    let has_number = |prefix: &&str| survey.order.iter().any(|id| dom::numbered(id, prefix).is_some());
+    let bytes = text.as_bytes();
+    let head = bytes.get(..SCRIPT_BYTES.min(bytes.len())).unwrap_or_default();
+    let foot = bytes.get(head.len().max(bytes.len().saturating_sub(SCRIPT_BYTES))..).unwrap_or_default();
+    let is_named = |global: &&str| [head, foot].iter().any(|part| memmem::find(part, global.as_bytes()).is_some());
+    let ids = told.ids.iter().copied().filter(|id| survey.ids.contains_key(id));
+    let ids = ids.chain(told.numbered.iter().copied().filter(has_number)).map(|id| ("id", id));
+    let attributes = told.attributes.iter().copied().filter(|name| survey.attributes.contains(name));
+    let globals = told.globals.iter().copied().filter(is_named);
+    let names = ids.chain(attributes.map(|name| ("attribute", name))).chain(globals.map(|name| ("script", name)));
+    signs.extend(names.map(|(place, mark)| (engine, place, mark)));
+}
+
+fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Held) {
     let generator = survey.generator.to_ascii_lowercase();
     for (engine, name) in
         [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz"), (Engine::Wordpress, "wordpress")]
@@ -95,7 +154,7 @@ fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Signs) {
     }
 }
 
-fn link_signs(url: &Url, signs: &mut Signs) {
+fn link_signs(url: &Url, signs: &mut Held) {
     let file = url.path().rsplit('/').next().unwrap_or_default();
     let query = url.query().unwrap_or_default();
     let sign = match file {
@@ -154,7 +213,7 @@ fn marked(part: &str) -> Option<(Engine, &'static str)> {
     (rest.len() < part.len()).then_some((Engine::Phpbb, sign))
 }
 
-fn id_signs(id: &str, signs: &mut Signs) {
+fn id_signs(id: &str, signs: &mut Held) {
     for (engine, prefix) in [
         (Engine::Mybb, "pid_"),
         (Engine::Mybb, "tid_"),

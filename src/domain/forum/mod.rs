@@ -3,31 +3,42 @@
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
 mod archive;
+mod archive;
 mod blindness;
 mod clock;
 mod dates;
 mod detect;
+mod discourse;
 mod discuz;
 mod dom;
 mod feed;
+mod flarum;
 mod frames;
 mod generic;
 mod harvest;
 mod here;
+mod invision;
 mod markup;
 mod mybb;
+mod nodebb;
 mod notice;
 mod overrides;
 mod paging;
 mod paste;
+mod payload;
 mod phpbb;
 mod post_text;
 mod price;
+mod recipe;
+mod route;
 mod rows;
 mod sheet;
+mod smf;
 mod telegram;
 mod urls;
+mod vbulletin;
 mod wordpress;
+mod xenforo;
 
 use jiff::Timestamp;
 use memchr::memmem;
@@ -75,6 +86,14 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
+        Engine::Smf => recipe::read(&sheet, &smf::RECIPE),
+        Engine::Xenforo => recipe::read(&sheet, &xenforo::RECIPE),
+        Engine::Vbulletin => recipe::read(&sheet, &vbulletin::RECIPE),
+        Engine::Vbulletin5 => recipe::read(&sheet, &vbulletin::five::RECIPE),
+        Engine::Invision => recipe::read(&sheet, &invision::RECIPE),
+        Engine::Nodebb => recipe::read(&sheet, &nodebb::RECIPE),
+        Engine::Flarum => flarum::read(&sheet),
+        Engine::Discourse => discourse::read(&sheet),
         Engine::Telegram => telegram::read(&sheet),
         Engine::Wordpress => wordpress::read(&sheet),
         Engine::Paste => paste::read(&sheet),
@@ -145,6 +164,23 @@ pub enum Engine {
     Phpbb,
     /// Discuz! X3.
     Discuz,
+    /// SMF 2.0 and 2.1.
+    Smf,
+    /// XenForo 1 and 2.
+    Xenforo,
+    /// vBulletin 3 and 4.
+    Vbulletin,
+    /// vBulletin 5 and 6, which share no page with those before.
+    #[serde(rename = "vbulletin")]
+    Vbulletin5,
+    /// Invision Community 4.
+    Invision,
+    /// NodeBB.
+    Nodebb,
+    /// Flarum.
+    Flarum,
+    /// Discourse.
+    Discourse,
     /// Public previews of Telegram channels.
     Telegram,
     /// WordPress and blogs built like it.

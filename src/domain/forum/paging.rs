@@ -130,7 +130,8 @@ pub(super) fn next(sheet: &Sheet<'_>, here: &Place) -> Option<Place> {
             .map(|(_, place)| *place)
             .min_by_key(|place| place.page)
     };
-    labelled.or_else(following).filter(|place| place.page != asked).cloned()
+    let named = || sheet.survey.next.and_then(|href| sheet.place(href)).filter(|place| is_same(place, here));
+    labelled.cloned().or_else(named).or_else(|| following().cloned()).filter(|place| place.page != asked)
 }
 
 fn is_same(place: &Place, here: &Place) -> bool {
@@ -142,10 +143,11 @@ fn is_next(anchor: &Anchor<'_>) -> bool {
     if dom::attr(element, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|word| word == "next")) {
         return true;
     }
-    if dom::class(element)
-        .split_ascii_whitespace()
-        .any(|word| word == "nxt" || word.ends_with("_next") || word.ends_with("-next") || word == "next")
-    {
+    let is_marked = |element| {
+        let mut words = dom::class(element).split_ascii_whitespace();
+        words.any(|word| word == "nxt" || word == "next" || word.ends_with("_next") || word.ends_with("-next"))
+    };
+    if is_marked(element) || element.parent().and_then(scraper::ElementRef::wrap).is_some_and(is_marked) {
         return true;
     }
     let text = dom::line_up_to(element, 60).to_lowercase();

@@ -2,7 +2,7 @@
 //!
 //! One walk over the tree collects what every recipe needs. Not here: what makes a post or a row (the recipes).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use ego_tree::NodeId;
@@ -20,6 +20,7 @@ use crate::domain::text::Decoded;
 
 const ANCHOR_LIMIT: usize = 4_000;
 const LINE_LIMIT: usize = 4_000;
+const TIME_LIMIT: usize = 8;
 
 /// What one walk over the tree finds.
 #[derive(Debug, Default)]
@@ -32,6 +33,10 @@ pub(super) struct Survey<'a> {
     pub(super) anchors: Vec<(ElementRef<'a>, &'a str)>,
     /// Texts outside of posts' bodies, in page order.
     pub(super) lines: Vec<&'a str>,
+    /// Names of attributes that engines' scripts look for: `data-…`, `component`.
+    pub(super) attributes: HashSet<&'a str>,
+    /// Elements that show an instant in words and in an attribute.
+    pub(super) times: Vec<(&'a str, ElementRef<'a>)>,
     /// `meta` generator.
     pub(super) generator: &'a str,
     /// Id of the body.
@@ -40,6 +45,8 @@ pub(super) struct Survey<'a> {
     pub(super) canonical: Option<&'a str>,
     /// Where a link that calls itself the site's home leads.
     pub(super) home: Option<&'a str>,
+    /// The page that the document says comes after it.
+    pub(super) next: Option<&'a str>,
     /// Address that relative links start from.
     pub(super) base: Option<&'a str>,
     /// Document title.
@@ -110,7 +117,7 @@ impl<'a> Sheet<'a> {
             })
             .collect();
         let indices = anchors.iter().enumerate().map(|(index, anchor)| (anchor.element.id(), index)).collect();
-        let clock = clock::of_board(&survey.lines, page, engine);
+        let clock = clock::of_board(&survey, page, engine);
         let asked = urls::place(engine, &page.url);
         let signs = detected.signs;
         let mut sheet =
@@ -347,6 +354,8 @@ impl<'a> Survey<'a> {
             self.ids.insert(id, element);
             self.order.push(id);
         }
+        let marks = element.value().attrs().map(|(name, _)| name);
+        self.attributes.extend(marks.filter(|name| name.starts_with("data-") || *name == "component"));
         match dom::name(element) {
             "a" => {
                 if let Some(href) = dom::attr(element, "href") {
@@ -366,6 +375,10 @@ impl<'a> Survey<'a> {
             "body" => self.body_id = id,
             "base" => self.base = self.base.or_else(|| dom::attr(element, "href")),
             "link" if dom::attr(element, "rel") == Some("canonical") => self.canonical = dom::attr(element, "href"),
+            "link" if dom::attr(element, "rel") == Some("next") => self.next = dom::attr(element, "href"),
+            "time" if self.times.len() < TIME_LIMIT => {
+                self.times.extend(dom::attr(element, "datetime").map(|instant| (instant, element)));
+            }
             "title" if self.title.is_empty() => self.title = dom::line(element),
             "input" if dom::attr(element, "type") == Some("password") => self.has_password = true,
             _ => {}
@@ -379,6 +392,12 @@ fn is_post_body(element: ElementRef<'_>) -> bool {
     matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option")
         || dom::numbered(id, "pid_").is_some()
         || dom::numbered(id, "postmessage_").is_some()
+        || dom::numbered(id, "post_message_").is_some()
+        || dom::numbered(id, "msg_").is_some()
+        || dom::has_class(element, "bbWrapper")
+        || dom::attr(element, "data-role").is_some_and(|role| role == "commentContent" || role == "memberSignature")
+        || dom::attr(element, "component").is_some_and(|name| name == "post/content" || name == "post/signature")
+        || dom::attr(element, "itemprop").is_some_and(|property| property == "text" || property == "articleBody")
         || (dom::has_class(element, "content") && is_in_postbody(element))
         || dom::has_class(element, "signature")
         || dom::has_class(element, "sign")

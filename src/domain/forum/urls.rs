@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::domain::forum::Engine;
+use crate::domain::forum::{Engine, discourse, flarum, invision, nodebb, route, smf, vbulletin, xenforo};
 
 /// What a link leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +64,14 @@ pub(super) fn place(engine: Engine, url: &Url) -> Option<Place> {
         Engine::Phpbb => phpbb(&shape),
         Engine::Discuz => discuz(&shape),
         Engine::Telegram => telegram(&shape),
+        Engine::Smf => smf::place(url),
+        Engine::Xenforo => xenforo::place(url),
+        Engine::Vbulletin => vbulletin::place(url),
+        Engine::Vbulletin5 => vbulletin::five::place(url),
+        Engine::Invision => invision::place(url),
+        Engine::Nodebb => nodebb::place(url),
+        Engine::Flarum => flarum::place(url),
+        Engine::Discourse => discourse::place(url),
         Engine::Wordpress | Engine::Paste | Engine::Feed | Engine::Generic => None,
     }
 }
@@ -102,6 +110,13 @@ pub(super) fn post_url(engine: Engine, thread: &Place, post: &str) -> Option<Url
             with_query(sibling(&url, "forum.php")?, &query)
         }
         Engine::Telegram => url.join(&format!("/{}/{post}", thread.key)).ok()?,
+        Engine::Smf => smf::post_url(thread, post)?,
+        Engine::Xenforo => xenforo::post_url(thread, post),
+        Engine::Vbulletin => vbulletin::post_url(thread, post)?,
+        Engine::Vbulletin5 => vbulletin::five::post_url(thread, post),
+        Engine::Invision => invision::post_url(thread, post),
+        Engine::Nodebb => nodebb::post_url(thread, post)?,
+        Engine::Flarum | Engine::Discourse => route::beneath(thread, post),
         Engine::Wordpress | Engine::Paste | Engine::Feed | Engine::Generic => with_fragment(thread.url.clone(), post),
     })
 }
@@ -111,6 +126,14 @@ pub(super) fn first_page(engine: Engine, place: &Place) -> Option<Url> {
     let Place { key, url, .. } = place;
     let file = url.path().rsplit('/').next()?;
     match engine {
+        Engine::Smf => Some(smf::first_page(url)),
+        Engine::Xenforo
+        | Engine::Vbulletin
+        | Engine::Vbulletin5
+        | Engine::Invision
+        | Engine::Nodebb
+        | Engine::Flarum
+        | Engine::Discourse => Some(route::first_page(url)),
         Engine::Mybb if is_file(file) => {
             let word = if place.kind == PlaceKind::Board { "forum" } else { "thread" };
             sibling(url, &format!("{word}-{key}.html"))
@@ -466,12 +489,13 @@ fn attachment_number(signed: &str) -> Option<String> {
 }
 
 /// Accepts a number as engines write them; drops leading zeros so that one thing has one name.
-fn digits(text: &str) -> Option<String> {
+pub(super) fn digits(text: &str) -> Option<String> {
     let is_number = !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse::<u64>().ok().map(|number| number.to_string())).flatten()
 }
 
-fn bare(url: &Url) -> Url {
+/// Drops query and fragment.
+pub(super) fn bare(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
@@ -484,16 +508,19 @@ fn with_fragmentless(url: &Url) -> Url {
     url
 }
 
-fn sibling(url: &Url, file: &str) -> Option<Url> {
+/// Returns the address of another file in the same folder.
+pub(super) fn sibling(url: &Url, file: &str) -> Option<Url> {
     url.join(&format!("./{file}")).ok()
 }
 
-fn with_query(mut url: Url, query: &str) -> Url {
+/// Sets the query; an empty one is none.
+pub(super) fn with_query(mut url: Url, query: &str) -> Url {
     url.set_query((!query.is_empty()).then_some(query));
     url
 }
 
-fn with_fragment(mut url: Url, fragment: &str) -> Url {
+/// Sets the fragment.
+pub(super) fn with_fragment(mut url: Url, fragment: &str) -> Url {
     url.set_fragment(Some(fragment));
     url
 }

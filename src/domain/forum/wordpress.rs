@@ -207,7 +207,7 @@ fn post<'a>(sheet: &Sheet<'a>, entry: &Entry<'a>, span: crate::domain::span::Byt
         url: own,
         author: entry.author.clone(),
         posted_at: entry.posted.map(|moment| moment.at),
-        attachments: harvest::attachments(sheet, entry.element),
+        attachments: harvest::attachments(sheet, entry.element, Some(body)),
         links: harvest::links(sheet, body, &is_rest),
         price: None,
         text,

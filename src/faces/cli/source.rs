@@ -294,6 +294,9 @@ fn show(reading: &Reading, bytes: usize, output: Output) -> anyhow::Result<()> {
         bytes,
         super::output::printable(&reading.title)
     ))?;
+    if !reading.signs.is_empty() {
+        output.line(format_args!("told by {}", reading.signs.join(", ")))?;
+    }
     output.line(format_args!(
         "{} threads, {} posts, {} links to follow",
         reading.threads.len(),

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "the figures of a crawl are told to whoever runs the tests")]
 
 mod loops;
+mod rebuilt;
 mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,6 +60,13 @@ impl Replay {
         self.truth[name].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Addresses of the boards, as they are played back.
+    pub(super) fn board_urls(&self) -> Vec<String> {
+        let origin = |url: &str| url.split('/').take(3).collect::<Vec<_>>().join("/");
+        let (captured, played) = (origin(&text(&self.truth["base_url"])), origin(&self.base));
+        self.list("boards").iter().map(|board| text(&board["url"]).replacen(&captured, &played, 1)).collect()
+    }
+
     /// Threads that a guest may read and whose pages were captured.
     pub(super) fn public_threads(&self) -> BTreeMap<String, &Value> {
         let public: BTreeSet<String> = self

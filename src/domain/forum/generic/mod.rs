@@ -156,12 +156,8 @@ pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
     finish(sheet, harvest, kind)
 }
 
-/// Adds links to files and pages, and names the page as the thread of its posts.
+/// Adds links to pages, and names the page as the thread of its posts.
 pub(super) fn finish(sheet: &Sheet<'_>, mut harvest: Harvest<'_, '_>, kind: PageKind) -> Reading {
-    let attachments: Vec<Link> = harvest.reading().posts.iter().flat_map(attachment_links).collect();
-    for link in attachments {
-        harvest.link(link);
-    }
     links(sheet, &mut harvest);
     let mut reading = harvest.finish(kind);
     if !reading.posts.is_empty() && reading.thread.is_none() {
@@ -386,7 +382,7 @@ fn post<'a>(sheet: &Sheet<'a>, url: &Url, element: ElementRef<'a>, text: String,
         url: own,
         author: items::author(element),
         posted_at: posted.map(|moment| moment.at),
-        attachments: harvest::attachments(sheet, element),
+        attachments: harvest::attachments(sheet, element, body),
         links: Vec::new(),
         price: overrides::priced(sheet, element),
         text,
@@ -400,20 +396,6 @@ fn text_of(item: ElementRef<'_>) -> String {
         .map(|body| post_text::read(body, &is_furniture))
         .filter(|text| !text.is_empty())
         .unwrap_or_else(whole)
-}
-
-fn attachment_links(post: &Post) -> Vec<Link> {
-    post.attachments
-        .iter()
-        .map(|attachment| Link {
-            key: attachment.key.clone(),
-            url: attachment.url.clone(),
-            kind: LinkKind::Attachment,
-            post: Some(post.id.clone()),
-            mark: None,
-            name: Some(attachment.name.clone()),
-        })
-        .collect()
 }
 
 fn links(sheet: &Sheet<'_>, harvest: &mut Harvest<'_, '_>) {
