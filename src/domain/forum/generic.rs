@@ -153,6 +153,8 @@ fn thread_of(sheet: &Sheet<'_>) -> ThreadRef {
         key: url.path().to_owned() + url.query().map(|query| format!("?{query}")).as_deref().unwrap_or_default(),
         url,
         board: None,
+        labels: Vec::new(),
+        page_title: sheet.survey.title.clone(),
     }
 }
 
