@@ -67,6 +67,19 @@ fn a_mybb_thread_in_another_theme_with_days_first_and_a_zone_is_read() {
 }
 
 #[test]
+fn what_a_board_shows_beside_a_title_is_its_label() {
+    let labels = |shown: &str| {
+        let html = String::from_utf8(fixture("mybb/thread.html")).unwrap();
+        let html = html.replacen("<nav>", &format!("<h2>{shown}</h2><nav>"), 1);
+        read(html.into_bytes(), "showthread.php?tid=41", "2026-10-16T19:00:20Z").thread.unwrap().labels
+    };
+    assert_eq!(labels("<span class=\"x\"><strong>SELLING</strong></span>&nbsp;Night market rules"), ["SELLING"]);
+    assert_eq!(labels("<a href=\"?prefix=4\">[出售]</a> <span>Night market rules</span>"), ["出售"]);
+    assert!(labels("Night market rules").is_empty());
+    assert!(labels("<a href=\"./\">Home</a> › <span>Night market rules</span>").is_empty());
+}
+
+#[test]
 fn a_mybb_list_tells_pinned_moved_and_marks() {
     let reading = read(fixture("mybb/board.html"), "forumdisplay.php?fid=7", "2026-10-16T19:00:20Z");
     assert_eq!((reading.page, reading.title.as_str()), (PageKind::Board, "Goods"));

@@ -347,7 +347,9 @@ impl<'p> Feed<'p> {
 
     fn finish(mut self) -> Reading {
         let key = generic::path_of(&self.page.url);
-        self.reading.thread = Some(ThreadRef { key, url: self.page.url.clone(), board: None });
+        let page_title = self.reading.title.clone();
+        self.reading.thread =
+            Some(ThreadRef { key, url: self.page.url.clone(), board: None, labels: Vec::new(), page_title });
         self.reading
     }
 }

@@ -10,8 +10,8 @@ use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
 use crate::domain::forum::{
-    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, overrides,
-    post_text,
+    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, here,
+    overrides, post_text,
 };
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -115,10 +115,12 @@ impl<'s, 'a> Harvest<'s, 'a> {
         }
     }
 
-    /// Sets the thread whose posts these are.
+    /// Sets the thread whose posts these are; its title must be set before.
     pub(super) fn thread(&mut self, place: &Place, board: Option<String>) {
         let first = first_page(self.sheet, place);
-        self.reading.thread = Some(ThreadRef { key: first.key, url: first.url, board });
+        let labels = here::labels(self.sheet, &self.reading.title);
+        let page_title = self.sheet.survey.title.clone();
+        self.reading.thread = Some(ThreadRef { key: first.key, url: first.url, board, labels, page_title });
     }
 
     /// Returns the thread whose posts these are, once it was set.

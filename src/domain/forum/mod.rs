@@ -247,6 +247,10 @@ pub struct ThreadRef {
     pub url: Url,
     /// Its board's name where the page tells it.
     pub board: Option<String>,
+    /// What the board shows beside its title: `SELLING`, `出售`.
+    pub labels: Vec<String>,
+    /// Title of the page it was read from.
+    pub page_title: String,
 }
 
 /// One row of a list of threads.

@@ -7,6 +7,7 @@
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
 mod attribution;
+mod backfill;
 mod cases;
 mod claims;
 mod error;

@@ -145,6 +145,19 @@ pub struct PostSeen {
     pub listing: Listing,
 }
 
+/// An offer recorded before sellers were marked.
+#[derive(Debug, Clone)]
+pub struct UnmarkedPost {
+    /// Its source.
+    pub source: SourceId,
+    /// Title of its thread; empty if none is known.
+    pub title: String,
+    /// Name of its board; empty if none is known.
+    pub board: String,
+    /// The post; of its listing only the probability is as it was recorded.
+    pub post: PostSeen,
+}
+
 /// A hit and where it was seen.
 #[derive(Debug, Clone)]
 pub struct HitSeen {

@@ -1,8 +1,10 @@
 //! Claims, fetches, reads, matches and records pages until nothing is due.
 //!
 //! The loop here decides what runs when; `worker` takes one claim through to its record, `visit` turns a page into what is
-//! recorded, `lookout` keeps the matcher in step with the watchlists. Not here: mailing what was found (`alerting`).
+//! recorded, `lookout` keeps the matcher in step with the watchlists, `backfill` brings up to date what an earlier version
+//! recorded. Not here: mailing what was found (`alerting`).
 
+mod backfill;
 mod idle;
 mod lookout;
 mod progress;
@@ -145,6 +147,9 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
         options,
         stop,
     };
+    if let Err(error) = backfill::run(&crawl.ports.store, &crawl.stop).await {
+        tracing::warn!(%error, "what an earlier version recorded is not up to date yet; the next start goes on");
+    }
     let ended = crawl.work().await;
     crawl.drain().await;
     crawl.count_due().await;

@@ -14,7 +14,7 @@ use super::lookout::Lookout;
 use crate::domain::evidence::Capture;
 use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
 use crate::domain::frontier::{Rhythm, Seen};
-use crate::domain::listing;
+use crate::domain::listing::{self, Written};
 use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
@@ -124,11 +124,18 @@ fn read_page(page: &Page, digest: String) -> ReadPage {
     read_page.threads = threads(&reading, &page.claim.link.key);
     read_page.oddities = reading.oddities.into_iter().chain(oddities).collect();
     if let Some(thread) = &reading.thread {
-        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &thread.key, &title)).collect();
+        let setting = Setting {
+            title: &title,
+            tags: &thread.labels.join(" "),
+            board: thread.board.as_deref().unwrap_or_default(),
+            page: &thread.page_title,
+        };
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &thread.key, &setting)).collect();
     } else if !reading.posts.is_empty() {
         read_page.oddities.push(Oddity::new("posts-without-thread", "posts on a page that names no thread"));
         let key = page.claim.link.key.clone();
-        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &title)).collect();
+        let setting = Setting { title: &title, ..Setting::default() };
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &setting)).collect();
     }
     read_page.links = admitted(reading.links, &page.source, &mut read_page.oddities);
     read_page
@@ -217,9 +224,19 @@ fn listed(row: &ThreadRow, board: Option<&String>) -> ThreadSeen {
     }
 }
 
-fn post_seen(post: Post, thread: &str, title: &str) -> PostSeen {
+/// What a page says of all its posts.
+#[derive(Default)]
+struct Setting<'a> {
+    title: &'a str,
+    tags: &'a str,
+    board: &'a str,
+    page: &'a str,
+}
+
+fn post_seen(post: Post, thread: &str, setting: &Setting<'_>) -> PostSeen {
+    let Setting { title, tags, board, page } = *setting;
     PostSeen {
-        listing: listing::read(title, &post.text),
+        listing: listing::read(&Written { title, text: &post.text, tags, board, page }),
         key: post.id,
         thread: thread.to_owned(),
         url: post.url,
@@ -329,7 +346,13 @@ mod tests {
             signs: Vec::new(),
             page: PageKind::Thread,
             title: "Fresh base".to_owned(),
-            thread: Some(ThreadRef { key: "101".to_owned(), url: url("thread/101"), board: None }),
+            thread: Some(ThreadRef {
+                key: "101".to_owned(),
+                url: url("thread/101"),
+                board: None,
+                labels: Vec::new(),
+                page_title: String::new(),
+            }),
             threads: Vec::new(),
             posts: vec![post("1", 100, 400), post("2", 200, 300), post("3", 500, 600)],
             next: None,

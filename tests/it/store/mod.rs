@@ -10,7 +10,7 @@ use dyepack::domain::case::State;
 use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
-use dyepack::domain::listing::{self, Listing};
+use dyepack::domain::listing::{self, Listing, Written};
 use dyepack::domain::matcher::{EntryKind, Hit, Ownership, Rates, Rows};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
@@ -304,6 +304,7 @@ contract! {
     follow_ups_are_made_for_news_only,
     a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fired,
     a_seller_is_known_again_by_contact_and_handle_but_no_tenant_learns_of_anothers_case,
+    what_was_recorded_before_sellers_were_marked_is_caught_up_in_batches,
     an_alert_waits_for_a_confirmed_contact,
     a_case_moves_only_where_it_may_and_the_log_shows_tampering,
     a_settled_case_speaks_up_only_for_new_entries_or_sources,

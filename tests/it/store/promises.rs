@@ -525,10 +525,10 @@ pub(super) async fn a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fi
     let (level, rule, facts) = assessment().await;
     assert_eq!((level, rule.as_str(), facts.entries, facts.strength), ("medium", "sure-match", 1, 40));
     let mut offer = thread_page("t1", "p1", &["c1"]);
-    offer.posts[0].listing = listing::read(
+    offer.posts[0].listing = listing::read(&Written::new(
         "Selling bank customer database",
         "120k rows, fresh, never sold before. Price 900$, tg @grey_heron7",
-    );
+    ));
     assert!(offer.posts[0].listing.is_offer());
     crawl(store, &source, ("t1/p1", 6), offer).await;
     let (level, rule, facts) = assessment().await;
@@ -539,7 +539,10 @@ pub(super) async fn a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fi
 fn offer_page(thread: &str, author: &str, contact: &str, entries: &[&str]) -> ReadPage {
     let mut page = thread_page(thread, "p1", entries);
     let text = format!("20k rows, name, phone, card. Price 500$, escrow ok, telegram @{contact}");
-    page.posts[0].listing = listing::read("Selling customer database of a bank", &text);
+    let title = "Selling customer database of a bank";
+    page.posts[0].listing = listing::read(&Written::new(title, &text));
+    page.threads[0].title = Some(title.to_owned());
+    page.posts[0].text = Secret::new(text);
     assert!(page.posts[0].listing.is_offer());
     page.posts[0].author = Some(author.to_owned());
     page
@@ -581,6 +584,61 @@ pub(super) async fn a_seller_is_known_again_by_contact_and_handle_but_no_tenant_
     let younger = cases.iter().find(|other| other.id != case.id).unwrap();
     let seller = store.case(&younger.id).await.unwrap().unwrap().seller.unwrap();
     assert_eq!(seller.own_cases, std::slice::from_ref(&case.id));
+}
+
+/// What an earlier version, which knew neither marks nor severities, would have left.
+async fn forget_marks_and_severities(url: &str) {
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    let statements = "DELETE FROM seller_mark; UPDATE leak_case SET severity = NULL; \
+                      UPDATE post SET is_marked = 0, volume = 0, is_fresh = 0, is_exclusive = 0, goods = NULL";
+    sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+pub(super) async fn what_was_recorded_before_sellers_were_marked_is_caught_up_in_batches(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let market = forum(store, "market.example").await;
+    crawl(store, &source, ("t1/p1", 5), offer_page("t1", "grey_heron", "heron_sells", &["c1"])).await;
+    for thread in ["t2", "t3", "t4"] {
+        crawl(store, &market, (thread, 6), offer_page(thread, "marsh_bird", "heron_sells", &[])).await;
+    }
+    crawl(store, &market, ("t5", 7), thread_page("t5", "p1", &["c2"])).await;
+    let told = async || {
+        let mut told = Vec::new();
+        for case in cases(store).await {
+            let detail = store.case(&case).await.unwrap().unwrap();
+            told.push((case, detail.row.severity, detail.seller));
+        }
+        told
+    };
+    let before = told().await;
+    assert!(before.iter().any(|(_, _, seller)| seller.as_ref().is_some_and(|seller| seller.before[0].listings == 3)));
+    assert!(store.unmarked_posts(10).await.unwrap().is_empty(), "what is recorded now is marked at once");
+
+    forget_marks_and_severities(&subject.url).await;
+    assert!(told().await.iter().all(|(_, severity, seller)| severity.is_none() && seller.is_none()));
+    let mut batches = 0;
+    loop {
+        // A process that stops after any batch leaves the rest to the next.
+        let next = subject.another().await;
+        let mut posts = next.unmarked_posts(3).await.unwrap();
+        if posts.is_empty() {
+            break;
+        }
+        batches += 1;
+        for unmarked in &mut posts {
+            let listing = listing::read(&Written::new(&unmarked.title, unmarked.post.text.reveal()));
+            unmarked.post.listing = Listing { sale: unmarked.post.listing.sale, ..listing };
+        }
+        next.mark_posts(&posts).await.unwrap();
+        next.mark_posts(&posts).await.unwrap();
+        next.close().await;
+    }
+    assert_eq!(batches, 2, "four offers, three to a batch; the post that offers nothing is left alone");
+    while store.weigh_unweighed(1).await.unwrap() > 0 {}
+    assert_eq!(told().await, before);
 }
 
 pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {

@@ -162,7 +162,13 @@ pub(super) fn finish(sheet: &Sheet<'_>, mut harvest: Harvest<'_, '_>, kind: Page
     let mut reading = harvest.finish(kind);
     if !reading.posts.is_empty() && reading.thread.is_none() {
         let place = place(sheet);
-        reading.thread = Some(ThreadRef { key: place.key, url: place.url, board: None });
+        reading.thread = Some(ThreadRef {
+            key: place.key,
+            url: place.url,
+            board: None,
+            labels: Vec::new(),
+            page_title: sheet.survey.title.clone(),
+        });
     }
     reading
 }
