@@ -8,7 +8,9 @@ use url::Url;
 
 use crate::domain::forum::harvest::{self, Harvest};
 use crate::domain::forum::sheet::Sheet;
-use crate::domain::forum::{Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, dom, here, items, post_text};
+use crate::domain::forum::{
+    Engine, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRef, dom, here, items, post_text,
+};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -144,6 +146,7 @@ pub(super) fn empty(page: &FetchedPage) -> Reading {
         next: None,
         links: Vec::new(),
         oddities: Vec::new(),
+        standing: Standing::Unclear,
     }
 }
 

@@ -9,7 +9,9 @@ use scraper::ElementRef;
 use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
-use crate::domain::forum::{Attachment, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, post_text};
+use crate::domain::forum::{
+    Attachment, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRef, ThreadRow, dom, post_text,
+};
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
 
@@ -84,6 +86,7 @@ impl<'s, 'a> Harvest<'s, 'a> {
             next: None,
             links: Vec::new(),
             oddities: Vec::new(),
+            standing: Standing::Unclear,
         };
         let mut harvest = Self { sheet, reading, seen: HashSet::new() };
         if sheet.survey.is_cut {

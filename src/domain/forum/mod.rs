@@ -2,6 +2,7 @@
 //!
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
+mod acts;
 mod clock;
 mod dates;
 mod detect;
@@ -11,6 +12,7 @@ mod generic;
 mod harvest;
 mod here;
 mod items;
+pub mod login;
 mod markup;
 mod mybb;
 mod notice;
@@ -31,6 +33,8 @@ use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
 use crate::domain::text;
 
+pub use acts::acts;
+pub use login::Standing;
 use sheet::Sheet;
 
 /// Reads a page by the recipe of the engine that it shows itself to be; links off the site of `source_start` are dropped.
@@ -55,6 +59,7 @@ pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
         Engine::Generic => generic::read(&sheet),
     };
     reading.oddities.extend(bounded.oddities);
+    reading.standing = login::standing(&sheet);
     reading
 }
 
@@ -158,6 +163,8 @@ pub struct Reading {
     pub links: Vec<Link>,
     /// What could not be read as expected.
     pub oddities: Vec<Oddity>,
+    /// Whom the page takes its reader for.
+    pub standing: Standing,
 }
 
 /// A thread, named the same from every page and every link that leads to it.

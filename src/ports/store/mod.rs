@@ -17,9 +17,13 @@ pub mod model;
 mod open;
 mod outbox;
 mod rates;
+mod recall;
+mod robots;
 mod rows;
 mod sellers;
+mod sessions;
 mod severity;
+mod sources;
 mod sql;
 mod triage;
 mod visits;
@@ -35,8 +39,9 @@ use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
 pub use attribution::CaseFinds;
-pub use claims::START_KEY;
 pub use error::StoreError;
+pub use sessions::News;
+pub use sources::START_KEY;
 pub use triage::AuditVerdict;
 
 /// The database; cheap to clone.
