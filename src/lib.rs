@@ -23,6 +23,10 @@
 //!   searches one member at a time.
 //! - **Identities are content-derived.** A hit's, post's and alert's id is a hash of what it is, so a repeated visit
 //!   writes the same rows again and nothing twice.
+//! - **A source is read as one reader at a time.** A page that shows itself to be a guest's is not recorded in a member's
+//!   session, and digests name who saw a page, so that the two views are never taken for one another.
+//! - **When a watchlist grows, pages are read again** rather than searched in the store: a hit must be replayable on the bytes
+//!   that were captured, and of a page only its posts' texts are kept.
 //! - **Alerts settle before they are sent.** The outbox row commits with the hit; it is rendered when first claimed, so
 //!   one leak spread over several posts is one mail.
 

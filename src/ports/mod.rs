@@ -1,5 +1,6 @@
 //! The outside world: the only places that read time, open sockets, hold SQL, start processes and send mail.
 
+pub mod accounts;
 pub mod clock;
 pub mod evidence;
 pub mod fetch;

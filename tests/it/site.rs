@@ -25,9 +25,16 @@ pub(crate) struct Asked {
     pub(crate) target: String,
     /// Everything up to the empty line.
     pub(crate) head: String,
+    /// What was posted.
+    pub(crate) body: String,
 }
 
 impl Asked {
+    /// Tells whether something was posted.
+    pub(crate) fn is_post(&self) -> bool {
+        self.head.starts_with("POST ")
+    }
+
     /// The value of a header, if it was sent.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
@@ -89,7 +96,17 @@ async fn serve(
         let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
         buffer.drain(..head_end);
         let target = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
-        let asked = Asked { target, head };
+        let mut asked = Asked { target, head, body: String::new() };
+        let length: usize = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        while buffer.len() < length {
+            let mut chunk = [0_u8; 4096];
+            match stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+            }
+        }
+        asked.body = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        buffer.drain(..length);
         let answer = answer(&asked);
         log.lock().unwrap().push(asked);
         match answer {

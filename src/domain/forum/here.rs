@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use scraper::ElementRef;
 
-use crate::domain::forum::PageKind;
-use crate::domain::forum::dom;
 use crate::domain::forum::notice::{self, Reader};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{Place, PlaceKind};
+use crate::domain::forum::{PageKind, Standing, dom, login};
 
 /// Returns the thread or board that the page shows: by what it calls its own address, by the address asked for, by
 /// what most of its links lead to.
@@ -121,11 +120,7 @@ pub(super) fn document_title(sheet: &Sheet<'_>) -> String {
 
 /// Tells whether anybody is logged in.
 pub(super) fn reader(sheet: &Sheet<'_>) -> Reader {
-    let has_logout = sheet.survey.anchors.iter().any(|(_, href)| {
-        let href = href.to_ascii_lowercase();
-        href.contains("=logout") || href.contains("/logout")
-    });
-    if has_logout { Reader::Member } else { Reader::Guest }
+    if login::standing(sheet) == Standing::Member { Reader::Member } else { Reader::Guest }
 }
 
 /// Tells what a page without posts and threads says.

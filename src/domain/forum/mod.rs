@@ -2,7 +2,7 @@
 //!
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
-mod archive;
+mod acts;
 mod archive;
 mod blindness;
 mod clock;
@@ -18,6 +18,7 @@ mod generic;
 mod harvest;
 mod here;
 mod invision;
+pub mod login;
 mod markup;
 mod mybb;
 mod nodebb;
@@ -52,6 +53,8 @@ use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
 use crate::domain::text;
 
+pub use acts::acts;
+pub use login::Standing;
 use sheet::Sheet;
 
 pub use overrides::{Css, CssError, Overrides};
@@ -102,6 +105,7 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
     let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
     blindness::tell(&sheet, &mut reading);
     reading.oddities.extend(bounded.oddities);
+    reading.standing = login::standing(&sheet);
     reading
 }
 
@@ -236,6 +240,8 @@ pub struct Reading {
     pub links: Vec<Link>,
     /// What could not be read as expected.
     pub oddities: Vec<Oddity>,
+    /// Whom the page takes its reader for.
+    pub standing: Standing,
 }
 
 /// A thread, named the same from every page and every link that leads to it.

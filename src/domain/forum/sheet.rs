@@ -387,7 +387,7 @@ impl<'a> Survey<'a> {
 }
 
 /// Tells whether an element holds what people wrote, where nothing says anything about the board.
-fn is_post_body(element: ElementRef<'_>) -> bool {
+pub(super) fn is_post_body(element: ElementRef<'_>) -> bool {
     let id = dom::id(element);
     matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option")
         || dom::numbered(id, "pid_").is_some()

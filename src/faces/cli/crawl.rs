@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::context::Context;
 use super::output::{Format, Output};
-use super::source::{fetch_options, parse_source};
+use super::source::{fetch_options, find, parse_source, with_login};
 use super::{Exit, Failure, alert, watchlist};
 use crate::domain::source::SourceId;
 use crate::ports::fetch::Fetcher;
@@ -37,12 +37,16 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  dyepack crawl --once\n  dyepack crawl --source forum.example\n  \
                         dyepack crawl --once --data /tmp/trial --watchlist watchlists/example-bank \
-                        --source http://127.0.0.1:8101/ --mail smtp://127.0.0.1:2525\n\n\
+                        --source http://127.0.0.1:8101/ --mail smtp://127.0.0.1:2525\n  \
+                        dyepack crawl --once --source https://forum.example/ --login account.toml\n\n\
                         Ctrl-C lets the pages in flight end, gives the rest back and ends; nothing is lost.")]
 pub(super) struct Args {
     /// A site to crawl, by its name, or by its URL, which adds it; given once, only this one is crawled
     #[arg(long, value_name = "SOURCE|URL")]
     source: Vec<String>,
+    /// A file with the account (user and password in TOML) or the cookies to read the one --source with; chmod 600
+    #[arg(long, value_name = "FILE", requires = "source")]
+    login: Option<PathBuf>,
     /// End when nothing is due and every alert is delivered
     #[arg(long)]
     once: bool,
@@ -64,7 +68,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
             Exit::Problems => return Ok(Exit::Problems),
         }
     }
-    let source = choose_sources(&args.source, &store, context).await?;
+    let source = choose_sources(&args.source, args.login.as_deref(), &store, context).await?;
     let worker = Worker::name(context, &store).await?;
     let until = if args.once { Until::NothingDue { patience: CrawlOptions::PATIENCE } } else { Until::Stopped };
     let options = CrawlOptions {
@@ -202,24 +206,32 @@ fn told(stop: &watch::Sender<bool>, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds the URLs among `names`; returns the one source to crawl, if only one was named.
-async fn choose_sources(names: &[String], store: &Store, context: &Context) -> anyhow::Result<Option<SourceId>> {
+/// Adds the URLs among `names`; returns the one source to crawl, if only one was named. A login belongs to that one.
+async fn choose_sources(
+    names: &[String],
+    login: Option<&Path>,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Option<SourceId>> {
+    if login.is_some() && names.len() != 1 {
+        return Err(Failure::Usage("--login belongs to one --source; name exactly one".to_owned()).into());
+    }
     let mut chosen = Vec::new();
     for name in names {
-        if name.contains("://") {
-            let source = parse_source(name)?;
-            if store.source(&source.id).await?.is_none() {
-                store.add_source(&source, context.clock.now()).await?;
-            }
-            chosen.push(source.id);
-        } else {
-            let id = SourceId(name.to_ascii_lowercase());
-            if store.source(&id).await?.is_none() {
-                let message = format!("there is no source {name}; see: dyepack source list");
-                return Err(Failure::Usage(message).into());
-            }
-            chosen.push(id);
+        let added = if name.contains("://") { Some(parse_source(name)?) } else { None };
+        let known = match &added {
+            Some(source) => store.source(&source.id).await?,
+            None => Some(find(name, store).await?),
+        };
+        let is_new = known.is_none();
+        let Some(mut source) = known.or(added) else { continue };
+        if let Some(login) = login {
+            source = with_login(source, login, context).await?;
         }
+        if is_new || login.is_some() {
+            store.add_source(&source, context.clock.now()).await?;
+        }
+        chosen.push(source.id);
     }
     if chosen.is_empty() && store.sources(context.clock.now()).await?.is_empty() {
         let message = "there is nothing to crawl yet; add a site with: dyepack source add https://forum.example/";

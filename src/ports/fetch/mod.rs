@@ -1,7 +1,8 @@
 //! Fetches one page on the route its network asks for, bounded in size, time and redirects.
 //!
-//! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Methods other than GET do not exist.
+//! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Nothing is ever posted but a login form.
 
+mod cookies;
 mod error;
 mod retry_after;
 mod route;
@@ -11,23 +12,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, SET_COOKIE,
+    ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, SET_COOKIE,
+    USER_AGENT as USER_AGENT_HEADER,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use error::{FetchError, Phase};
 
+use crate::domain::forum::login::Submission;
 use crate::domain::page::FetchedPage;
+use crate::domain::session::Jar;
 use crate::domain::source::{Source, SourceId};
 use crate::ports::clock::Clock;
 use crate::ports::tls;
+use cookies::Cookies;
 use error::Stage;
 
 /// Who we say we are when the operator says nothing else.
 pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+defensive leak monitoring)");
 
+/// Clients that are kept with their connections; of more sources than that in rotation, the one served longest ago goes.
+const CLIENTS_LIMIT: usize = 128;
 /// Longest validator that is kept and sent back.
 const VALIDATOR_LIMIT_BYTES: usize = 512;
 
@@ -136,14 +143,22 @@ pub struct Fetcher {
 struct Shared {
     options: FetchOptions,
     clock: Clock,
-    clients: Mutex<HashMap<SourceId, reqwest::Client>>,
+    clients: Mutex<HashMap<SourceId, (Instant, reqwest::Client)>>,
+    /// They outlive the clients.
+    cookies: Mutex<HashMap<SourceId, Arc<Cookies>>>,
 }
 
 impl Fetcher {
     /// Makes a fetcher; opens nothing yet.
     pub fn new(options: FetchOptions, clock: Clock) -> Self {
         tls::install();
-        Self { shared: Arc::new(Shared { options, clock, clients: Mutex::default() }) }
+        let (clients, cookies) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { options, clock, clients, cookies }) }
+    }
+
+    /// Returns who we say we are where a source says nothing else.
+    pub fn user_agent(&self) -> &str {
+        &self.shared.options.user_agent
     }
 
     /// Fetches one URL of a source, following redirects that stay on the site.
@@ -158,18 +173,64 @@ impl Fetcher {
             .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
     }
 
-    /// Returns what is sent as `User-Agent`.
-    pub fn user_agent(&self) -> &str {
-        &self.shared.options.user_agent
+    /// Posts a login form and follows where the answer leads; a refusal is an answer like any other.
+    ///
+    /// # Errors
+    /// When no complete answer came, or the page that it leads to cannot be fetched.
+    pub async fn submit(&self, source: &Source, submission: &Submission) -> Result<FetchedPage, FetchError> {
+        let client = self.client(source)?;
+        let limit = self.shared.options.limits.page;
+        let request = Request::page(submission.url.clone());
+        let posting = async {
+            route::admit(source, &submission.url)?;
+            let mut asked = client.post(submission.url.clone()).header(CONTENT_TYPE, submission.media_type);
+            for (name, value) in &submission.headers {
+                asked = asked.header(name, value.reveal());
+            }
+            let asked = asked.body(submission.body.reveal().clone());
+            let response = self.send(asked, source, &submission.url).await?;
+            let next =
+                response.status().is_redirection().then(|| redirect_target(&submission.url, &response)).flatten();
+            match next {
+                None => self.read(source, &submission.url, &request, response).await,
+                Some(next) => match self.follow(&client, source, &Request::page(next)).await? {
+                    Fetched::Page(page) => Ok(*page),
+                    Fetched::Unchanged => Err(FetchError::BadRedirect { status: 304 }),
+                },
+            }
+        };
+        timeout(limit, posting).await.unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
+    }
+
+    /// Returns the cookies of a source as they are now, and a number that grows with every change to them.
+    pub fn cookies(&self, source: &SourceId) -> (Jar, u64) {
+        self.jar(source).state()
+    }
+
+    /// Puts these cookies in the place of those that a source has.
+    pub fn wear(&self, source: &SourceId, jar: Jar) {
+        self.jar(source).wear(jar);
+    }
+
+    fn jar(&self, source: &SourceId) -> Arc<Cookies> {
+        let mut cookies = self.shared.cookies.lock().unwrap_or_else(PoisonError::into_inner);
+        let clock = &self.shared.clock;
+        Arc::clone(cookies.entry(source.clone()).or_insert_with(|| Arc::new(Cookies::new(clock.clone()))))
     }
 
     fn client(&self, source: &Source) -> Result<reqwest::Client, FetchError> {
+        let jar = self.jar(&source.id);
         let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&source.id) {
+        if let Some((used_at, client)) = clients.get_mut(&source.id) {
+            *used_at = Instant::now();
             return Ok(client.clone());
         }
-        let client = route::client(source, &self.shared.options)?;
-        clients.insert(source.id.clone(), client.clone());
+        let client = route::client(source, &self.shared.options, jar)?;
+        if clients.len() >= CLIENTS_LIMIT {
+            let oldest = clients.iter().min_by_key(|(_, (used_at, _))| *used_at).map(|(id, _)| id.clone());
+            oldest.and_then(|oldest| clients.remove(&oldest));
+        }
+        clients.insert(source.id.clone(), (Instant::now(), client.clone()));
         Ok(client)
     }
 
@@ -225,10 +286,23 @@ impl Fetcher {
                 }
             }
         }
+        self.send(asked, source, url).await
+    }
+
+    async fn send(
+        &self,
+        mut asked: reqwest::RequestBuilder,
+        source: &Source,
+        url: &Url,
+    ) -> Result<reqwest::Response, FetchError> {
+        if let Some(user_agent) = &source.settings.user_agent {
+            asked = asked.header(USER_AGENT_HEADER, user_agent);
+        }
         let limit = self.shared.options.limits.answer;
         let answered =
             timeout(limit, asked.send()).await.map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
-        answered.map_err(|error| FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Head))
+        let host = route::shown_host(url);
+        answered.map_err(|error| FetchError::sort(error, &host, source.network(), Stage::Head))
     }
 
     async fn read(

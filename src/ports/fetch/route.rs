@@ -8,35 +8,31 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::cookie::{CookieStore, Jar};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use super::cookies::Cookies;
 use super::{FetchError, FetchOptions};
 use crate::domain::source::{Network, Source, is_public};
 
-/// Bytes of one `Set-Cookie` that are believed; browsers stop at the same length (RFC 6265 section 6.1).
-const COOKIE_LIMIT_BYTES: usize = 4096;
-/// Cookies taken from one answer.
-const COOKIES_PER_ANSWER: usize = 50;
-/// Length of a `Cookie` header from which on the jar is thrown away.
-const COOKIE_HEADER_LIMIT_BYTES: usize = 16 * 1024;
-
 /// Makes the HTTP client of one source: its own cookies, its own route, no system proxy, no redirects of its own.
-pub(super) fn client(source: &Source, options: &FetchOptions) -> Result<reqwest::Client, FetchError> {
+pub(super) fn client(
+    source: &Source,
+    options: &FetchOptions,
+    cookies: Arc<Cookies>,
+) -> Result<reqwest::Client, FetchError> {
     let setup = |error: reqwest::Error| FetchError::Setup { detail: error.without_url().to_string() };
     let mut builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .cookie_provider(Arc::new(BoundedJar::default()))
+        .cookie_provider(cookies)
         .user_agent(&options.user_agent)
         .connect_timeout(options.limits.connection)
         .pool_max_idle_per_host(usize::try_from(source.concurrency).unwrap_or(1))
@@ -188,25 +184,6 @@ impl Resolve for Resolver {
     }
 }
 
-/// A cookie jar that a hostile site cannot fill without end.
-#[derive(Debug, Default)]
-struct BoundedJar(RwLock<Jar>);
-
-impl CookieStore for BoundedJar {
-    fn set_cookies(&self, cookie_headers: &mut dyn Iterator<Item = &HeaderValue>, url: &Url) {
-        let mut believed = cookie_headers.filter(|header| header.len() <= COOKIE_LIMIT_BYTES).take(COOKIES_PER_ANSWER);
-        let mut jar = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        jar.set_cookies(&mut believed, url);
-        if jar.cookies(url).is_some_and(|header| header.len() > COOKIE_HEADER_LIMIT_BYTES) {
-            *jar = Jar::default();
-        }
-    }
-
-    fn cookies(&self, url: &Url) -> Option<HeaderValue> {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).cookies(url)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,19 +247,5 @@ mod tests {
         ] {
             assert!(matches!(admit(source, &url(target)), Err(FetchError::OffSite { .. })), "{target}");
         }
-    }
-
-    #[test]
-    fn a_jar_that_grows_without_end_is_thrown_away() {
-        let jar = BoundedJar::default();
-        let url = Url::parse("http://forum.example/").unwrap();
-        for number in 0..40 {
-            let header = HeaderValue::from_str(&format!("c{number}={}", "x".repeat(1000))).unwrap();
-            jar.set_cookies(&mut [&header].into_iter(), &url);
-        }
-        assert!(jar.cookies(&url).is_none_or(|header| header.len() <= COOKIE_HEADER_LIMIT_BYTES));
-        let huge = HeaderValue::from_str(&format!("huge={}", "x".repeat(5000))).unwrap();
-        jar.set_cookies(&mut [&huge].into_iter(), &url);
-        assert!(jar.cookies(&url).is_none_or(|header| !header.to_str().unwrap().contains("huge")));
     }
 }

@@ -1,8 +1,9 @@
-//! Sources and the frontier: which URL goes to which worker, for how long.
+//! The frontier: which URL goes to which worker, for how long.
 //!
-//! A claim looks only at sources that can have something (`source.ready_at` is a lower bound), serves those first that
-//! waited longest (`source.turn`), and holds each to its concurrency (live leases) and pace (`source.next_allowed_at`).
-//! Not here: what a visit leaves behind (`visits`), when a URL is due again (`domain::frontier`).
+//! A claim looks only at sources that can have something (`source.ready_at` is a lower bound) and need not rest, serves those
+//! first that waited longest (`source.turn`), and holds each to its concurrency (live leases), its pace
+//! (`source.next_allowed_at`), its hours and its budget. Not here: the sources themselves (`sources`), what a visit leaves
+//! behind (`visits`), when a URL is due again (`domain::frontier`).
 
 use std::time::Duration;
 
@@ -11,83 +12,14 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use url::Url;
 
-use super::model::{Claim, ClaimRequest, LINK_KINDS, SourceRow, link_kind_word, parse_link_kind};
+use super::model::{Claim, ClaimRequest, LINK_KINDS, parse_link_kind};
 use super::sql::{self, Columns, values};
-use super::{Dialect, Durability, Store, StoreError, Write};
+use super::{Dialect, Durability, Store, StoreError, Write, sources};
 use crate::domain::forum::{Link, LinkKind};
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::{self, Settings, SourceId, Spent};
 use crate::ports::seal::{SealError, hex};
 
-/// Frontier key of a source's start page.
-pub const START_KEY: &str = "start";
-
 impl Store {
-    /// Adds a source and puts its start page into the frontier, due now; returns whether it is new. A known source takes
-    /// the label, start URL, pace and concurrency given now.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn add_source(&self, source: &Source, now: Timestamp) -> Result<bool, StoreError> {
-        let mut write = self.begin(Durability::Power).await?;
-        let connection = write.connection();
-        let (pace, start_url) = (milliseconds(source.pace), source.start_url.as_str());
-        let statement = "INSERT INTO source (id, label, start_url, pace_ms, concurrency, added_at, next_allowed_at, \
-                         ready_at, turn) VALUES ($1, $2, $3, $4, $5, $6, 0, $6, 0) ON CONFLICT (id) DO NOTHING";
-        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, now];
-        let is_new = sql::execute(connection, statement, values).await? > 0;
-        if !is_new {
-            let statement =
-                "UPDATE source SET label = $1, start_url = $2, pace_ms = $3, concurrency = $4 WHERE id = $5";
-            let values = values![&source.label, start_url, pace, source.concurrency, &source.id.0];
-            sql::execute(connection, statement, values).await?;
-        }
-        let statement = "INSERT INTO frontier (source, link_key, url, kind, kind_rank, found_at, due_at, attempts) \
-                         VALUES ($1, $2, $3, $4, 0, $5, $5, 0) \
-                         ON CONFLICT (source, link_key) DO UPDATE SET url = excluded.url";
-        let values = values![&source.id.0, START_KEY, start_url, link_kind_word(LinkKind::Index), now];
-        sql::execute(connection, statement, values).await?;
-        write.commit().await?;
-        Ok(is_new)
-    }
-
-    /// Returns a source.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn source(&self, id: &SourceId) -> Result<Option<Source>, StoreError> {
-        let statement = "SELECT id, label, start_url, pace_ms, concurrency FROM source WHERE id = $1";
-        let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values![&id.0]).await?;
-        row.map(|row| source(&row)).transpose()
-    }
-
-    /// Returns every source and how it fares, sorted by id.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn sources(&self, now: Timestamp) -> Result<Vec<SourceRow>, StoreError> {
-        let statement = "SELECT s.id, s.label, s.start_url, s.pace_ms, s.concurrency, s.engine, s.added_at, \
-                         s.last_success_at, s.last_failure, s.last_failure_at, \
-                         (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id), \
-                         (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.due_at <= $1), \
-                         (SELECT COUNT(*) FROM post p WHERE p.source = s.id) FROM source s ORDER BY s.id";
-        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![now]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(SourceRow {
-                    source: source(row)?,
-                    engine: row.maybe_text(5)?,
-                    added_at: row.time(6)?,
-                    last_success_at: row.maybe_time(7)?,
-                    last_failure: row.maybe_text(8)?,
-                    last_failure_at: row.maybe_time(9)?,
-                    urls: row.count(10)?,
-                    due: row.count(11)?,
-                    posts: row.count(12)?,
-                })
-            })
-            .collect()
-    }
-
     /// Leases due URLs: index pages first, then boards, threads, attachments, others; the longest due first within each;
     /// sources take turns. May return fewer than there are when other workers hold a source at this moment.
     ///
@@ -113,7 +45,7 @@ impl Store {
             }
             let share = missing.div_ceil(u32::try_from(left).unwrap_or(u32::MAX).max(1));
             left -= 1;
-            let grant = Grant { share, turn, now };
+            let grant = Grant { share, turn, now, chance: request.chance };
             claims.extend(self.claim_from(&mut write, &ready, request, grant).await?);
         }
         write.commit().await?;
@@ -130,12 +62,13 @@ impl Store {
     ) -> Result<Vec<Claim>, StoreError> {
         let connection = write.connection();
         let now = grant.now;
+        let Some(budget) = budget(connection, ready, now).await? else { return Ok(Vec::new()) };
         let statement = "SELECT COUNT(*) FROM frontier WHERE source = $1 AND lease IS NOT NULL AND lease_until > $2";
         let row = sql::fetch_one(connection, statement, values![&ready.id, now]).await?;
         let in_flight = row.map(|row| row.count(0)).transpose()?.unwrap_or(0);
         let free = u64::from(ready.concurrency).saturating_sub(in_flight);
-        let paced = if ready.pace_ms > 0 { 1 } else { u64::MAX };
-        let allowed = free.min(paced).min(u64::from(grant.share));
+        let paced = if ready.pace.is_zero() { u64::MAX } else { 1 };
+        let allowed = free.min(paced).min(budget).min(u64::from(grant.share));
         let until = now.checked_add(request.lease).unwrap_or(Timestamp::MAX);
         let mut claims = Vec::new();
         for kind in LINK_KINDS {
@@ -153,8 +86,15 @@ impl Store {
         }
         let is_exhausted = (claims.len() as u64) < allowed;
         let ready_at = if is_exhausted { earliest(connection, &ready.id).await? } else { Some(ready.ready_at) };
-        let next_allowed_at =
-            if claims.is_empty() { ready.next_allowed_at } else { now.as_millisecond().saturating_add(ready.pace_ms) };
+        let mut next_allowed_at = ready.next_allowed_at;
+        if !claims.is_empty() {
+            let wait = milliseconds(source::wait(ready.pace, grant.chance));
+            next_allowed_at = now.as_millisecond().saturating_add(wait);
+            if ready.settings.is_some() {
+                let spent = Spent { requests: claims.len() as u64, ..Spent::default() };
+                sources::spend(connection, &ready.id, ready.day(now), spent).await?;
+            }
+        }
         let statement = "UPDATE source SET ready_at = $1, next_allowed_at = $2, turn = $3 WHERE id = $4";
         sql::execute(connection, statement, values![ready_at, next_allowed_at, grant.turn, &ready.id]).await?;
         Ok(claims)
@@ -221,25 +161,27 @@ impl Store {
         Ok(released + alerts)
     }
 
-    /// Returns when the next URL can be claimed: the earliest due time or lease expiry, not before its source's pace allows;
-    /// `None` when nothing can become due. A time that has passed means: there is work, but its source's slots are taken
+    /// Returns when the next URL can be claimed: the earliest due time or lease expiry, not before its source's pace and rest
+    /// allow; `None` when nothing can become due without a person. A time that has passed means: there is work, but its source's slots are taken
     /// (or another worker is at it); look again after a moment.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn next_due(&self, source: Option<&SourceId>) -> Result<Option<Timestamp>, StoreError> {
         let only = source.map_or("", |source| source.0.as_str());
-        let statement = "SELECT s.next_allowed_at, \
+        let statement = "SELECT s.next_allowed_at, s.wait_until, \
                          (SELECT MIN(f.due_at) FROM frontier f \
                           WHERE f.source = s.id AND f.due_at IS NOT NULL AND f.lease IS NULL), \
                          (SELECT MIN(f.lease_until) FROM frontier f WHERE f.source = s.id AND f.lease IS NOT NULL) \
-                         FROM source s WHERE s.ready_at IS NOT NULL AND ($1 = '' OR s.id = $1)";
-        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![only]).await?;
+                         FROM source s WHERE s.ready_at IS NOT NULL AND s.paused_at IS NULL \
+                         AND (s.wait_until IS NULL OR s.wait_until < $2) AND ($1 = '' OR s.id = $1)";
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![only, Timestamp::MAX]).await?;
         let mut next: Option<Timestamp> = None;
         for row in rows {
-            let earliest = [row.maybe_time(1)?, row.maybe_time(2)?].into_iter().flatten().min();
+            let earliest = [row.maybe_time(2)?, row.maybe_time(3)?].into_iter().flatten().min();
             if let Some(earliest) = earliest {
-                let possible = earliest.max(row.time(0)?);
+                let rested = row.maybe_time(1)?.unwrap_or(Timestamp::MIN);
+                let possible = earliest.max(row.time(0)?).max(rested);
                 next = Some(next.map_or(possible, |next| next.min(possible)));
             }
         }
@@ -253,15 +195,39 @@ struct Grant {
     share: u32,
     turn: i64,
     now: Timestamp,
+    chance: f64,
 }
 
 /// A source that may have something due.
 struct ReadySource {
     id: String,
-    pace_ms: i64,
+    /// What it was given or what its robots.txt asks for, whichever is longer.
+    pace: Duration,
     concurrency: u32,
     ready_at: i64,
     next_allowed_at: i64,
+    settings: Option<Settings>,
+}
+
+impl ReadySource {
+    fn day(&self, now: Timestamp) -> i64 {
+        self.settings.as_ref().map_or(0, |settings| settings.hours.day(now).0)
+    }
+}
+
+/// Returns how many requests a source may make before it has to rest; `None`, and a note on it, if it has to now.
+async fn budget(
+    connection: &mut AnyConnection,
+    ready: &ReadySource,
+    now: Timestamp,
+) -> Result<Option<u64>, StoreError> {
+    let Some(settings) = &ready.settings else { return Ok(Some(u64::MAX)) };
+    let spent = sources::spent(connection, &ready.id, ready.day(now)).await?;
+    if let Some((rest, until)) = settings.rest(&spent, now) {
+        sources::hold(connection, &ready.id, (rest, until)).await?;
+        return Ok(None);
+    }
+    Ok(Some(settings.budget.requests.map_or(u64::MAX, |limit| limit.saturating_sub(spent.requests))))
 }
 
 async fn ready_sources(
@@ -271,20 +237,23 @@ async fn ready_sources(
     now: Timestamp,
 ) -> Result<Vec<ReadySource>, StoreError> {
     let only = request.source.as_ref().map_or("", |source| source.0.as_str());
-    let statement = "SELECT id, pace_ms, concurrency, ready_at, next_allowed_at FROM source \
-                     WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND ($2 = '' OR id = $2) \
+    let statement = "SELECT id, pace_ms, crawl_delay_ms, concurrency, ready_at, next_allowed_at, settings FROM source \
+                     WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND paused_at IS NULL \
+                     AND (wait_until IS NULL OR wait_until <= $1) AND ($2 = '' OR id = $2) \
                      ORDER BY turn, id LIMIT $3";
     // Twice the limit: those whose slots are taken go to the end of the row and do not keep others from their turn.
     let examined = request.limit.saturating_mul(2).clamp(8, 256);
     let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values![now, only, examined]).await?;
     rows.iter()
         .map(|row| {
+            let id = row.text(0)?;
             Ok(ReadySource {
-                id: row.text(0)?,
-                pace_ms: row.int(1)?,
-                concurrency: u32::try_from(row.int(2)?).unwrap_or(1),
-                ready_at: row.int(3)?,
-                next_allowed_at: row.int(4)?,
+                pace: Duration::from_millis(row.count(1)?.max(row.count(2)?)),
+                concurrency: u32::try_from(row.int(3)?).unwrap_or(1),
+                ready_at: row.int(4)?,
+                next_allowed_at: row.int(5)?,
+                settings: sources::settings(&id, row.maybe_text(6)?)?,
+                id,
             })
         })
         .collect()
@@ -342,17 +311,6 @@ async fn earliest(connection: &mut AnyConnection, source: &str) -> Result<Option
     let row = sql::fetch_one(connection, statement, values![source]).await?;
     let Some(row) = row else { return Ok(None) };
     Ok([row.maybe_int(0)?, row.maybe_int(1)?].into_iter().flatten().min())
-}
-
-fn source(row: &AnyRow) -> Result<Source, StoreError> {
-    let id = row.text(0)?;
-    Ok(Source {
-        label: row.text(1)?,
-        start_url: Url::parse(&row.text(2)?).map_err(|_| StoreError::damaged("source", &id))?,
-        pace: Duration::from_millis(row.count(3)?),
-        concurrency: u32::try_from(row.int(4)?).unwrap_or(1),
-        id: SourceId(id),
-    })
 }
 
 pub(super) const fn kind_rank(kind: LinkKind) -> i64 {

@@ -20,10 +20,14 @@ pub mod model;
 mod open;
 mod outbox;
 mod rates;
+mod recall;
 mod retention;
+mod robots;
 mod rows;
 mod sellers;
+mod sessions;
 mod severity;
+mod sources;
 mod sql;
 mod triage;
 mod visits;
@@ -39,9 +43,10 @@ use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
 pub use attribution::CaseFinds;
-pub use claims::START_KEY;
 pub use error::StoreError;
 pub use ledger::LedgerRow;
+pub use sessions::News;
+pub use sources::START_KEY;
 pub use triage::AuditVerdict;
 
 /// The database; cheap to clone.

@@ -17,7 +17,8 @@ use crate::domain::source::SourceId;
 pub use super::retention::{Hold, Old};
 pub use super::rows::{
     AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
-    HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, Sighting, SourceRow, WatchlistChange,
+    HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, SessionRow, Sighting, SourceRow,
+    WatchlistChange,
 };
 
 /// A URL leased to one worker.
@@ -65,6 +66,13 @@ pub enum Outcome {
     Read(Box<ReadPage>),
     /// The page is as it was (304, or the same digest): nothing new.
     Unchanged,
+    /// The site says that there is no such thing; asked for again a few times, then given up.
+    Gone,
+    /// It was not asked for: its own rules or ours forbid it.
+    Skipped {
+        /// Stable word for the rule: `robots`, `pattern` ….
+        class: String,
+    },
     /// The fetch failed; to be tried again at `due_again`, or never.
     Failed {
         /// Stable word for the class of failure: `timeout`, `refused`, `http-503`, `too-large` ….
@@ -83,16 +91,20 @@ pub struct ReadPage {
     pub etag: Option<String>,
     /// Validators for the next visit.
     pub last_modified: Option<String>,
-    /// SHA-256 (hex) of the body, `@`, and the watchlist revision it was matched against.
+    /// SHA-256 (hex) of the body, `@`, the watchlist revision it was matched against, and a mark of who read it.
     pub body_digest: String,
+    /// That revision.
+    pub matched: i64,
     /// Body length in bytes.
     pub body_bytes: u64,
     /// Recipe that read it; `None` for an attachment.
     pub engine: Option<Engine>,
     /// Kind of page; `None` for an attachment.
     pub page: Option<PageKind>,
-    /// New work for the frontier.
+    /// New work for the frontier, in page order.
     pub links: Vec<Link>,
+    /// Key of the link to the next page of the same board or thread.
+    pub next: Option<String>,
     /// Threads seen, in lists or on their own pages.
     pub threads: Vec<ThreadSeen>,
     /// Posts seen.
@@ -213,6 +225,21 @@ pub struct ClaimRequest {
     pub source: Option<SourceId>,
     /// How long the lease holds.
     pub lease: Duration,
+    /// Spreads the next requests of the sources that are served; lies in `0.0..1.0`.
+    pub chance: f64,
+}
+
+/// Returns the store's word for a kind of page.
+pub const fn page_kind_word(kind: PageKind) -> &'static str {
+    match kind {
+        PageKind::Index => "index",
+        PageKind::Board => "board",
+        PageKind::Thread => "thread",
+        PageKind::LoginRequired => "login-required",
+        PageKind::Denied => "denied",
+        PageKind::NotFound => "not-found",
+        PageKind::Other => "other",
+    }
 }
 
 /// Returns the store's word for a kind of link.

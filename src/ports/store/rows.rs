@@ -1,5 +1,7 @@
 //! What comes out of the store, in the words of the domain; re-exported by `model`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -8,8 +10,9 @@ use crate::domain::case::State;
 use crate::domain::listing::{Listing, Price};
 use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::secret::Secret;
+use crate::domain::session::{Jar, Session};
 use crate::domain::severity::Assessment;
-use crate::domain::source::{Network, Source, SourceId};
+use crate::domain::source::{Network, Rest, Source, SourceId};
 use crate::domain::watchlist::{Language, OrganizationId};
 
 /// A source and how it fares.
@@ -33,6 +36,25 @@ pub struct SourceRow {
     pub due: u64,
     /// Posts on record.
     pub posts: u64,
+    /// Since when the operator has paused it.
+    pub paused_at: Option<Timestamp>,
+    /// Why it is left alone, and until when ([`Timestamp::MAX`]: until a person has seen to it).
+    pub rest: Option<(Rest, Timestamp)>,
+    /// The least wait that its robots.txt asks for.
+    pub crawl_delay: Duration,
+    /// Pages that the site says are gone.
+    pub gone: u64,
+}
+
+/// Who reads a source, as the store keeps it.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// Where it stands.
+    pub session: Session,
+    /// Its cookies.
+    pub jar: Jar,
+    /// When the operator last changed it; workers that have seen an earlier one take the cookies anew.
+    pub imported_at: Timestamp,
 }
 
 /// What importing a watchlist changed.
@@ -63,6 +85,12 @@ impl WatchlistChange {
             && self.deliveries.is_empty()
             && self.contacts.is_empty()
             && self.fingerprints.is_empty()
+    }
+
+    /// Tells whether there is more to look for than before.
+    pub fn has_new_entries(&self) -> bool {
+        let is_more = |changes: &Changes| !changes.added.is_empty() || !changes.changed.is_empty();
+        self.is_organization_changed || is_more(&self.canaries) || is_more(&self.fingerprints)
     }
 }
 

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 use super::claims::kind_rank;
 use super::model::{
     Claim, Outcome, PostRow, PostSeen, ReadPage, RecordPolicy, Recorded, ThreadSeen, Visit, link_kind_word,
+    page_kind_word,
 };
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::{json, parse};
@@ -44,7 +45,9 @@ impl Store {
         let mark = held_mark(connection, &visit.claim).await?;
         let recorded = match &visit.outcome {
             Outcome::Read(page) => self.record_page(connection, visit, page, policy).await?,
-            Outcome::Unchanged | Outcome::Failed { .. } => Recorded::default(),
+            Outcome::Unchanged | Outcome::Gone | Outcome::Skipped { .. } | Outcome::Failed { .. } => {
+                Recorded::default()
+            }
         };
         let planned = if recorded.is_news() { visit.due_again_if_new } else { visit.due_again };
         // The list of threads announced a change while this visit was under way: look again at once.
@@ -234,7 +237,9 @@ async fn held_mark(connection: &mut AnyConnection, claim: &Claim) -> Result<Opti
 }
 
 /// Puts new links into the frontier, due now; returns how many there were. A known thread whose list entry changed is due
-/// again; a known attachment takes its newest address, because the old one may have run out.
+/// again from its last known page on; a known attachment takes its newest address, because the old one may have run out.
+///
+/// A list that is read again goes on to its next page for as long as the last thread it shows is new or changed.
 async fn record_links(connection: &mut AnyConnection, visit: &Visit, page: &ReadPage) -> Result<u64, StoreError> {
     let source = &visit.claim.source.0;
     let links: BTreeMap<&str, &Link> = page.links.iter().map(|link| (link.key.as_str(), link)).collect();
@@ -245,28 +250,54 @@ async fn record_links(connection: &mut AnyConnection, visit: &Visit, page: &Read
         known.insert(row.text(0)?, (row.text(1)?, row.maybe_text(2)?));
     }
     let mut rows = Vec::new();
+    let mut changed = BTreeSet::new();
     for (key, link) in links {
-        match known.get(key) {
-            Some((url, mark)) => update_link(connection, visit, link, (url, mark.as_deref())).await?,
-            None => rows.push(values![
-                source,
-                key,
-                link.url.as_str(),
-                link_kind_word(link.kind),
-                kind_rank(link.kind),
-                thread_of(link, page, &visit.claim),
-                &link.post,
-                &link.name,
-                &link.mark,
-                visit.at,
-                visit.at,
-                0_i64,
-            ]),
+        if let Some((url, mark)) = known.get(key) {
+            if update_link(connection, visit, link, (url, mark.as_deref())).await? {
+                changed.insert(key);
+            }
+        } else {
+            changed.insert(key);
+            rows.push(link_values(visit, page, link));
         }
     }
+    let last_row = page.links.iter().rev().find(|link| link.kind == LinkKind::Thread);
+    let is_list = matches!(visit.claim.link.kind, LinkKind::Index | LinkKind::Board);
+    let goes_on = is_list && last_row.is_some_and(|link| changed.contains(link.key.as_str()));
+    if let (Some(next), true) = (&page.next, goes_on) {
+        let statement = "UPDATE frontier SET due_at = $1 WHERE source = $2 AND link_key = $3 AND due_at > $1";
+        sql::execute(connection, statement, values![visit.at, source, next]).await?;
+    }
     let head = "INSERT INTO frontier (source, link_key, url, kind, kind_rank, thread, post, name, mark, found_at, due_at, \
-                attempts) VALUES";
+                attempts, series, part) VALUES";
     sql::insert(connection, (head, "ON CONFLICT (source, link_key) DO NOTHING"), rows).await
+}
+
+fn link_values(visit: &Visit, page: &ReadPage, link: &Link) -> Vec<Value> {
+    let (series, part) = series_of(&link.key).unzip();
+    values![
+        &visit.claim.source.0,
+        &link.key,
+        link.url.as_str(),
+        link_kind_word(link.kind),
+        kind_rank(link.kind),
+        thread_of(link, page, &visit.claim),
+        &link.post,
+        &link.name,
+        &link.mark,
+        visit.at,
+        visit.at,
+        0_i64,
+        series,
+        part,
+    ]
+}
+
+/// Tells which board or thread a further page belongs to, and its number: `thread/101/3` → (`thread/101`, 3).
+fn series_of(key: &str) -> Option<(&str, i64)> {
+    let (series, part) = key.rsplit_once('/')?;
+    let is_paged = ["board/", "thread/"].iter().any(|room| series.starts_with(room));
+    Some((series, part.parse().ok().filter(|_| is_paged)?))
 }
 
 async fn update_link(
@@ -274,18 +305,29 @@ async fn update_link(
     visit: &Visit,
     link: &Link,
     (url, mark): (&str, Option<&str>),
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let is_moved = link.kind == LinkKind::Attachment && url != link.url.as_str();
     let is_changed = link.mark.is_some() && link.mark.as_deref() != mark;
     if !is_moved && !is_changed {
-        return Ok(());
+        return Ok(false);
     }
+    let source = &visit.claim.source.0;
     let url = if is_moved { link.url.as_str() } else { url };
-    let due = is_changed.then_some(visit.at);
+    // A long thread grows at its end: its last known page is read again, and leads to those after it. The page takes the
+    // mark too, so that a visit of it that is under way now is known to be too early.
+    let resumed = if is_changed { resume(connection, source, link, visit.at).await? } else { 0 };
+    let due = (is_changed && resumed == 0).then_some(visit.at);
     let statement = "UPDATE frontier SET url = $1, mark = COALESCE($2, mark), due_at = COALESCE($3, due_at) \
                      WHERE source = $4 AND link_key = $5";
-    let values = values![url, &link.mark, due, &visit.claim.source.0, &link.key];
-    sql::execute(connection, statement, values).await.map(drop)
+    sql::execute(connection, statement, values![url, &link.mark, due, source, &link.key]).await?;
+    Ok(is_changed)
+}
+
+/// Makes the last known page of a thread due; returns 0 if only its first is known.
+async fn resume(connection: &mut AnyConnection, source: &str, link: &Link, at: Timestamp) -> Result<u64, StoreError> {
+    let statement = "UPDATE frontier SET due_at = $1, mark = $2, gone_at = NULL WHERE source = $3 AND link_key = \
+                     (SELECT link_key FROM frontier WHERE source = $3 AND series = $4 ORDER BY part DESC LIMIT 1)";
+    sql::execute(connection, statement, values![at, &link.mark, source, &link.key]).await
 }
 
 /// The thread of the post that carries an attachment: told by the page that shows both.
@@ -364,27 +406,55 @@ async fn settle_frontier(
                 page.body_bytes,
                 i64::from(page.status),
                 (!page.oddities.is_empty()).then(|| json(&page.oddities)).transpose()?,
+                page.page.map(page_kind_word),
+                page.matched,
             ]);
             "UPDATE frontier SET due_at = $1, lease = NULL, lease_until = NULL, attempts = 0, last_failure = NULL, \
              last_visited_at = $2, etag = $3, last_modified = $4, body_digest = $5, body_bytes = $6, status = $7, \
-             oddities = $8 WHERE source = $9 AND link_key = $10 AND lease = $11"
+             oddities = $8, page = $9, matched = $10, gone_at = NULL \
+             WHERE source = $11 AND link_key = $12 AND lease = $13"
         }
         Outcome::Unchanged => {
             values.extend(values![visit.at]);
             "UPDATE frontier SET due_at = $1, lease = NULL, lease_until = NULL, attempts = 0, last_failure = NULL, \
              last_visited_at = $2 WHERE source = $3 AND link_key = $4 AND lease = $5"
         }
-        Outcome::Failed { class, .. } => {
+        Outcome::Gone => {
+            values.extend(values![visit.at]);
+            "UPDATE frontier SET due_at = $1, lease = NULL, lease_until = NULL, attempts = attempts + 1, \
+             last_failure = 'gone', gone_at = COALESCE(gone_at, $2) WHERE source = $3 AND link_key = $4 AND lease = $5"
+        }
+        Outcome::Failed { class, .. } | Outcome::Skipped { class } => {
             values.extend(values![class]);
             "UPDATE frontier SET due_at = $1, lease = NULL, lease_until = NULL, attempts = attempts + 1, \
              last_failure = $2 WHERE source = $3 AND link_key = $4 AND lease = $5"
         }
     };
     values.extend(values![&claim.source.0, &claim.link.key, &claim.lease]);
-    match sql::execute(connection, statement, values).await? {
-        0 => Err(StoreError::LostLease),
-        _ => Ok(()),
+    if sql::execute(connection, statement, values).await? == 0 {
+        return Err(StoreError::LostLease);
     }
+    settle_thread(connection, visit).await
+}
+
+/// Notes on a thread that it is gone, or that it is there again.
+async fn settle_thread(connection: &mut AnyConnection, visit: &Visit) -> Result<(), StoreError> {
+    let Some(thread) = visit.claim.link.key.strip_prefix("thread/").filter(|key| !key.contains('/')) else {
+        return Ok(());
+    };
+    let source = &visit.claim.source.0;
+    let (statement, values) = match &visit.outcome {
+        Outcome::Gone => (
+            "UPDATE thread SET gone_at = $1 WHERE source = $2 AND id = $3 AND gone_at IS NULL",
+            values![visit.at, source, thread],
+        ),
+        Outcome::Read(_) => (
+            "UPDATE thread SET gone_at = NULL WHERE source = $1 AND id = $2 AND gone_at IS NOT NULL",
+            values![source, thread],
+        ),
+        Outcome::Unchanged | Outcome::Skipped { .. } | Outcome::Failed { .. } => return Ok(()),
+    };
+    sql::execute(connection, statement, values).await.map(drop)
 }
 
 /// Notes on the source how the visit went, and that something may be due earlier than was known.
@@ -404,7 +474,13 @@ async fn settle_source(
              ELSE ready_at END WHERE id = $4",
             values![earliest, visit.at, page.engine.map(engine_word)],
         ),
-        Outcome::Unchanged => (
+        Outcome::Skipped { .. } => (
+            "UPDATE source SET ready_at = \
+             CASE WHEN CAST($1 AS BIGINT) IS NULL THEN ready_at WHEN ready_at IS NULL OR ready_at > $1 THEN $1 \
+             ELSE ready_at END WHERE id = $2",
+            values![earliest],
+        ),
+        Outcome::Unchanged | Outcome::Gone => (
             "UPDATE source SET last_success_at = $2, ready_at = \
              CASE WHEN CAST($1 AS BIGINT) IS NULL THEN ready_at WHEN ready_at IS NULL OR ready_at > $1 THEN $1 \
              ELSE ready_at END WHERE id = $3",

@@ -66,6 +66,9 @@ impl Store {
             sql::execute(connection, statement, values![]).await?;
         }
         change.revision = revision(connection).await?;
+        if change.has_new_entries() {
+            super::recall::begin(connection, change.revision).await?;
+        }
         write.commit().await?;
         Ok(change)
     }

@@ -46,7 +46,9 @@ impl Idle {
             return;
         }
         let is_progress = match ending {
-            Ending::Recorded(_) => self.read.insert(hash(&(&claim.source, &claim.link.key))),
+            Ending::Recorded(_) | Ending::Gone | Ending::Skipped => {
+                self.read.insert(hash(&(&claim.source, &claim.link.key)))
+            }
             Ending::Failed { .. } => true,
             Ending::Lost | Ending::Returned => false,
         };
@@ -82,6 +84,11 @@ impl Idle {
 /// How long until something is due; nothing if it already is.
 pub(super) fn wait(next_due: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(next_due.duration_since(now)).unwrap_or_default()
+}
+
+/// A number in `0.0..1.0` that is the same for the same value, and different enough for others.
+pub(super) fn chance(value: &impl Hash) -> f64 {
+    f64::from(u32::try_from(hash(value) % 1000).unwrap_or(500)) / 1000.0
 }
 
 pub(super) fn hash(value: &impl Hash) -> u64 {

@@ -49,18 +49,18 @@ impl Lookouts {
         }
     }
 
-    /// Waits for the look that was begun and takes what it brought; waits for ever if none was. May be cancelled.
-    pub(super) async fn ended(&mut self) -> Result<(), CrawlError> {
+    /// Waits for the look that was begun and takes what it brought; returns whether that was new. Waits for ever if no look was
+    /// begun. May be cancelled.
+    pub(super) async fn ended(&mut self) -> Result<bool, CrawlError> {
         let Some(looked) = self.looking.join_next().await else { return pending().await };
-        if let Some(lookout) = looked.map_err(|_| CrawlError::Lookout)?? {
-            tracing::info!(revision = lookout.revision, "watchlists compiled");
-            self.current = Some(Arc::new(lookout));
-        }
-        Ok(())
+        let Some(lookout) = looked.map_err(|_| CrawlError::Lookout)?? else { return Ok(false) };
+        tracing::info!(revision = lookout.revision, "watchlists compiled");
+        self.current = Some(Arc::new(lookout));
+        Ok(true)
     }
 
     /// Looks for newer watchlists and waits until they are compiled.
-    pub(super) async fn refresh(&mut self) -> Result<(), CrawlError> {
+    pub(super) async fn refresh(&mut self) -> Result<bool, CrawlError> {
         self.begin();
         self.ended().await
     }

@@ -1,13 +1,16 @@
 //! Claims, fetches, reads, matches and records pages until nothing is due.
 //!
-//! The loop here decides what runs when; `worker` takes one claim through to its record, `visit` turns a page into what is
-//! recorded, `lookout` keeps the matcher in step with the watchlists, `backfill` brings up to date what an earlier version
-//! recorded. Not here: mailing what was found (`alerting`).
+//! The loop here decides what runs when; `worker` takes one claim through to its record, past the source's `door` (its
+//! `robots` and its `session`), `visit` turns a page into what is recorded, `lookout` keeps the matcher in step with the
+//! watchlists, `backfill` brings up to date what an earlier version recorded. Not here: mailing what was found (`alerting`).
 
 mod backfill;
+mod door;
 mod idle;
 mod lookout;
 mod progress;
+mod robots;
+mod session;
 mod visit;
 mod worker;
 
@@ -33,7 +36,7 @@ use crate::ports::vault::Vault;
 use idle::{Idle, Quiet};
 use lookout::Lookouts;
 use progress::Tally;
-use worker::{Done, Ending, Worker};
+use worker::{Done, Worker};
 
 /// Time between two looks at the watchlists' revision.
 const LOOKOUT_POLL: Duration = Duration::from_millis(500);
@@ -43,6 +46,10 @@ const DUE_POLL: Duration = Duration::from_secs(2);
 const CLAIM_POLL: Duration = Duration::from_secs(1);
 /// Time between two tries while a source has work but no free slot: its pace, or another source's, may free one.
 const SLOT_POLL: Duration = Duration::from_millis(200);
+/// Time between two looks for pages that were read before the watchlists grew.
+const RECALL_POLL: Duration = Duration::from_secs(2);
+/// Pages of one source that are recalled at once.
+const RECALL_PAGES: u32 = 512;
 /// Longest wait between two tries to reach the database.
 const STORE_RETRY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -141,6 +148,7 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
         lookouts,
         flights: JoinSet::new(),
         claims: HashMap::new(),
+        recall_at: Some(Instant::now()),
         store_failures: 0,
         store_down_since: None,
         ports,
@@ -167,6 +175,8 @@ struct Crawl {
     claims: HashMap<Id, Claim>,
     idle: Idle,
     tally: Tally,
+    /// When pages are recalled next; `None` when all were, until the watchlists change.
+    recall_at: Option<Instant>,
     store_failures: u32,
     store_down_since: Option<Timestamp>,
 }
@@ -186,7 +196,10 @@ impl Crawl {
                 _ = renew_tick.tick() => self.renew().await,
                 _ = lookout_tick.tick() => self.lookouts.begin(),
                 looked = self.lookouts.ended() => {
-                    self.absorb(looked)?;
+                    if looked.as_ref().is_ok_and(|is_new| *is_new) {
+                        self.recall_at = Some(Instant::now());
+                    }
+                    self.absorb(looked.map(drop))?;
                 }
                 Some(joined) = self.flights.join_next_with_id(), if !self.flights.is_empty() => {
                     self.land(joined);
@@ -212,7 +225,7 @@ impl Crawl {
     /// Takes new claims; returns how long to wait before the next try, or `None` when the crawl is over.
     async fn ask(&mut self) -> Result<Option<Duration>, CrawlError> {
         let Some(lookout) = self.lookouts.current() else {
-            let loaded = self.lookouts.refresh().await;
+            let loaded = self.lookouts.refresh().await.map(drop);
             let wait = self.absorb(loaded)?;
             return Ok(Some(wait));
         };
@@ -223,6 +236,8 @@ impl Crawl {
             limit: room,
             source: self.options.source.clone(),
             lease: self.options.lease,
+            // Chance that needs no source of chance: it only has to differ from one request to the next.
+            chance: idle::chance(&now),
         };
         let claimed = match self.ports.store.claim(&request, now).await {
             Ok(claims) => claims,
@@ -244,6 +259,12 @@ impl Crawl {
 
     /// Decides what to do when the store had no more to give.
     async fn rest(&mut self, now: Timestamp) -> Result<Option<Duration>, CrawlError> {
+        if self.recall(now).await {
+            return Ok(Some(Duration::ZERO));
+        }
+        if let Some(recall_at) = self.recall_at.filter(|_| self.flights.is_empty()) {
+            return Ok(Some(recall_at.saturating_duration_since(Instant::now()).min(CLAIM_POLL)));
+        }
         let next_due = match self.ports.store.next_due(self.options.source.as_ref()).await {
             Ok(next_due) => next_due,
             Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
@@ -265,12 +286,25 @@ impl Crawl {
         }
     }
 
+    /// Makes pages due that were read before the watchlists grew; returns whether there were any.
+    async fn recall(&mut self, now: Timestamp) -> bool {
+        if self.recall_at.is_none_or(|at| at > Instant::now()) {
+            return false;
+        }
+        let recalled = self.ports.store.recall(self.options.source.as_ref(), RECALL_PAGES, now).await;
+        self.recall_at = match &recalled {
+            Ok(None) => None,
+            Ok(Some(_)) | Err(_) => Some(Instant::now() + RECALL_POLL),
+        };
+        recalled.is_ok_and(|recalled| recalled.is_some_and(|pages| pages > 0))
+    }
+
     fn land(&mut self, joined: Result<(Id, Done), JoinError>) {
         let now = self.ports.clock.now();
         match joined {
             Ok((id, done)) => {
                 let claim = self.claims.remove(&id);
-                if let (Some(claim), Ending::Recorded(_) | Ending::Failed { .. }) = (claim, &done.ending) {
+                if let Some(claim) = claim {
                     self.idle.visited(&claim, &done.ending, now);
                 }
                 self.tally.landed(&done);
@@ -300,13 +334,10 @@ impl Crawl {
         if !self.tally.has_audience() {
             return;
         }
-        let Ok(rows) = self.ports.store.sources(self.ports.clock.now()).await else { return };
-        let due = rows
-            .iter()
-            .filter(|row| self.options.source.as_ref().is_none_or(|source| *source == row.source.id))
-            .map(|row| row.due)
-            .sum();
-        self.tally.due(due);
+        let due = self.ports.store.due(self.options.source.as_ref(), self.ports.clock.now()).await;
+        if let Ok(due) = due {
+            self.tally.due(due);
+        }
     }
 
     fn store_answered(&mut self) {
@@ -357,6 +388,7 @@ impl Crawl {
         {
             tracing::warn!(error = %chain(&error), claims = left.len(), "leases were not released; they run out by themselves");
         }
+        self.workers.keep_all_cookies().await;
         self.tally.in_flight(0);
     }
 }

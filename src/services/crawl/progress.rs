@@ -29,6 +29,10 @@ pub struct Progress {
     pub alerts: u64,
     /// Decompressed bytes read.
     pub bytes: u64,
+    /// Pages that the site says are gone.
+    pub gone: u64,
+    /// URLs that were not asked for, because robots.txt or the source's settings forbid it.
+    pub skipped: u64,
     /// Fetches that failed; most are tried again.
     pub failures: u64,
     /// The last failure, in words.
@@ -125,6 +129,8 @@ impl Tally {
                     progress.failures += 1;
                     progress.last_failure = Some(detail.clone());
                 }
+                Ending::Gone => progress.gone += 1,
+                Ending::Skipped => progress.skipped += 1,
                 Ending::Lost | Ending::Returned => {}
             }
         });

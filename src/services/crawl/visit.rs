@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::door::Viewer;
 use super::lookout::Lookout;
+use super::session::Doubt;
 use crate::domain::evidence::Capture;
-use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRow};
-use crate::domain::frontier::{Rhythm, Seen};
+use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRow};
+use crate::domain::frontier::{Rhythm, Seen, Trouble};
 use crate::domain::listing::{self, Written};
 use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
@@ -35,21 +37,44 @@ pub(super) struct Page {
     pub(super) source: Arc<Source>,
     pub(super) lookout: Arc<Lookout>,
     pub(super) sandbox: Sandbox,
+    pub(super) viewer: Viewer,
+}
+
+/// What came of a page.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// To be recorded.
+    pub(super) visit: Visit,
+    /// Why it may not be a member's page.
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// Reads and matches a page or an attachment.
-pub(super) fn read(page: &Page) -> Visit {
-    let digest = digest(&page.fetched.body, page.lookout.revision);
-    if page.claim.body_digest.as_deref() == Some(digest.as_str()) {
-        return unchanged(&page.claim, &page.source, page.fetched.fetched_at);
+pub(super) fn read(page: &Page) -> Read {
+    let (claim, at) = (&page.claim, page.fetched.fetched_at);
+    let digest = digest(&page.fetched.body, &stamp(page.lookout.revision, page.viewer));
+    if claim.body_digest.as_deref() == Some(digest.as_str()) {
+        return Read { visit: unchanged(claim, &page.source, at), doubt: None };
     }
-    let read_page = match page.claim.link.kind {
-        LinkKind::Attachment => read_attachment(page, digest),
+    let (read_page, standing) = match claim.link.kind {
+        LinkKind::Attachment => (read_attachment(page, digest), Standing::Unclear),
         LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => read_page(page, digest),
     };
     let newest = read_page.posts.iter().filter_map(|post| post.posted_at).max();
     let kind = read_page.page;
-    plan(&page.claim, &page.source, page.fetched.fetched_at, (kind, newest), Outcome::Read(Box::new(read_page)))
+    let doubt = match (kind, standing) {
+        (Some(PageKind::LoginRequired), _) => Some(Doubt::Refuses),
+        (_, Standing::Guest) => Some(Doubt::Looks),
+        (_, Standing::Member | Standing::Unclear) => None,
+    };
+    let is_gone = kind == Some(PageKind::NotFound) && claim.link.kind != LinkKind::Index && read_page.hits.is_empty();
+    let visit = if is_gone {
+        let due_again = Rhythm::of(&page.source).retry(Trouble::Gone, claim.attempts, 0.5, at);
+        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
+    } else {
+        plan(claim, &page.source, at, (kind, newest), Outcome::Read(Box::new(read_page)))
+    };
+    Read { visit, doubt }
 }
 
 /// Describes what was captured, if something was found in it.
@@ -85,9 +110,14 @@ pub(super) fn unchanged(claim: &Claim, source: &Source, at: Timestamp) -> Visit 
     plan(claim, source, at, (None, None), Outcome::Unchanged)
 }
 
-/// Tells whether a stored digest was made with this revision of the watchlists.
-pub(super) fn is_of_revision(digest: &str, revision: i64) -> bool {
-    digest.rsplit_once('@').is_some_and(|(_, of)| of == revision.to_string())
+/// Names what a page was matched against and who saw it.
+pub(super) fn stamp(revision: i64, viewer: Viewer) -> String {
+    format!("{revision}{}", viewer.mark())
+}
+
+/// Tells whether a stored digest was made with this stamp.
+pub(super) fn has_stamp(digest: &str, stamp: &str) -> bool {
+    digest.rsplit_once('@').is_some_and(|(_, of)| of == stamp)
 }
 
 fn plan(
@@ -102,21 +132,22 @@ fn plan(
     Visit { claim: claim.clone(), at, outcome, due_again: revisit.if_same, due_again_if_new: revisit.if_new }
 }
 
-fn digest(body: &[u8], revision: i64) -> String {
+fn digest(body: &[u8], stamp: &str) -> String {
     let mut text = String::with_capacity(72);
     for byte in Sha256::digest(body) {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    let _ = write!(text, "@{revision}");
+    let _ = write!(text, "@{stamp}");
     text
 }
 
-fn read_page(page: &Page, digest: String) -> ReadPage {
+fn read_page(page: &Page, digest: String) -> (ReadPage, Standing) {
     let reading = forum::read(&page.fetched, &page.source.start_url);
     let (Scan { hits, oddities, .. }, rates) = scan(page, page.fetched.url.path());
-    let title = reading.title.clone();
+    let (title, standing) = (reading.title.clone(), reading.standing);
     let mut read_page = bare(page, digest);
+    read_page.next = next_key(&reading);
     read_page.rates = rates;
     read_page.engine = Some(reading.engine);
     read_page.page = Some(reading.page);
@@ -138,12 +169,24 @@ fn read_page(page: &Page, digest: String) -> ReadPage {
         read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &setting)).collect();
     }
     read_page.links = admitted(reading.links, &page.source, &mut read_page.oddities);
-    read_page
+    (read_page, standing)
 }
 
-/// Drops links that leave the site, and all beyond the limit.
+/// The key of the link to the next page.
+fn next_key(reading: &Reading) -> Option<String> {
+    let next = reading.next.as_ref()?;
+    let kind = if reading.thread.is_some() { LinkKind::Thread } else { LinkKind::Board };
+    // The next page is the last link that a recipe adds; its address may differ from the one that is fetched.
+    let link = reading.links.iter().rev().find(|link| link.url == *next);
+    link.or_else(|| reading.links.iter().rev().find(|link| link.kind == kind)).map(|link| link.key.clone())
+}
+
+/// Drops links that leave the site, that act, or that the settings leave out, and all beyond the limit.
 fn admitted(mut links: Vec<Link>, source: &Source, oddities: &mut Vec<Oddity>) -> Vec<Link> {
-    links.retain(|link| source.admit(&link.url).is_ok());
+    links.retain(|link| {
+        let is_attachment = link.kind == LinkKind::Attachment;
+        source.admit(&link.url).is_ok() && !forum::acts(&link.url) && source.settings.follows(&link.url, is_attachment)
+    });
     if links.len() > LINKS_LIMIT {
         oddities.push(Oddity::new("too-many-links", format!("{} links on one page", links.len())));
         links.truncate(LINKS_LIMIT);
@@ -301,10 +344,12 @@ fn bare(page: &Page, digest: String) -> ReadPage {
         etag,
         last_modified,
         body_digest: digest,
+        matched: page.lookout.revision,
         body_bytes: page.fetched.body.len() as u64,
         engine: None,
         page: None,
         links: Vec::new(),
+        next: None,
         threads: Vec::new(),
         posts: Vec::new(),
         hits: Vec::new(),
@@ -358,6 +403,7 @@ mod tests {
             next: None,
             links: Vec::new(),
             oddities: Vec::new(),
+            standing: forum::Standing::Unclear,
         }
     }
 
@@ -415,10 +461,13 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_names_the_watchlists_it_was_matched_against() {
-        let digest = digest(b"body", 12);
-        assert!(is_of_revision(&digest, 12));
-        assert!(!is_of_revision(&digest, 2));
-        assert!(!is_of_revision("damaged", 12));
+    fn a_digest_names_the_watchlists_it_was_matched_against_and_who_saw_the_page() {
+        let guest = Viewer { is_member: false, generation: 0 };
+        let member = Viewer { is_member: true, generation: 3 };
+        let digest = digest(b"body", &stamp(12, member));
+        assert!(has_stamp(&digest, &stamp(12, member)));
+        assert!(!has_stamp(&digest, &stamp(12, guest)), "a guest's copy says nothing about a member's");
+        assert!(!has_stamp(&digest, &stamp(2, member)));
+        assert!(!has_stamp("damaged", &stamp(12, guest)));
     }
 }

@@ -1,25 +1,24 @@
 //! Takes one claim from its lease to its record.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
+use super::door::{Known, Pass, Sources, Viewer};
 use super::lookout::Lookout;
-use super::visit::{self, Page};
-use super::{CrawlOptions, Ports, chain, idle, told};
-use crate::domain::frontier::{Rhythm, Trouble};
-use crate::domain::source::{Source, SourceId};
+use super::session::{Doubt, Turn};
+use super::visit::{self, Page, Read};
+use super::{CrawlOptions, Ports, chain, idle};
+use crate::domain::forum::LinkKind;
+use crate::domain::frontier::{RETRY_AFTER_LIMIT, Rhythm, Trouble};
+use crate::domain::source::{Budget, Rest, Source, Spent};
 use crate::ports::fetch::{FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
 
-/// How long a source's settings are believed before they are read again.
-const SOURCE_AGE: Duration = Duration::from_secs(10);
-/// Longest time a visit waits for its source to recover before its claim is given back.
-const PAUSE_LIMIT: Duration = Duration::from_mins(10);
 /// Tries to record a visit; together they outlast a restart of the database.
 const RECORD_TRIES: u32 = 10;
 
@@ -28,6 +27,10 @@ const RECORD_TRIES: u32 = 10;
 pub(super) enum Ending {
     /// A page was read (or had not changed) and recorded.
     Recorded(Recorded),
+    /// The site says that there is no such page, and that is on record.
+    Gone,
+    /// It was not asked for, and that is on record.
+    Skipped,
     /// The fetch failed, and that is on record.
     Failed { class: String, detail: String },
     /// Nothing is on record: the lease was lost or the store does not answer. The page will be claimed again.
@@ -55,75 +58,121 @@ impl Done {
 /// Everything that visits share; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
-    ports: Ports,
+    pub(super) ports: Ports,
     policy: RecordPolicy,
     stop: watch::Receiver<bool>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     /// Reading and matching at once: one a core.
     benches: Semaphore,
-    sources: Mutex<HashMap<SourceId, (Instant, Arc<Source>)>>,
-    /// Sources that asked to be left alone until then.
-    pauses: Mutex<HashMap<SourceId, Instant>>,
+    pub(super) sources: Sources,
 }
 
 impl Worker {
     pub(super) fn new(ports: Ports, options: &CrawlOptions, stop: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let shared = Shared { benches: Semaphore::new(cores), sources: Mutex::default(), pauses: Mutex::default() };
+        let shared = Shared { benches: Semaphore::new(cores), sources: Sources::default() };
         Self { ports, policy: options.policy, stop, shared: Arc::new(shared) }
     }
 
     /// Fetches, reads, matches and records.
-    pub(super) async fn fly(mut self, claim: Claim, lookout: Arc<Lookout>) -> Done {
-        let source = match self.source(&claim.source).await {
-            Ok(Some(source)) => source,
+    pub(super) async fn fly(self, claim: Claim, lookout: Arc<Lookout>) -> Done {
+        let known = match self.known(&claim.source).await {
+            Ok(Some(known)) => known,
             Ok(None) => return Done::bare(Ending::Lost),
             Err(error) => {
                 tracing::debug!(error = %chain(&error), source = %claim.source, "source not read");
                 return Done::bare(Ending::Lost);
             }
         };
-        if !self.wait_for(&source.id).await {
+        if *self.stop.borrow() {
             return self.give_back(&claim).await;
         }
-        let request = request(&claim, lookout.revision);
-        match self.ports.fetcher.fetch(&source, &request).await {
-            Ok(Fetched::Page(page)) => {
-                let sandbox = self.ports.sandbox.clone();
-                self.read(Page { fetched: page, claim, source, lookout, sandbox }).await
+        match self.pass(&known, &claim).await {
+            Ok(Pass::Go(viewer)) => self.fetch(claim, &known, viewer, lookout).await,
+            Ok(other) => self.turn_back(&claim, &known, other).await,
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), source = %claim.source, "the way in was not read");
+                self.give_back(&claim).await
             }
-            Ok(Fetched::Unchanged) => {
-                let visit = visit::unchanged(&claim, &source, self.ports.clock.now());
-                self.record(visit).await
-            }
-            Err(error) => self.fail(&claim, &source, &error).await,
         }
     }
 
-    async fn read(&self, page: Page) -> Done {
-        let (claim, source) = (page.claim.clone(), Arc::clone(&page.source));
+    /// Ends a claim that was not, or is not to be, recorded as read.
+    async fn turn_back(&self, claim: &Claim, known: &Known, pass: Pass) -> Done {
+        match pass {
+            Pass::Skip(class) => {
+                let visit = self.planned(claim, &known.source, Trouble::Standing);
+                self.record(Visit { outcome: Outcome::Skipped { class: class.to_owned() }, ..visit }).await
+            }
+            Pass::Fail(what, error) => self.fail(claim, &known.source, (what, &error)).await,
+            Pass::Hold | Pass::Go(_) => self.give_back(claim).await,
+        }
+    }
+
+    async fn fetch(&self, claim: Claim, known: &Known, viewer: Viewer, lookout: Arc<Lookout>) -> Done {
+        let source = &known.source;
+        let request = request(&claim, &visit::stamp(lookout.revision, viewer));
+        let started = Instant::now();
+        let fetched = self.ports.fetcher.fetch(source, &request).await;
+        let bytes = if let Ok(Fetched::Page(page)) = &fetched { page.body.len() as u64 } else { 0 };
+        self.spend(source, Spent { requests: 0, bytes, busy: started.elapsed() }).await;
+        let done = match fetched {
+            Ok(Fetched::Page(page)) => {
+                let (sandbox, source) = (self.ports.sandbox.clone(), Arc::clone(source));
+                self.read(Page { fetched: page, claim, source, lookout, sandbox, viewer }, known).await
+            }
+            Ok(Fetched::Unchanged) => {
+                let visit = visit::unchanged(&claim, source, self.ports.clock.now());
+                self.record(visit).await
+            }
+            Err(error @ FetchError::Http { status: 401 | 403, .. }) if viewer.is_member => {
+                match self.has_lost(known, viewer, Doubt::Refuses).await {
+                    Ok(true) => self.give_back(&claim).await,
+                    Ok(false) => self.fail(&claim, source, ("", &error)).await,
+                    Err(pass) => self.turn_back(&claim, known, pass).await,
+                }
+            }
+            Err(error) => self.fail(&claim, source, ("", &error)).await,
+        };
+        if viewer.is_member {
+            self.keep_cookies(known, Turn::Usual).await;
+        }
+        done
+    }
+
+    async fn read(&self, page: Page, known: &Known) -> Done {
+        let (claim, source, viewer) = (page.claim.clone(), Arc::clone(&page.source), page.viewer);
         let Ok(bench) = self.shared.benches.acquire().await else { return Done::bare(Ending::Lost) };
         let read = tokio::task::spawn_blocking(move || (visit::read(&page), page)).await;
         drop(bench);
-        if let Ok((visit, page)) = read {
-            return match self.keep(visit, page).await {
-                Some(visit) => self.record(visit).await,
-                None => Done::bare(Ending::Lost),
-            };
+        let Ok((Read { visit, doubt }, page)) = read else {
+            tracing::error!(source = %claim.source, key = %claim.link.key, "a page could not be read: the reader panicked");
+            let detail = "the page could not be read; please report this as a bug".to_owned();
+            let outcome = Outcome::Failed { class: "unreadable".to_owned(), detail };
+            return self.record(Visit { outcome, ..self.planned(&claim, &source, Trouble::Standing) }).await;
+        };
+        if let Some(doubt) = doubt.filter(|_| viewer.is_member) {
+            match self.has_lost(known, viewer, doubt).await {
+                Ok(true) => return self.give_back(&claim).await,
+                Ok(false) => {}
+                Err(pass) => return self.turn_back(&claim, known, pass).await,
+            }
         }
-        tracing::error!(source = %claim.source, key = %claim.link.key, "a page could not be read: the reader panicked");
-        let detail = "the page could not be read; please report this as a bug".to_owned();
-        self.record(self.failed(&claim, &source, Trouble::Standing, ("unreadable".to_owned(), detail))).await
+        match self.keep(visit, page).await {
+            Some(visit) => self.record(visit).await,
+            None => Done::bare(Ending::Lost),
+        }
     }
 
     /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
     /// cannot be kept is not recorded either, and fetched again later.
     async fn keep(&self, mut visit: Visit, page: Page) -> Option<Visit> {
-        let Some(capture) = visit::capture(&visit, &page, self.ports.fetcher.user_agent()) else { return Some(visit) };
+        let user_agent = page.source.settings.user_agent.as_deref().unwrap_or(self.ports.fetcher.user_agent());
+        let Some(capture) = visit::capture(&visit, &page, user_agent) else { return Some(visit) };
         let (evidence, page) = (self.ports.evidence.clone(), Arc::new(page));
         let mut wait = Duration::from_millis(100);
         for _ in 0..RECORD_TRIES {
@@ -144,23 +193,60 @@ impl Worker {
         None
     }
 
-    async fn fail(&self, claim: &Claim, source: &Source, error: &FetchError) -> Done {
+    /// Records a failure; `what` says what failed, if it was not the page itself.
+    async fn fail(&self, claim: &Claim, source: &Source, (what, error): (&str, &FetchError)) -> Done {
         tracing::debug!(source = %source.id, class = error.class(), attempts = claim.attempts, "fetch failed");
         let trouble = error.trouble();
-        if let (Trouble::Passing { retry_after: Some(wait) }, false) = (trouble, source.is_local()) {
-            self.pause(&source.id, wait);
+        if let Trouble::Passing { retry_after: Some(wait) } = trouble {
+            self.leave_alone(source, error, wait).await;
         }
-        self.record(self.failed(claim, source, trouble, (error.class(), error.to_string()))).await
+        let mut visit = self.planned(claim, source, trouble);
+        let is_page = what.is_empty();
+        if is_page && trouble == Trouble::Gone && claim.link.kind != LinkKind::Index {
+            visit.outcome = Outcome::Gone;
+            return self.record(visit).await;
+        }
+        let detail = if is_page { error.to_string() } else { format!("{what}: {error}") };
+        self.record(Visit { outcome: Outcome::Failed { class: error.class(), detail }, ..visit }).await
     }
 
-    fn failed(&self, claim: &Claim, source: &Source, trouble: Trouble, (class, detail): (String, String)) -> Visit {
+    /// Leaves the whole source alone for as long as it asks, whoever crawls it. A trial on loopback that is merely busy is not
+    /// waited for.
+    async fn leave_alone(&self, source: &Source, error: &FetchError, wait: Duration) {
+        if source.is_local() && !matches!(error, FetchError::Http { status: 429, .. }) {
+            return;
+        }
+        let wait = SignedDuration::try_from(wait.min(RETRY_AFTER_LIMIT)).unwrap_or_default();
+        let Ok(until) = self.ports.clock.now().checked_add(wait) else { return };
+        if let Err(error) = self.ports.store.hold(&source.id, (Rest::RetryAfter, until)).await {
+            tracing::debug!(error = %chain(&error), source = %source.id, "a pause was not kept");
+        }
+    }
+
+    /// Notes what was spent on a source that has a budget for it.
+    pub(super) async fn spend(&self, source: &Source, spent: Spent) {
+        if source.settings.budget == Budget::default() {
+            return;
+        }
+        if let Err(error) = self.ports.store.spend(source, spent, self.ports.clock.now()).await {
+            tracing::debug!(error = %chain(&error), source = %source.id, "spending was not noted");
+        }
+    }
+
+    /// Puts the cookies of all sources into the store that have changed.
+    pub(super) async fn keep_all_cookies(&self) {
+        for known in self.shared.sources.all() {
+            self.keep_cookies(&known, Turn::Last).await;
+        }
+    }
+
+    /// Plans the next try of a claim that brought nothing.
+    fn planned(&self, claim: &Claim, source: &Source, trouble: Trouble) -> Visit {
         let at = self.ports.clock.now();
         // Chance that needs no source of chance: pages that failed together are spread, and a test sees the same each time.
-        let spread = idle::hash(&(&claim.source, &claim.link.key, claim.attempts)) % 1000;
-        let jitter = f64::from(u32::try_from(spread).unwrap_or(500)) / 1000.0;
+        let jitter = idle::chance(&(&claim.source, &claim.link.key, claim.attempts));
         let due_again = Rhythm::of(source).retry(trouble, claim.attempts, jitter, at);
-        let outcome = Outcome::Failed { class, detail };
-        Visit { claim: claim.clone(), at, outcome, due_again, due_again_if_new: due_again }
+        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
     }
 
     /// Records a visit, waiting out a database that is away; what cannot be recorded is fetched again later.
@@ -192,38 +278,6 @@ impl Worker {
         }
         Done::bare(Ending::Returned)
     }
-
-    async fn source(&self, id: &SourceId) -> Result<Option<Arc<Source>>, StoreError> {
-        let known = self.shared.sources.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        if let Some((read_at, source)) = known
-            && read_at.elapsed() < SOURCE_AGE
-        {
-            return Ok(Some(source));
-        }
-        let Some(source) = self.ports.store.source(id).await?.map(Arc::new) else { return Ok(None) };
-        let mut sources = self.shared.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.insert(id.clone(), (Instant::now(), Arc::clone(&source)));
-        Ok(Some(source))
-    }
-
-    fn pause(&self, id: &SourceId, wait: Duration) {
-        let until = Instant::now() + wait.min(PAUSE_LIMIT);
-        let mut pauses = self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = pauses.entry(id.clone()).or_insert(until);
-        *pause = until.max(*pause);
-    }
-
-    /// Waits while the source wants to be left alone; returns whether the visit may begin.
-    async fn wait_for(&mut self, id: &SourceId) -> bool {
-        let pause = self.shared.pauses.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
-        if let Some(until) = pause {
-            tokio::select! {
-                () = sleep_until(until) => {}
-                () = told(&mut self.stop) => {}
-            }
-        }
-        !*self.stop.borrow()
-    }
 }
 
 /// Tells whether the store may answer again if it is left alone for a while.
@@ -231,10 +285,10 @@ pub(super) fn may_pass(error: &StoreError) -> bool {
     matches!(error, StoreError::Locked | StoreError::Database(_) | StoreError::Open { .. })
 }
 
-fn request(claim: &Claim, revision: i64) -> Request {
+fn request(claim: &Claim, stamp: &str) -> Request {
     let expect = visit::expected(claim.link.kind);
-    // A page that was matched against older watchlists is wanted again even if it did not change.
-    let is_current = claim.body_digest.as_deref().is_some_and(|digest| visit::is_of_revision(digest, revision));
+    // A page that was matched against older watchlists, or read by somebody else, is wanted again even if it did not change.
+    let is_current = claim.body_digest.as_deref().is_some_and(|digest| visit::has_stamp(digest, stamp));
     let (etag, last_modified) =
         if is_current { (claim.etag.clone(), claim.last_modified.clone()) } else { (None, None) };
     Request { url: claim.link.url.clone(), expect, etag, last_modified }
@@ -248,6 +302,8 @@ fn done(visit: Visit, recorded: Recorded) -> Done {
             oddities: page.oddities.into_iter().map(|oddity| oddity.code).collect(),
         },
         Outcome::Unchanged => Done::bare(Ending::Recorded(recorded)),
+        Outcome::Gone => Done::bare(Ending::Gone),
+        Outcome::Skipped { .. } => Done::bare(Ending::Skipped),
         Outcome::Failed { class, detail } => Done::bare(Ending::Failed { class, detail }),
     }
 }

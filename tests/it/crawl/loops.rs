@@ -54,7 +54,8 @@ async fn a_page_that_is_gone_is_not_waited_for() {
     let scene = Scene::new().await;
     scene.add_source(&site.base).await;
     let summary = scene.crawl().await;
-    assert_eq!((site.asked().len(), summary.failures_by_class["http-404"].count), (1, 1));
+    let asked: Vec<String> = site.asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!((asked, summary.failures_by_class["http-404"].count), (vec!["/robots.txt".into(), "/".into()], 1));
 }
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn a_crawl_that_is_stopped_gives_its_pages_back() {
     };
     let (summary, ()) = tokio::join!(crawling, told);
     assert_eq!(summary.unwrap().progress.in_flight, 0);
-    let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT };
+    let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT, chance: 0.0 };
     let claims = scene.ports.store.claim(&request, scene.ports.clock.now()).await.unwrap();
     assert_eq!((claims.len(), claims[0].attempts), (1, 0));
 }
@@ -84,7 +85,13 @@ async fn a_page_that_a_dead_worker_held_is_read_when_its_lease_runs_out() {
     let site = Site::start(|_| html("<p>text</p>")).await;
     let scene = Scene::new().await;
     scene.add_source(&site.base).await;
-    let request = ClaimRequest { worker: "dead".to_owned(), limit: 9, source: None, lease: Duration::from_millis(500) };
+    let request = ClaimRequest {
+        worker: "dead".to_owned(),
+        limit: 9,
+        source: None,
+        lease: Duration::from_millis(500),
+        chance: 0.0,
+    };
     assert_eq!(scene.ports.store.claim(&request, scene.ports.clock.now()).await.unwrap().len(), 1);
     assert_eq!(scene.crawl().await.progress.pages, 1);
 }
@@ -98,7 +105,7 @@ async fn a_lease_is_held_for_as_long_as_a_slow_page_takes() {
     let short_lease = CrawlOptions { lease: Duration::from_millis(600), drain: Duration::ZERO, ..options() };
     let crawling = crawl::run(scene.ports.clone(), short_lease, stop.subscribe());
     let others_try = async {
-        let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT };
+        let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT, chance: 0.0 };
         let mut poll = tokio::time::interval(Duration::from_millis(100));
         let mut claimed = 0;
         for _ in 0..20 {

@@ -1,11 +1,15 @@
 //! The whole crawl: real captured forums, with and without faults, and a small forum of our own that misbehaves.
 #![expect(clippy::print_stderr, reason = "the figures of a crawl are told to whoever runs the tests")]
 
+mod completeness;
 mod loops;
+mod manners;
 mod rebuilt;
 mod replay;
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use dyepack::domain::source::{Source, SourceId};
@@ -48,6 +52,27 @@ impl Scene {
         let source = Source::from_url(url).unwrap();
         self.ports.store.add_source(&source, self.ports.clock.now()).await.unwrap();
         source.id
+    }
+
+    /// Adds a source that is read as a member.
+    async fn add_member(&self, url: &str, login: &Path) -> SourceId {
+        let mut source = Source::from_url(url).unwrap();
+        source.settings.login = Some(login.to_owned());
+        self.add(&source).await
+    }
+
+    async fn add(&self, source: &Source) -> SourceId {
+        self.ports.store.add_source(source, self.ports.clock.now()).await.unwrap();
+        source.id.clone()
+    }
+
+    /// The same store as another process would open it, with a fetcher that has no cookies yet.
+    async fn again(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", self.folder.path().join("dyepack.db").display());
+        let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
+        let fetcher = Fetcher::new(FetchOptions::default(), self.ports.clock.clone());
+        Self { folder, ports: Ports { store, fetcher, ..self.ports.clone() } }
     }
 
     async fn crawl(&self) -> Summary {
@@ -208,6 +233,11 @@ macro_rules! captured_forum {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn shows_its_members_board_to_members_only() {
+                read_as_a_member($set).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn loses_nothing_to_failing_dropping_and_truncating_servers() {
                 crawl_and_check($set, &FAULTS).await;
             }
@@ -219,6 +249,34 @@ captured_forum! {
     "mybb-1.8.37" => mybb,
     "phpbb-3.3.10" => phpbb,
     "discuz-x3.4-utf8" => discuz,
+}
+
+/// Logs in with the set's account and checks that what only members may read is read, and that nothing else was done.
+async fn read_as_a_member(set: &str) {
+    let scene = Scene::new().await;
+    let Some(replay) = Replay::start(set, &[], scene.folder.path()) else { return };
+    let login = |key: &str| replay.truth["login"][key].as_str().unwrap().to_owned();
+    let account = sessions::account(scene.folder.path(), &login("user"), &login("password"));
+    let source = scene.add_member(&replay.base, &account).await;
+    let summary = scene.crawl().await;
+    eprintln!("{set} as a member: {summary:?}");
+    let posts = scene.posts(&source).await;
+    let expected = replay.member_posts();
+    assert!(!expected.is_empty(), "{set} has nothing for members");
+    let read: BTreeSet<&str> = posts.iter().map(|row| row.post.as_str()).collect();
+    let missing: Vec<&String> = expected.iter().filter(|id| !read.contains(id.as_str())).collect();
+    assert!(missing.is_empty(), "posts for members that were not read: {missing:?}");
+    let public: BTreeSet<String> = replay.public_posts().into_keys().collect();
+    let unread = public.iter().filter(|id| !read.contains(id.as_str())).count();
+    assert!(unread * 100 <= public.len(), "{unread} of {} public posts were not read as a member", public.len());
+    let posted = replay.log().into_iter().filter(|row| row["method"] == "POST").count();
+    assert_eq!(posted, 1, "one login and nothing else is posted");
+    for row in replay.log() {
+        let url = row["url"].as_str().unwrap_or_default().to_lowercase();
+        let acts = ["logout", "reply", "report", "markread", "subscri", "favorite", "vote"];
+        assert!(acts.iter().all(|act| !url.contains(act)), "{url} was asked for");
+        assert!(row["host"].as_str().is_some_and(|host| replay.base.contains(host)), "{row}");
+    }
 }
 
 /// Makes everything due again by starting from a later time, and crawls an unchanged site a second time.

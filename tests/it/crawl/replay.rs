@@ -103,6 +103,26 @@ impl Replay {
             .collect()
     }
 
+    /// Ids of posts on boards for members, as far as their threads were captured.
+    pub(super) fn member_posts(&self) -> BTreeSet<String> {
+        let hidden: BTreeSet<String> = self
+            .list("boards")
+            .iter()
+            .filter(|board| board["members_only"] == true)
+            .map(|board| key(&board["id"]))
+            .collect();
+        let has_files = |thread: &&Value| thread["files"].as_array().is_some_and(|files| !files.is_empty());
+        let threads: BTreeSet<String> = self
+            .list("threads")
+            .iter()
+            .filter(|thread| hidden.contains(&key(&thread["board_id"])))
+            .filter(has_files)
+            .map(|thread| key(&thread["id"]))
+            .collect();
+        let posts = self.list("posts").iter().filter(|post| threads.contains(&key(&post["thread_id"])));
+        posts.map(|post| key(&post["id"])).collect()
+    }
+
     /// Planted records as (canary, post) that a guest can see; masked forms apart.
     pub(super) fn planted(&self) -> Planted {
         let posts = self.public_posts();
@@ -168,8 +188,13 @@ impl Replay {
 
     /// Addresses asked for so far, in order.
     pub(super) fn requests(&self) -> Vec<String> {
+        self.log().iter().map(|row| text(&row["url"])).collect()
+    }
+
+    /// Everything asked for so far, in order.
+    pub(super) fn log(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        log.lines().map(|line| text(&serde_json::from_str::<Value>(line).unwrap()["url"])).collect()
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The set's canaries as a watchlist.

@@ -90,6 +90,7 @@ impl World {
             limit: 1,
             source: Some(source.id.clone()),
             lease: Duration::from_mins(1),
+            chance: 0.0,
         };
         let claim = store.claim(&request, now).await.unwrap().remove(0);
         let url = claim.link.url.join("showthread.php?tid=7&pid=70&secret=6222021234567890").unwrap();
@@ -214,10 +215,12 @@ fn page() -> ReadPage {
         etag: None,
         last_modified: None,
         body_digest: "d".to_owned(),
+        matched: 1,
         body_bytes: 1,
         engine: Some(Engine::Mybb),
         page: Some(PageKind::Thread),
         links: Vec::new(),
+        next: None,
         threads: Vec::new(),
         posts: Vec::new(),
         rates: Vec::new(),

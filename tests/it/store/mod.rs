@@ -108,7 +108,7 @@ async fn forum(store: &Store, host: &str) -> SourceId {
 }
 
 fn request(worker: &str, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker: worker.to_owned(), limit, source: None, lease: LEASE }
+    ClaimRequest { worker: worker.to_owned(), limit, source: None, lease: LEASE, chance: 0.0 }
 }
 
 fn url(path: &str) -> Url {
@@ -125,10 +125,12 @@ fn page() -> ReadPage {
         etag: None,
         last_modified: None,
         body_digest: "d1".to_owned(),
+        matched: 1,
         body_bytes: 10,
         engine: Some(Engine::Mybb),
         page: Some(PageKind::Thread),
         links: Vec::new(),
+        next: None,
         threads: Vec::new(),
         posts: Vec::new(),
         rates: Vec::new(),
@@ -312,8 +314,18 @@ contract! {
     a_visit_cut_short_anywhere_leaves_nothing_or_all,
     workers_that_find_one_leak_at_once_open_one_case,
     many_links_and_rows_come_through_in_few_statements,
+    a_source_keeps_its_settings_hours_and_budget,
+    a_source_at_rest_gives_nothing_and_a_longer_rest_stays,
+    a_session_is_kept_sealed_and_an_import_outweighs_a_worker,
+    a_new_reader_makes_refused_pages_due,
+    a_grown_thread_is_due_at_its_last_known_page,
+    a_list_goes_on_to_its_next_page_while_its_last_row_is_news,
+    what_is_gone_is_marked_and_what_is_skipped_is_no_failure,
+    pages_matched_against_older_lists_are_recalled_oldest_first,
+    robots_txt_is_kept_and_its_delay_paces_claims,
 }
 
+mod manners;
 mod promises;
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The promises themselves, one function each; they know nothing of the database below.
 
+pub(super) use super::manners::*;
 use super::*;
 
 pub(super) async fn fingerprint_files_come_and_go_with_their_watchlist(subject: Subject) {

@@ -102,7 +102,8 @@ fn number(query: &str, name: &str) -> Option<usize> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-fn page(content: &Content, target: &str) -> Option<String> {
+/// Returns what is at an address of the forum.
+pub(crate) fn page(content: &Content, target: &str) -> Option<String> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let asked = number(query, "page").unwrap_or(1).max(1);
     match path {

@@ -1,6 +1,10 @@
-//! A site we may read: its network, its pace, and which URLs belong to it.
+//! A site we may read: its network, its pace, its settings, and which URLs belong to it.
 //!
 //! Not here: how its pages are read (`forum`), when they are due (`frontier`), how they are fetched (`ports::fetch`).
+
+mod hours;
+mod pattern;
+mod settings;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,6 +12,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
+
+pub use hours::{Hours, HoursError, Window, Zone};
+pub(crate) use pattern::fits;
+pub use pattern::{Pattern, PatternError};
+pub use settings::{Budget, Rest, RobotsSettings, Settings, SettingsError, Spent};
 
 /// Pace of a source on a real network when none is given: one request every two seconds.
 pub const DEFAULT_PACE: Duration = Duration::from_secs(2);
@@ -59,6 +68,8 @@ pub struct Source {
     pub pace: Duration,
     /// Requests in flight at once.
     pub concurrency: u32,
+    /// Everything else that the operator has set.
+    pub settings: Settings,
 }
 
 /// Why a URL cannot be a source.
@@ -127,7 +138,17 @@ impl Source {
             Network::Tor | Network::I2p => format!("{}…", host.chars().take(8).collect::<String>()),
         };
         let (pace, concurrency) = if is_local { (Duration::ZERO, 8) } else { (DEFAULT_PACE, 1) };
-        Ok(Self { id: SourceId(id), label, start_url, pace, concurrency })
+        Ok(Self { id: SourceId(id), label, start_url, pace, concurrency, settings: Settings::default() })
+    }
+
+    /// Returns the source with these settings; those that name a pace, a concurrency or a label replace what it has.
+    #[must_use]
+    pub fn with(mut self, settings: Settings) -> Self {
+        self.pace = settings.pace_ms.map_or(self.pace, Duration::from_millis);
+        self.concurrency = settings.concurrency.unwrap_or(self.concurrency);
+        self.label = settings.label.clone().unwrap_or(self.label);
+        self.settings = settings;
+        self
     }
 
     /// Returns the network the source lives on.
@@ -156,6 +177,12 @@ impl Source {
         let is_upgrade = !self.is_local() && url.port().is_none() && self.start_url.port().is_none();
         if bare(url) == bare(&self.start_url) && (is_same_port || is_upgrade) { Ok(()) } else { Err(Refusal::OffSite) }
     }
+}
+
+/// Returns the wait until a source's next request: a pace and up to half of it more. `chance` lies in `0.0..1.0`.
+pub fn wait(pace: Duration, chance: f64) -> Duration {
+    let chance = if chance.is_finite() { chance.clamp(0.0, 1.0) } else { 0.0 };
+    pace.saturating_add(pace.mul_f64(chance / 2.0))
 }
 
 /// Tells whether an address may be reached for a source that is not local (RFC 6890 special-purpose ranges are refused).
@@ -224,6 +251,13 @@ mod tests {
         assert!(source.is_local());
         assert_eq!(source.pace, Duration::ZERO);
         assert_eq!(source.id.0, "127.0.0.1:8101");
+    }
+
+    #[test]
+    fn requests_are_spread_but_never_come_faster_than_the_pace() {
+        for (chance, expected_ms) in [(0.0, 4_000), (0.5, 5_000), (1.0, 6_000), (f64::NAN, 4_000), (9.0, 6_000)] {
+            assert_eq!(wait(Duration::from_secs(4), chance), Duration::from_millis(expected_ms));
+        }
     }
 
     #[test]
