@@ -23,7 +23,7 @@ impl fmt::Display for SourceId {
 }
 
 /// The network a host lives on; decided by its name alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// The open web.
@@ -35,6 +35,27 @@ pub enum Network {
 }
 
 impl Network {
+    /// Every network.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Tor, Self::I2p];
+
+    /// Returns the network's word in the store and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Tor => "tor",
+            Self::I2p => "i2p",
+        }
+    }
+
+    /// Returns the network's name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "the open web",
+            Self::Tor => "Tor",
+            Self::I2p => "I2P",
+        }
+    }
+
     /// Tells the network from a URL's host name.
     pub fn of(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();

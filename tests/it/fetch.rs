@@ -8,7 +8,7 @@ use dyepack::domain::page::FetchedPage;
 use dyepack::domain::source::{Network, Source};
 use dyepack::ports::clock::Clock;
 use dyepack::ports::fetch::{
-    Expect, FetchError, FetchOptions, Fetched, Fetcher, Phase, Request, TimeLimits, validators,
+    Expect, FetchError, FetchOptions, Fetched, Fetcher, Phase, Proxy, Request, TimeLimits, validators,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -314,7 +314,7 @@ async fn an_onion_name_goes_to_the_proxy_unresolved_with_the_circuit_of_its_sour
         }
         seen
     };
-    let fetcher = fetcher(FetchOptions { tor_socks: Some(address), ..options() });
+    let fetcher = fetcher(FetchOptions { tor: Some(Proxy::socks(address)), ..options() });
     let ask = async {
         for url in ["http://firstfirst.onion/", "http://secondsecond.onion/"] {
             let source = Source::from_url(url).unwrap();
@@ -363,8 +363,8 @@ async fn a_proxy_that_is_down_is_not_blamed_on_the_site() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let fetcher = fetcher(FetchOptions { tor_socks: Some(address), ..options() });
+    let fetcher = fetcher(FetchOptions { tor: Some(Proxy::socks(address)), ..options() });
     let source = Source::from_url("http://abcdefgh.onion/").unwrap();
     let error = fetcher.fetch(&source, &Request::page(source.start_url.clone())).await.unwrap_err();
-    assert_eq!(error, FetchError::RouteDown { network: Network::Tor });
+    assert_eq!(error.route(), Some(Network::Tor), "{error}");
 }

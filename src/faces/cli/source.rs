@@ -10,7 +10,7 @@ use super::output::{Format, Output};
 use super::{Exit, Failure};
 use crate::domain::forum::{self, PageKind, Reading};
 use crate::domain::source::{Network, Source};
-use crate::ports::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Request};
+use crate::ports::fetch::{Fault, FetchError, FetchOptions, Fetched, Fetcher, Request};
 use crate::ports::store::model::SourceRow;
 
 /// Rows of a page that `source test` shows.
@@ -81,8 +81,9 @@ pub(super) fn fetch_options(context: &Context) -> FetchOptions {
     let network = &context.config.network;
     FetchOptions {
         user_agent: network.user_agent.clone().unwrap_or(usual.user_agent.clone()),
-        tor_socks: network.tor_socks.clone(),
-        i2p_http: network.i2p_http.clone(),
+        open: network.open.clone(),
+        tor: network.tor.clone(),
+        i2p: network.i2p.clone(),
         ..usual
     }
 }
@@ -121,8 +122,8 @@ async fn add(args: AddArgs, context: &Context) -> anyhow::Result<Exit> {
     ))?;
     let needs_proxy = match source.network() {
         Network::Open => None,
-        Network::Tor => context.config.network.tor_socks.is_none().then_some("tor_socks"),
-        Network::I2p => context.config.network.i2p_http.is_none().then_some("i2p_http"),
+        Network::Tor => context.config.network.tor.is_none().then_some("tor_socks"),
+        Network::I2p => context.config.network.i2p.is_none().then_some("i2p_http"),
     };
     if let Some(key) = needs_proxy {
         context.output.note(format_args!("it cannot be read yet: set {key} in [network] of dyepack.toml"));
@@ -331,10 +332,16 @@ pub(super) fn remedy(error: &FetchError) -> &'static str {
         FetchError::Dns { .. } => "; check the host's name and this machine's resolver",
         FetchError::Refused { .. } | FetchError::Unreachable { .. } => "; check that the site is up and the port right",
         FetchError::OffSite { .. } => "; if the site has moved, add its new address as a source",
+        FetchError::RouteDown { .. } => "; dyepack check says what is wrong with it",
+        FetchError::Service { fault: Fault::KeyWanted | Fault::KeyWrong, .. } => {
+            "; put the key that its owner gave you into Tor's ClientOnionAuthDir"
+        }
+        FetchError::Service { fault: Fault::BadAddress, .. } => "; compare it with where you have it from",
+        FetchError::Service { fault: Fault::PortClosed, .. } => "; give the port that it offers",
         FetchError::Http { status: 401 | 403, .. } => "; it may want a login, or refuse readers like us",
         FetchError::Tls { .. } => "; its certificate is not trusted by this machine",
         FetchError::NoRoute { .. }
-        | FetchError::RouteDown { .. }
+        | FetchError::Service { fault: Fault::Unknown | Fault::Down, .. }
         | FetchError::PrivateAddress { .. }
         | FetchError::Timeout { .. }
         | FetchError::Reset

@@ -3,13 +3,20 @@
 //! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Methods other than GET do not exist.
 
 mod error;
+mod explain;
+mod lane;
+mod onion;
+mod proxy;
 mod retry_after;
 mod route;
+mod socks;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::{
     ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, SET_COOKIE,
@@ -18,12 +25,17 @@ use tokio::time::timeout;
 use url::Url;
 
 pub use error::{FetchError, Phase};
+pub use explain::Fault;
+pub use lane::Answers;
+pub use proxy::{Proxy, ProxyError, ProxyKind};
 
 use crate::domain::page::FetchedPage;
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::{Network, Source, SourceId};
 use crate::ports::clock::Clock;
 use crate::ports::tls;
 use error::Stage;
+use lane::Seen;
+use route::{Circuit, Route};
 
 /// Who we say we are when the operator says nothing else.
 pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+defensive leak monitoring)");
@@ -31,15 +43,20 @@ pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+
 /// Longest validator that is kept and sent back.
 const VALIDATOR_LIMIT_BYTES: usize = 512;
 
+/// Failures of the network in a row after which a source takes a fresh circuit.
+const CIRCUIT_FAILURES: u32 = 2;
+
 /// How requests leave and what they may cost.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
     /// Sent as `User-Agent`.
     pub user_agent: String,
-    /// `HOST:PORT` of Tor's SOCKS port; without it onion sites are refused.
-    pub tor_socks: Option<String>,
-    /// `HOST:PORT` of an I2P HTTP proxy; without it I2P sites are refused.
-    pub i2p_http: Option<String>,
+    /// Proxy to the open web; direct connections without it.
+    pub open: Option<Proxy>,
+    /// Tor's SOCKS port; without it onion sites are refused.
+    pub tor: Option<Proxy>,
+    /// An I2P router's HTTP or SOCKS proxy; without it I2P sites are refused.
+    pub i2p: Option<Proxy>,
     /// Most decompressed bytes of a page.
     pub page_limit_bytes: u64,
     /// Most decompressed bytes of an attachment.
@@ -54,12 +71,24 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             user_agent: USER_AGENT.to_owned(),
-            tor_socks: None,
-            i2p_http: None,
+            open: None,
+            tor: None,
+            i2p: None,
             page_limit_bytes: 8 << 20,
             attachment_limit_bytes: 32 << 20,
             redirect_limit: 8,
             limits: TimeLimits::default(),
+        }
+    }
+}
+
+impl FetchOptions {
+    /// Returns the proxy to a network, if one is configured.
+    pub const fn proxy(&self, network: Network) -> Option<&Proxy> {
+        match network {
+            Network::Open => self.open.as_ref(),
+            Network::Tor => self.tor.as_ref(),
+            Network::I2p => self.i2p.as_ref(),
         }
     }
 }
@@ -136,49 +165,143 @@ pub struct Fetcher {
 struct Shared {
     options: FetchOptions,
     clock: Clock,
-    clients: Mutex<HashMap<SourceId, reqwest::Client>>,
+    /// Names circuits; another one each time the program starts.
+    circuit_key: [u8; 32],
+    ways: Mutex<HashMap<SourceId, Way>>,
+    /// What was last seen of each network.
+    seen: Mutex<HashMap<Network, Seen>>,
+    /// Held while Tor is asked for a sign, so that those who doubt at once ask once.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// How one source is reached; cheap to clone.
+#[derive(Debug, Clone)]
+struct Way {
+    client: reqwest::Client,
+    route: Route,
+    /// Failures of the network in a row.
+    failures: Arc<AtomicU32>,
+}
+
+impl Way {
+    /// Tells whether an I2P router may speak in place of the site.
+    fn has_i2p_pages(&self) -> bool {
+        let is_http = self.route.proxy.as_ref().is_some_and(|proxy| proxy.kind == ProxyKind::Http);
+        self.route.network == Network::I2p && is_http
+    }
 }
 
 impl Fetcher {
     /// Makes a fetcher; opens nothing yet.
+    ///
+    /// # Panics
+    /// If the operating system gives no random numbers.
     pub fn new(options: FetchOptions, clock: Clock) -> Self {
         tls::install();
-        Self { shared: Arc::new(Shared { options, clock, clients: Mutex::default() }) }
+        let mut circuit_key = [0; 32];
+        getrandom::fill(&mut circuit_key).expect("the operating system gives random numbers");
+        let (ways, seen, asking) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
+        Self { shared: Arc::new(Shared { options, clock, circuit_key, ways, seen, asking }) }
     }
 
     /// Fetches one URL of a source, following redirects that stay on the site.
     ///
     /// # Errors
-    /// [`FetchError::trouble`] says what the caller should do next; a page that was not received whole is an error.
+    /// [`FetchError::trouble`] says what the caller should do next; a page that was not received whole is an error. Where
+    /// the site and our own way into its network look alike, the way is tried before the site is blamed.
     pub async fn fetch(&self, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
-        let client = self.client(source)?;
+        let started_at = self.shared.clock.now();
+        let way = self.way(source)?;
         let limit = self.shared.options.limits.page;
-        timeout(limit, self.follow(&client, source, request))
+        let fetched = timeout(limit, self.follow(&way, source, request))
             .await
-            .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
-    }
-
-    fn client(&self, source: &Source) -> Result<reqwest::Client, FetchError> {
-        let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&source.id) {
-            return Ok(client.clone());
+            .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }));
+        match fetched {
+            Ok(fetched) => {
+                self.carried(source.network(), |seen, now| seen.last_page_at = Some(now));
+                way.failures.store(0, Ordering::Relaxed);
+                Ok(fetched)
+            }
+            Err(error) => Err(self.judged(&way, error, started_at).await),
         }
-        let client = route::client(source, &self.shared.options)?;
-        clients.insert(source.id.clone(), client.clone());
-        Ok(client)
     }
 
-    async fn follow(
-        &self,
-        client: &reqwest::Client,
-        source: &Source,
-        request: &Request,
-    ) -> Result<Fetched, FetchError> {
+    /// Tries our own way into a network; the open web without a proxy is always there.
+    ///
+    /// # Errors
+    /// `NoRoute` if there is none, `RouteDown` if it does not work, with what is wrong.
+    pub async fn try_lane(&self, network: Network) -> Result<Answers, FetchError> {
+        match (network, self.shared.options.proxy(network)) {
+            (Network::Open, None) => Ok(Answers::Something),
+            (Network::Tor | Network::I2p, None) => Err(FetchError::NoRoute { network }),
+            (_, Some(proxy)) => {
+                let answers = lane::look(network, proxy).await?;
+                if network == Network::Tor {
+                    lane::sign(proxy, self.shared.options.limits.connection).await?;
+                    self.carried(network, |seen, now| seen.last_sign_at = Some(now));
+                }
+                Ok(answers)
+            }
+        }
+    }
+
+    /// Blames our own way into the network for a failure, unless there is a sign that it is well.
+    async fn judged(&self, way: &Way, error: FetchError, started_at: Timestamp) -> FetchError {
+        if !error.may_be_the_route() {
+            return error;
+        }
+        if way.failures.fetch_add(1, Ordering::Relaxed) >= CIRCUIT_FAILURES - 1 {
+            way.failures.store(0, Ordering::Relaxed);
+            way.route.renew();
+        }
+        let (network, Some(proxy)) = (way.route.network, &way.route.proxy) else { return error };
+        if let Err(down) = lane::look(network, proxy).await {
+            return down;
+        }
+        let has_sign = || self.seen().get(&network).is_some_and(|seen| seen.is_after(started_at));
+        if network != Network::Tor || has_sign() {
+            return error;
+        }
+        let _turn = self.shared.asking.lock().await;
+        if has_sign() {
+            return error;
+        }
+        match lane::sign(proxy, self.shared.options.limits.connection).await {
+            Ok(()) => {
+                self.carried(network, |seen, now| seen.last_sign_at = Some(now));
+                error
+            }
+            Err(down) => down,
+        }
+    }
+
+    fn carried(&self, network: Network, note: impl FnOnce(&mut Seen, Timestamp)) {
+        note(self.seen().entry(network).or_default(), self.shared.clock.now());
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<Network, Seen>> {
+        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn way(&self, source: &Source) -> Result<Way, FetchError> {
+        let mut ways = self.shared.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(way) = ways.get(&source.id) {
+            return Ok(way.clone());
+        }
+        let options = &self.shared.options;
+        let circuit = Circuit::new(self.shared.circuit_key, source.id.0.clone(), self.shared.clock.clone());
+        let route = Route::of(source, options, circuit)?;
+        let way = Way { client: route::client(source, &route, options)?, route, failures: Arc::default() };
+        ways.insert(source.id.clone(), way.clone());
+        Ok(way)
+    }
+
+    async fn follow(&self, way: &Way, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
         let mut url = request.url.clone();
         let mut seen = HashSet::new();
         for _ in 0..=self.shared.options.redirect_limit {
             route::admit(source, &url)?;
-            let response = self.ask(client, source, &url, request).await?;
+            let response = self.ask(way, &url, request).await?;
             let status = response.status().as_u16();
             match status {
                 304 if request.etag.is_some() || request.last_modified.is_some() => return Ok(Fetched::Unchanged),
@@ -192,11 +315,16 @@ impl Fetcher {
                     url = next;
                 }
                 200..=299 => {
-                    return self.read(source, &url, request, response).await.map(|page| Fetched::Page(Box::new(page)));
+                    let page = self.read(way, &url, request, response).await?;
+                    return Ok(Fetched::Page(Box::new(page)));
                 }
                 _ => {
                     let retry_after = header(response.headers(), &RETRY_AFTER)
                         .and_then(|value| retry_after::parse(&value, self.shared.clock.now()));
+                    if way.has_i2p_pages() {
+                        // The router's own words, where it speaks in place of the site.
+                        self.read(way, &url, request, response).await?;
+                    }
                     return Err(FetchError::Http { status, retry_after });
                 }
             }
@@ -204,14 +332,8 @@ impl Fetcher {
         Err(FetchError::TooManyRedirects { limit: self.shared.options.redirect_limit })
     }
 
-    async fn ask(
-        &self,
-        client: &reqwest::Client,
-        source: &Source,
-        url: &Url,
-        request: &Request,
-    ) -> Result<reqwest::Response, FetchError> {
-        let mut asked = client.get(url.clone()).header(ACCEPT, accepted(request.expect));
+    async fn ask(&self, way: &Way, url: &Url, request: &Request) -> Result<reqwest::Response, FetchError> {
+        let mut asked = way.client.get(url.clone()).header(ACCEPT, accepted(request.expect));
         if *url == request.url {
             let validators = [(IF_NONE_MATCH, &request.etag), (IF_MODIFIED_SINCE, &request.last_modified)];
             for (name, value) in validators {
@@ -223,12 +345,43 @@ impl Fetcher {
         let limit = self.shared.options.limits.answer;
         let answered =
             timeout(limit, asked.send()).await.map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
-        answered.map_err(|error| FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Head))
+        match answered {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let is_connecting = error.is_connect();
+                let error = self.sorted(way, error, url, Stage::Head);
+                Err(if is_connecting { self.explained(way, url, error).await } else { error })
+            }
+        }
+    }
+
+    fn sorted(&self, way: &Way, error: reqwest::Error, url: &Url, stage: Stage) -> FetchError {
+        let route = (way.route.network, &self.shared.options.limits);
+        FetchError::sort(error, &route::shown_host(url), route, stage)
+    }
+
+    /// Finds out what the proxy said: the HTTP client keeps it to itself, so the proxy is asked once more, on the same circuit.
+    async fn explained(&self, way: &Way, url: &Url, error: FetchError) -> FetchError {
+        let Some((proxy, name)) = way.route.socks().filter(|_| error.may_be_the_route() || error.route().is_some())
+        else {
+            return error;
+        };
+        if matches!(error, FetchError::Timeout { .. }) {
+            return error;
+        }
+        let (host, shown) = (url.host_str().unwrap_or_default(), route::shown_host(url));
+        let port = url.port_or_known_default().unwrap_or(80);
+        let credentials = name.as_deref().map(|name| (name, route::CIRCUIT_PASSWORD));
+        let limits = &self.shared.options.limits;
+        match socks::probe(proxy, credentials, (host, port), limits.connection).await {
+            Ok(()) => error,
+            Err(failure) => explain::explain(&failure, (host, &shown), (way.route.network, proxy), limits),
+        }
     }
 
     async fn read(
         &self,
-        source: &Source,
+        way: &Way,
         url: &Url,
         request: &Request,
         mut response: reqwest::Response,
@@ -256,32 +409,28 @@ impl Fetcher {
             let chunk = timeout(limit, response.chunk())
                 .await
                 .map_err(|_| FetchError::Timeout { phase: Phase::Progress, limit })?;
-            let chunk = chunk.map_err(|error| {
-                FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Body { received_bytes })
-            })?;
+            let chunk = chunk.map_err(|error| self.sorted(way, error, url, Stage::Body { received_bytes }))?;
             let Some(chunk) = chunk else { break };
             if received_bytes + chunk.len() as u64 > limit_bytes {
                 return Err(FetchError::TooLarge { limit_bytes });
             }
             body.extend_from_slice(&chunk);
         }
+        let status = response.status().as_u16();
+        if way.has_i2p_pages()
+            && let Some(error) = explain::i2p_proxy_page(status, &body, &route::shown_host(url))
+        {
+            return Err(error);
+        }
         Ok(FetchedPage {
             requested: request.url.clone(),
             url: url.clone(),
-            status: response.status().as_u16(),
+            status,
             headers: headers(response.headers()),
             body,
             fetched_at: self.shared.clock.now(),
         })
     }
-}
-
-/// Tells whether a proxy (`HOST:PORT`) accepts connections; sends nothing through it.
-///
-/// # Errors
-/// What the operating system says, or `TimedOut` after five seconds.
-pub async fn proxy_answers(address: &str) -> std::io::Result<()> {
-    route::knock(address, Duration::from_secs(5)).await
 }
 
 /// Returns the validators of an answer, for the next [`Request`]: `ETag` and `Last-Modified`.
