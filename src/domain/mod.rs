@@ -7,6 +7,7 @@ pub mod container;
 pub mod fingerprints;
 pub mod forum;
 pub mod frontier;
+pub mod health;
 pub mod identifier;
 pub mod listing;
 pub mod matcher;

@@ -1,6 +1,7 @@
 //! The outside world: the only places that read time, open sockets, hold SQL, start processes and send mail.
 
 pub mod clock;
+pub mod disk;
 pub mod fetch;
 pub mod mail;
 pub mod sandbox;

@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::context::Context;
+use super::fares::judged;
 use super::output::Format;
 use super::source::fetch_options;
 use super::{Exit, alert};
 use crate::domain::fingerprints::{Enrolment, Label};
+use crate::domain::health::{Alarm, AlarmKind};
 use crate::domain::source::Network;
 use crate::ports::fetch::{Answers, Fetcher};
 use crate::ports::store::{AuditVerdict, Store};
@@ -36,6 +38,7 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
             findings.extend(watchlists(&store).await);
             findings.extend(fingerprints(&store, context).await);
             findings.extend(sources(&store, context).await);
+            findings.extend(watch(&store, context).await);
         }
         Err(error) => findings.push(ill("database", format!("{error:#}"))),
     }
@@ -152,6 +155,51 @@ async fn sources(store: &Store, context: &Context) -> Vec<Finding> {
         }
     };
     rows.into_iter().map(finding).collect()
+}
+
+/// Disk, clock, and every alarm that is not about a source's last failure, which stands above.
+async fn watch(store: &Store, context: &Context) -> Vec<Finding> {
+    let (situation, alarms) = match judged(store, context).await {
+        Ok(judged) => judged,
+        Err(error) => return vec![ill("health", format!("cannot be judged: {error:#}"))],
+    };
+    let named = |kind: AlarmKind| alarms.iter().find(|alarm| alarm.kind == kind);
+    let told = |alarm: &Alarm| format!("{}; {}", alarm.detail, alarm.mend);
+    let mut findings = Vec::new();
+    findings.push(match (named(AlarmKind::DiskLow), &situation.disk) {
+        (Some(alarm), _) => ill("disk", told(alarm)),
+        (None, Some(disk)) => {
+            well("disk", format!("{:.1} GiB are left in {}", gibibytes(disk.free_bytes), disk.folder))
+        }
+        (None, None) => {
+            ill("disk", "the room that is left cannot be told; does the data directory lie on a usual disk?")
+        }
+    });
+    let clocks = situation.sources.iter().filter(|source| source.clock_ahead.is_some()).count();
+    findings.push(match named(AlarmKind::ClockWrong) {
+        Some(alarm) => ill("clock", told(alarm)),
+        None if clocks == 0 => well("clock", "not compared yet: no site has told its time"),
+        None => well("clock", format!("agrees with the clocks of {clocks} sites")),
+    });
+    for alarm in &alarms {
+        match alarm.kind {
+            AlarmKind::DiskLow | AlarmKind::ClockWrong | AlarmKind::NetworkDown => {}
+            AlarmKind::DrillFailed | AlarmKind::DrillMissing => findings.push(ill(&alarm.subject, told(alarm))),
+            AlarmKind::YieldFell
+            | AlarmKind::LayoutUnknown
+            | AlarmKind::SessionLost
+            | AlarmKind::SourceDown
+            | AlarmKind::NothingNew => {
+                findings
+                    .push(ill(format!("source {}", alarm.subject), format!("{}: {}", alarm.kind.says(), told(alarm))));
+            }
+        }
+    }
+    findings
+}
+
+fn gibibytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes >> 20).unwrap_or(u32::MAX)) / 1024.0
 }
 
 async fn mail(context: &Context) -> Finding {

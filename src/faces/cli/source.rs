@@ -1,14 +1,16 @@
-//! `source add`, `source list`, `source test`: the sites that are read, and how they fare.
+//! `source add`, `source list`, `source health`, `source test`: the sites that are read, and how they fare.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::context::Context;
+use super::fares::{judged, told_of};
 use super::output::{Format, Output};
-use super::{Exit, Failure};
+use super::{Exit, Failure, fares};
 use crate::domain::forum::{self, PageKind, Reading};
+use crate::domain::health::Told;
 use crate::domain::source::{Network, Source};
 use crate::ports::fetch::{Fault, FetchError, FetchOptions, Fetched, Fetcher, Request};
 use crate::ports::store::model::SourceRow;
@@ -31,6 +33,7 @@ enum Action {
     Add(AddArgs),
     /// Lists the sites and how they fare, in plain words
     List,
+    Health(fares::Args),
     Test(TestArgs),
 }
 
@@ -66,6 +69,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     match args.action {
         Action::Add(add_args) => add(add_args, context).await,
         Action::List => list(context).await,
+        Action::Health(health_args) => fares::run(&health_args, context).await,
         Action::Test(test_args) => test(&test_args, context).await,
     }
 }
@@ -146,13 +150,20 @@ struct Row {
     last_success_at: Option<Timestamp>,
     last_failure_at: Option<Timestamp>,
     last_failure: Option<String>,
+    #[serde(flatten)]
+    told: Told,
     health: String,
 }
 
 async fn list(context: &Context) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let now = context.clock.now();
-    let rows: Vec<Row> = store.sources(now).await?.into_iter().map(|row| listed(row, now)).collect();
+    let (situation, alarms) = judged(&store, context).await?;
+    let listed = |row: SourceRow| {
+        let told = told_of(&row.source.id.0, (&situation, &alarms), now)?;
+        Some(listed(row, told))
+    };
+    let rows: Vec<Row> = store.sources(now).await?.into_iter().filter_map(listed).collect();
     if rows.is_empty() {
         context.output.note("no sources yet; add one with: dyepack source add https://forum.example/");
     }
@@ -183,9 +194,10 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-fn listed(row: SourceRow, now: Timestamp) -> Row {
+fn listed(row: SourceRow, told: Told) -> Row {
     Row {
-        health: health(&row, now),
+        health: told.line(),
+        told,
         source: row.source.id.to_string(),
         network: row.source.network(),
         start_url: row.source.start_url.to_string(),
@@ -200,33 +212,7 @@ fn listed(row: SourceRow, now: Timestamp) -> Row {
     }
 }
 
-/// How a source fares, in plain words.
-fn health(row: &SourceRow, now: Timestamp) -> String {
-    let since = |at: Timestamp| ago(now.duration_since(at));
-    let failure = row.last_failure.as_deref().unwrap_or("unknown reason");
-    match (row.last_success_at, row.last_failure_at) {
-        (None, None) => "not read yet".to_owned(),
-        (None, Some(failed_at)) => format!("never read; last try {}: {failure}", since(failed_at)),
-        (Some(read_at), Some(failed_at)) if failed_at > read_at => {
-            format!("failing: {failure} ({}); last read {}", since(failed_at), since(read_at))
-        }
-        (Some(read_at), _) => format!("well; last read {}", since(read_at)),
-    }
-}
-
-fn ago(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
-    let (count, unit) = match seconds {
-        0..5 => return "just now".to_owned(),
-        5..120 => (seconds, "s"),
-        120..7_200 => (seconds / 60, "min"),
-        7_200..172_800 => (seconds / 3_600, "h"),
-        _ => (seconds / 86_400, "days"),
-    };
-    format!("{count} {unit} ago")
-}
-
-const fn network_word(network: Network) -> &'static str {
+pub(super) const fn network_word(network: Network) -> &'static str {
     match network {
         Network::Open => "open web",
         Network::Tor => "Tor",
@@ -375,32 +361,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_pace(text).ok(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn health_is_said_in_plain_words() {
-        let at = |second: i64| Some(Timestamp::from_second(1_000_000 + second).unwrap());
-        let source = Source::from_url("https://forum.example/").unwrap();
-        let row = |last_success_at, last_failure_at| SourceRow {
-            source: source.clone(),
-            engine: None,
-            added_at: Timestamp::UNIX_EPOCH,
-            last_success_at,
-            last_failure: Some("the site answered 503".to_owned()),
-            last_failure_at,
-            urls: 0,
-            due: 0,
-            posts: 0,
-        };
-        let now = at(3_600).unwrap();
-        for (row, expected) in [
-            (row(None, None), "not read yet"),
-            (row(None, at(3_599)), "never read; last try just now: the site answered 503"),
-            (row(at(0), at(3_590)), "failing: the site answered 503 (10 s ago); last read 60 min ago"),
-            (row(at(3_000), at(0)), "well; last read 10 min ago"),
-        ] {
-            assert_eq!(health(&row, now), expected);
         }
     }
 }

@@ -199,7 +199,6 @@ impl FetchError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::NoRoute { .. } | Self::RouteDown { .. } | Self::Setup { .. } => Trouble::Route,
-            Self::Service { fault: Fault::KeyWanted | Fault::KeyWrong | Fault::BadAddress, .. } => Trouble::Standing,
             Self::Service { fault: Fault::Unknown | Fault::Down | Fault::PortClosed, .. }
             | Self::Dns { .. }
             | Self::Refused { .. }
@@ -212,7 +211,8 @@ impl FetchError {
             Self::Http { status: 408 | 425 | 429 | 500..=599, retry_after } => {
                 Trouble::Passing { retry_after: *retry_after }
             }
-            Self::PrivateAddress { .. }
+            Self::Service { fault: Fault::KeyWanted | Fault::KeyWrong | Fault::BadAddress, .. }
+            | Self::PrivateAddress { .. }
             | Self::Tls { .. }
             | Self::TooLarge { .. }
             | Self::Encoding { .. }

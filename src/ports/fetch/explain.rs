@@ -65,9 +65,8 @@ pub(super) fn explain(
             (Network::Tor, 0x01) if !onion::is_valid(host) => {
                 FetchError::Service { host: shown, fault: Fault::BadAddress }
             }
-            (_, 0x01) => FetchError::Refused { host: shown },
+            (_, 0x01) | (Network::Open, 0x05) => FetchError::Refused { host: shown },
             (Network::Open, 0x04) => FetchError::Dns { host: shown },
-            (Network::Open, 0x05) => FetchError::Refused { host: shown },
             (Network::Tor | Network::I2p, code) => match fault(network, code) {
                 Some(fault) => FetchError::Service { host: shown, fault },
                 None => unreachable(shown, code),
@@ -91,10 +90,9 @@ pub(super) fn route_down(failure: &NoConnection, network: Network, proxy: &str) 
 
 fn fault(network: Network, code: u8) -> Option<Fault> {
     Some(match (network, code) {
-        (Network::I2p, 0x04) => Fault::Down,
+        (Network::I2p, 0x04) | (_, 0x06 | 0xf1 | 0xf2 | 0xf3 | 0xf7) => Fault::Down,
         (Network::I2p, 0x08) | (_, 0x04 | 0xf0) => Fault::Unknown,
         (_, 0x05) => Fault::PortClosed,
-        (_, 0x06 | 0xf1 | 0xf2 | 0xf3 | 0xf7) => Fault::Down,
         (_, 0xf4) => Fault::KeyWanted,
         (_, 0xf5) => Fault::KeyWrong,
         (_, 0xf6) => Fault::BadAddress,

@@ -10,13 +10,13 @@ mod proxy;
 mod retry_after;
 mod route;
 mod socks;
+mod way;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use reqwest::header::{
     ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, SET_COOKIE,
@@ -35,16 +35,13 @@ use crate::ports::clock::Clock;
 use crate::ports::tls;
 use error::Stage;
 use lane::Seen;
-use route::{Circuit, Route};
+use way::Way;
 
 /// Who we say we are when the operator says nothing else.
 pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+defensive leak monitoring)");
 
 /// Longest validator that is kept and sent back.
 const VALIDATOR_LIMIT_BYTES: usize = 512;
-
-/// Failures of the network in a row after which a source takes a fresh circuit.
-const CIRCUIT_FAILURES: u32 = 2;
 
 /// How requests leave and what they may cost.
 #[derive(Debug, Clone)]
@@ -174,23 +171,6 @@ struct Shared {
     asking: tokio::sync::Mutex<()>,
 }
 
-/// How one source is reached; cheap to clone.
-#[derive(Debug, Clone)]
-struct Way {
-    client: reqwest::Client,
-    route: Route,
-    /// Failures of the network in a row.
-    failures: Arc<AtomicU32>,
-}
-
-impl Way {
-    /// Tells whether an I2P router may speak in place of the site.
-    fn has_i2p_pages(&self) -> bool {
-        let is_http = self.route.proxy.as_ref().is_some_and(|proxy| proxy.kind == ProxyKind::Http);
-        self.route.network == Network::I2p && is_http
-    }
-}
-
 impl Fetcher {
     /// Makes a fetcher; opens nothing yet.
     ///
@@ -224,76 +204,6 @@ impl Fetcher {
             }
             Err(error) => Err(self.judged(&way, error, started_at).await),
         }
-    }
-
-    /// Tries our own way into a network; the open web without a proxy is always there.
-    ///
-    /// # Errors
-    /// `NoRoute` if there is none, `RouteDown` if it does not work, with what is wrong.
-    pub async fn try_lane(&self, network: Network) -> Result<Answers, FetchError> {
-        match (network, self.shared.options.proxy(network)) {
-            (Network::Open, None) => Ok(Answers::Something),
-            (Network::Tor | Network::I2p, None) => Err(FetchError::NoRoute { network }),
-            (_, Some(proxy)) => {
-                let answers = lane::look(network, proxy).await?;
-                if network == Network::Tor {
-                    lane::sign(proxy, self.shared.options.limits.connection).await?;
-                    self.carried(network, |seen, now| seen.last_sign_at = Some(now));
-                }
-                Ok(answers)
-            }
-        }
-    }
-
-    /// Blames our own way into the network for a failure, unless there is a sign that it is well.
-    async fn judged(&self, way: &Way, error: FetchError, started_at: Timestamp) -> FetchError {
-        if !error.may_be_the_route() {
-            return error;
-        }
-        if way.failures.fetch_add(1, Ordering::Relaxed) >= CIRCUIT_FAILURES - 1 {
-            way.failures.store(0, Ordering::Relaxed);
-            way.route.renew();
-        }
-        let (network, Some(proxy)) = (way.route.network, &way.route.proxy) else { return error };
-        if let Err(down) = lane::look(network, proxy).await {
-            return down;
-        }
-        let has_sign = || self.seen().get(&network).is_some_and(|seen| seen.is_after(started_at));
-        if network != Network::Tor || has_sign() {
-            return error;
-        }
-        let _turn = self.shared.asking.lock().await;
-        if has_sign() {
-            return error;
-        }
-        match lane::sign(proxy, self.shared.options.limits.connection).await {
-            Ok(()) => {
-                self.carried(network, |seen, now| seen.last_sign_at = Some(now));
-                error
-            }
-            Err(down) => down,
-        }
-    }
-
-    fn carried(&self, network: Network, note: impl FnOnce(&mut Seen, Timestamp)) {
-        note(self.seen().entry(network).or_default(), self.shared.clock.now());
-    }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<Network, Seen>> {
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn way(&self, source: &Source) -> Result<Way, FetchError> {
-        let mut ways = self.shared.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(way) = ways.get(&source.id) {
-            return Ok(way.clone());
-        }
-        let options = &self.shared.options;
-        let circuit = Circuit::new(self.shared.circuit_key, source.id.0.clone(), self.shared.clock.clone());
-        let route = Route::of(source, options, circuit)?;
-        let way = Way { client: route::client(source, &route, options)?, route, failures: Arc::default() };
-        ways.insert(source.id.clone(), way.clone());
-        Ok(way)
     }
 
     async fn follow(&self, way: &Way, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
@@ -358,25 +268,6 @@ impl Fetcher {
     fn sorted(&self, way: &Way, error: reqwest::Error, url: &Url, stage: Stage) -> FetchError {
         let route = (way.route.network, &self.shared.options.limits);
         FetchError::sort(error, &route::shown_host(url), route, stage)
-    }
-
-    /// Finds out what the proxy said: the HTTP client keeps it to itself, so the proxy is asked once more, on the same circuit.
-    async fn explained(&self, way: &Way, url: &Url, error: FetchError) -> FetchError {
-        let Some((proxy, name)) = way.route.socks().filter(|_| error.may_be_the_route() || error.route().is_some())
-        else {
-            return error;
-        };
-        if matches!(error, FetchError::Timeout { .. }) {
-            return error;
-        }
-        let (host, shown) = (url.host_str().unwrap_or_default(), route::shown_host(url));
-        let port = url.port_or_known_default().unwrap_or(80);
-        let credentials = name.as_deref().map(|name| (name, route::CIRCUIT_PASSWORD));
-        let limits = &self.shared.options.limits;
-        match socks::probe(proxy, credentials, (host, port), limits.connection).await {
-            Ok(()) => error,
-            Err(failure) => explain::explain(&failure, (host, &shown), (way.route.network, proxy), limits),
-        }
     }
 
     async fn read(

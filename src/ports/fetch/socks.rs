@@ -37,11 +37,8 @@ pub(super) enum NoConnection {
 
 impl From<io::Error> for NoConnection {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // The proxy hung up in the middle of the handshake.
-            io::ErrorKind::UnexpectedEof => Self::NotSocks,
-            kind => Self::Down(kind),
-        }
+        // The proxy hung up in the middle of the handshake.
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::NotSocks } else { Self::Down(error.kind()) }
     }
 }
 

@@ -12,10 +12,10 @@ use sqlx::any::AnyRow;
 use url::Url;
 
 use super::model::{Claim, ClaimRequest, LINK_KINDS, SourceRow, link_kind_word, parse_link_kind};
-use super::sql::{self, Columns, values};
+use super::sql::{self, Columns, Value, values};
 use super::{Dialect, Durability, Store, StoreError, Write};
 use crate::domain::forum::{Link, LinkKind};
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::{Network, Source, SourceId};
 use crate::ports::seal::{SealError, hex};
 
 /// Frontier key of a source's start page.
@@ -32,8 +32,9 @@ impl Store {
         let connection = write.connection();
         let (pace, start_url) = (milliseconds(source.pace), source.start_url.as_str());
         let statement = "INSERT INTO source (id, label, start_url, pace_ms, concurrency, added_at, next_allowed_at, \
-                         ready_at, turn) VALUES ($1, $2, $3, $4, $5, $6, 0, $6, 0) ON CONFLICT (id) DO NOTHING";
-        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, now];
+                         ready_at, turn, network) VALUES ($1, $2, $3, $4, $5, $6, 0, $6, 0, $7) ON CONFLICT (id) DO NOTHING";
+        let network = source.network().word();
+        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, now, network];
         let is_new = sql::execute(connection, statement, values).await? > 0;
         if !is_new {
             let statement =
@@ -221,20 +222,27 @@ impl Store {
         Ok(released + alerts)
     }
 
-    /// Returns when the next URL can be claimed: the earliest due time or lease expiry, not before its source's pace allows;
+    /// Returns when the next URL of the networks that are not left out can be claimed: the earliest due time or lease expiry, not before its source's pace allows;
     /// `None` when nothing can become due. A time that has passed means: there is work, but its source's slots are taken
     /// (or another worker is at it); look again after a moment.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn next_due(&self, source: Option<&SourceId>) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_due(
+        &self,
+        source: Option<&SourceId>,
+        without: &[Network],
+    ) -> Result<Option<Timestamp>, StoreError> {
         let only = source.map_or("", |source| source.0.as_str());
         let statement = "SELECT s.next_allowed_at, \
                          (SELECT MIN(f.due_at) FROM frontier f \
                           WHERE f.source = s.id AND f.due_at IS NOT NULL AND f.lease IS NULL), \
                          (SELECT MIN(f.lease_until) FROM frontier f WHERE f.source = s.id AND f.lease IS NOT NULL) \
-                         FROM source s WHERE s.ready_at IS NOT NULL AND ($1 = '' OR s.id = $1)";
-        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![only]).await?;
+                         FROM source s WHERE s.ready_at IS NOT NULL AND ($1 = '' OR s.id = $1) \
+                         AND s.network NOT IN ($2, $3, $4)";
+        let mut values = values![only];
+        values.extend(shut(without));
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values).await?;
         let mut next: Option<Timestamp> = None;
         for row in rows {
             let earliest = [row.maybe_time(1)?, row.maybe_time(2)?].into_iter().flatten().min();
@@ -273,10 +281,12 @@ async fn ready_sources(
     let only = request.source.as_ref().map_or("", |source| source.0.as_str());
     let statement = "SELECT id, pace_ms, concurrency, ready_at, next_allowed_at FROM source \
                      WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND ($2 = '' OR id = $2) \
-                     ORDER BY turn, id LIMIT $3";
+                     AND network NOT IN ($4, $5, $6) ORDER BY turn, id LIMIT $3";
     // Twice the limit: those whose slots are taken go to the end of the row and do not keep others from their turn.
     let examined = request.limit.saturating_mul(2).clamp(8, 256);
-    let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values![now, only, examined]).await?;
+    let mut values = values![now, only, examined];
+    values.extend(shut(&request.without));
+    let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values).await?;
     rows.iter()
         .map(|row| {
             Ok(ReadySource {
@@ -288,6 +298,11 @@ async fn ready_sources(
             })
         })
         .collect()
+}
+
+/// As many values as there are networks: the words of those given, and words of none.
+fn shut(networks: &[Network]) -> impl Iterator<Item = Value> + '_ {
+    Network::ALL.into_iter().map(|network| Value::from(if networks.contains(&network) { network.word() } else { "" }))
 }
 
 async fn next_turn(connection: &mut AnyConnection) -> Result<i64, StoreError> {

@@ -49,7 +49,7 @@ pub(super) fn digest(parts: &[&str]) -> String {
     hex(&hash(parts))
 }
 
-fn base32(parts: &[&str], length: usize) -> String {
+pub(super) fn base32(parts: &[&str], length: usize) -> String {
     crockford(&hash(parts), length)
 }
 

@@ -12,6 +12,7 @@ mod claims;
 mod error;
 mod findings;
 mod fingerprints;
+mod health;
 mod ids;
 pub mod model;
 mod open;
@@ -23,6 +24,7 @@ mod severity;
 mod sql;
 mod triage;
 mod visits;
+mod watchkeeping;
 mod watchlists;
 
 use std::sync::Arc;
@@ -37,7 +39,9 @@ use crate::ports::seal::Seal;
 pub use attribution::CaseFinds;
 pub use claims::START_KEY;
 pub use error::StoreError;
+pub use health::HourRow;
 pub use triage::AuditVerdict;
+pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -14,11 +14,12 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
     (4, "listing", include_str!("../../../migrations/0004_listing.sql")),
+    (8, "health", include_str!("../../../migrations/0008_health.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 

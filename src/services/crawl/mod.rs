@@ -4,6 +4,7 @@
 //! recorded, `lookout` keeps the matcher in step with the watchlists. Not here: mailing what was found (`alerting`).
 
 mod idle;
+mod lanes;
 mod lookout;
 mod progress;
 mod visit;
@@ -28,6 +29,7 @@ use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
 use idle::{Idle, Quiet};
+use lanes::{Lanekeeper, Lanes};
 use lookout::Lookouts;
 use progress::Tally;
 use worker::{Done, Ending, Worker};
@@ -129,10 +131,13 @@ pub enum CrawlError {
 pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool>) -> Result<Summary, CrawlError> {
     let now = ports.clock.now();
     let lookouts = Lookouts::new(ports.store.clone(), ports.vault.clone());
+    let lanes = Lanes::default();
     let mut crawl = Crawl {
         idle: Idle::new(options.until, now),
         tally: Tally::new(options.progress.clone(), now),
-        workers: Worker::new(ports.clone(), &options, stop.clone()),
+        workers: Worker::new(ports.clone(), &options, lanes.clone(), stop.clone()),
+        lanekeeper: Lanekeeper::new(ports.clone(), lanes.clone()),
+        lanes,
         lookouts,
         flights: JoinSet::new(),
         claims: HashMap::new(),
@@ -153,6 +158,8 @@ struct Crawl {
     options: CrawlOptions,
     stop: watch::Receiver<bool>,
     lookouts: Lookouts,
+    lanes: Lanes,
+    lanekeeper: Lanekeeper,
     workers: Worker,
     flights: JoinSet<Done>,
     /// Whose lease each flight holds.
@@ -191,6 +198,10 @@ impl Crawl {
                     Some(wait) => ask_at = Instant::now() + wait,
                     None => return Ok(()),
                 },
+                () = self.lanekeeper.opened() => {
+                    self.tally.lanes(self.lanes.reasons());
+                    ask_at = Instant::now();
+                }
                 _ = due_tick.tick() => self.count_due().await,
             }
         }
@@ -214,6 +225,7 @@ impl Crawl {
             worker: self.options.worker.clone(),
             limit: room,
             source: self.options.source.clone(),
+            without: self.lanes.shut(),
             lease: self.options.lease,
         };
         let claimed = match self.ports.store.claim(&request, now).await {
@@ -236,11 +248,15 @@ impl Crawl {
 
     /// Decides what to do when the store had no more to give.
     async fn rest(&mut self, now: Timestamp) -> Result<Option<Duration>, CrawlError> {
-        let next_due = match self.ports.store.next_due(self.options.source.as_ref()).await {
+        let source = self.options.source.as_ref();
+        let next_due = match self.ports.store.next_due(source, &self.lanes.shut()).await {
             Ok(next_due) => next_due,
             Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
         };
-        let Some(next_due) = next_due else {
+        // What waits for a network is due when that is tried again.
+        let next_try = self.lanes.next_try();
+        self.tally.lanes(self.lanes.reasons());
+        let Some(next_due) = next_due.into_iter().chain(next_try).min() else {
             return Ok((!self.flights.is_empty() || self.idle.is_endless()).then_some(CLAIM_POLL));
         };
         if !self.flights.is_empty() {

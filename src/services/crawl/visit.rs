@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -34,13 +35,15 @@ pub(super) struct Page {
     pub(super) source: Arc<Source>,
     pub(super) lookout: Arc<Lookout>,
     pub(super) sandbox: Sandbox,
+    /// How long fetching took.
+    pub(super) took: Duration,
 }
 
 /// Reads and matches a page or an attachment.
 pub(super) fn read(page: &Page) -> Visit {
     let digest = digest(&page.fetched.body, page.lookout.revision);
     if page.claim.body_digest.as_deref() == Some(digest.as_str()) {
-        return unchanged(&page.claim, &page.source, page.fetched.fetched_at);
+        return unchanged(&page.claim, &page.source, (page.fetched.fetched_at, page.took));
     }
     let read_page = match page.claim.link.kind {
         LinkKind::Attachment => read_attachment(page, digest),
@@ -48,12 +51,14 @@ pub(super) fn read(page: &Page) -> Visit {
     };
     let newest = read_page.posts.iter().filter_map(|post| post.posted_at).max();
     let kind = read_page.page;
-    plan(&page.claim, &page.source, page.fetched.fetched_at, (kind, newest), Outcome::Read(Box::new(read_page)))
+    let times = (page.fetched.fetched_at, page.took);
+    let visit = plan(&page.claim, &page.source, times, (kind, newest), Outcome::Read(Box::new(read_page)));
+    Visit { clock_ahead: page.fetched.clock_ahead(), ..visit }
 }
 
 /// Notes that a page is as it was.
-pub(super) fn unchanged(claim: &Claim, source: &Source, at: Timestamp) -> Visit {
-    plan(claim, source, at, (None, None), Outcome::Unchanged)
+pub(super) fn unchanged(claim: &Claim, source: &Source, times: (Timestamp, Duration)) -> Visit {
+    plan(claim, source, times, (None, None), Outcome::Unchanged)
 }
 
 /// Tells whether a stored digest was made with this revision of the watchlists.
@@ -64,13 +69,14 @@ pub(super) fn is_of_revision(digest: &str, revision: i64) -> bool {
 fn plan(
     claim: &Claim,
     source: &Source,
-    at: Timestamp,
+    (at, took): (Timestamp, Duration),
     (page, newest): (Option<PageKind>, Option<Timestamp>),
     outcome: Outcome,
 ) -> Visit {
     let seen = Seen { kind: claim.link.kind, page, interval: claim.interval, newest };
     let revisit = Rhythm::of(source).revisit(&seen, at);
-    Visit { claim: claim.clone(), at, outcome, due_again: revisit.if_same, due_again_if_new: revisit.if_new }
+    let (claim, due_again, due_again_if_new) = (claim.clone(), revisit.if_same, revisit.if_new);
+    Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new }
 }
 
 fn digest(body: &[u8], revision: i64) -> String {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::lanes::{self, Lanes};
 use super::lookout::Lookout;
 use super::visit::{self, Page};
 use super::{CrawlOptions, Ports, chain, idle, told};
 use crate::domain::forum::LinkKind;
 use crate::domain::frontier::{Rhythm, Trouble};
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::{Network, Source, SourceId};
 use crate::ports::fetch::{Expect, FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     ports: Ports,
     policy: RecordPolicy,
     stop: watch::Receiver<bool>,
+    lanes: Lanes,
     shared: Arc<Shared>,
 }
 
@@ -72,10 +74,10 @@ struct Shared {
 }
 
 impl Worker {
-    pub(super) fn new(ports: Ports, options: &CrawlOptions, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(ports: Ports, options: &CrawlOptions, lanes: Lanes, stop: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let shared = Shared { benches: Semaphore::new(cores), sources: Mutex::default(), pauses: Mutex::default() };
-        Self { ports, policy: options.policy, stop, shared: Arc::new(shared) }
+        Self { ports, policy: options.policy, stop, lanes, shared: Arc::new(shared) }
     }
 
     /// Fetches, reads, matches and records.
@@ -92,16 +94,22 @@ impl Worker {
             return self.give_back(&claim).await;
         }
         let request = request(&claim, lookout.revision);
-        match self.ports.fetcher.fetch(&source, &request).await {
+        let began_at = self.ports.clock.now();
+        let fetched = self.ports.fetcher.fetch(&source, &request).await;
+        let took = Duration::try_from(self.ports.clock.now().duration_since(began_at)).unwrap_or_default();
+        match fetched {
             Ok(Fetched::Page(page)) => {
                 let sandbox = self.ports.sandbox.clone();
-                self.read(Page { fetched: page, claim, source, lookout, sandbox }).await
+                self.read(Page { fetched: page, claim, source, lookout, sandbox, took }).await
             }
             Ok(Fetched::Unchanged) => {
-                let visit = visit::unchanged(&claim, &source, self.ports.clock.now());
+                let visit = visit::unchanged(&claim, &source, (self.ports.clock.now(), took));
                 self.record(visit).await
             }
-            Err(error) => self.fail(&claim, &source, &error).await,
+            Err(error) => match error.route() {
+                Some(network) => self.rest(&claim, network, &error).await,
+                None => self.fail(&claim, &source, &error, took).await,
+            },
         }
     }
 
@@ -118,13 +126,24 @@ impl Worker {
         self.record(self.failed(&claim, &source, Trouble::Standing, ("unreadable".to_owned(), detail))).await
     }
 
-    async fn fail(&self, claim: &Claim, source: &Source, error: &FetchError) -> Done {
+    /// Gives a network whose way in is down a rest; its sites are not blamed.
+    async fn rest(&self, claim: &Claim, network: Network, error: &FetchError) -> Done {
+        let now = self.ports.clock.now();
+        if self.lanes.close(network, error, now) {
+            tracing::warn!(network = network.word(), "{error}; its sources have a rest until it works again");
+            lanes::note(&self.ports, network, Some(&error.to_string()), now).await;
+        }
+        self.give_back(claim).await
+    }
+
+    async fn fail(&self, claim: &Claim, source: &Source, error: &FetchError, took: Duration) -> Done {
         tracing::debug!(source = %source.id, class = error.class(), attempts = claim.attempts, "fetch failed");
         let trouble = error.trouble();
         if let (Trouble::Passing { retry_after: Some(wait) }, false) = (trouble, source.is_local()) {
             self.pause(&source.id, wait);
         }
-        self.record(self.failed(claim, source, trouble, (error.class(), error.to_string()))).await
+        let visit = self.failed(claim, source, trouble, (error.class(), error.to_string()));
+        self.record(Visit { took, ..visit }).await
     }
 
     fn failed(&self, claim: &Claim, source: &Source, trouble: Trouble, (class, detail): (String, String)) -> Visit {
@@ -134,7 +153,8 @@ impl Worker {
         let jitter = f64::from(u32::try_from(spread).unwrap_or(500)) / 1000.0;
         let due_again = Rhythm::of(source).retry(trouble, claim.attempts, jitter, at);
         let outcome = Outcome::Failed { class, detail };
-        Visit { claim: claim.clone(), at, outcome, due_again, due_again_if_new: due_again }
+        let (claim, took) = (claim.clone(), Duration::ZERO);
+        Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new: due_again }
     }
 
     /// Records a visit, waiting out a database that is away; what cannot be recorded is fetched again later.

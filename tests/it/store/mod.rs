@@ -108,7 +108,7 @@ async fn forum(store: &Store, host: &str) -> SourceId {
 }
 
 fn request(worker: &str, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker: worker.to_owned(), limit, source: None, lease: LEASE }
+    ClaimRequest { worker: worker.to_owned(), limit, source: None, without: Vec::new(), lease: LEASE }
 }
 
 fn url(path: &str) -> Url {
@@ -192,7 +192,15 @@ fn thread_page(thread: &str, post_key: &str, entries: &[&str]) -> ReadPage {
 }
 
 fn visit(claim: Claim, at: Timestamp, page: ReadPage) -> Visit {
-    Visit { claim, at, outcome: Outcome::Read(Box::new(page)), due_again: None, due_again_if_new: None }
+    Visit {
+        claim,
+        at,
+        took: Duration::from_millis(700),
+        clock_ahead: None,
+        outcome: Outcome::Read(Box::new(page)),
+        due_again: None,
+        due_again_if_new: None,
+    }
 }
 
 /// Makes `key` due on a source, claims it and records `page` as what it brought.
@@ -203,7 +211,7 @@ async fn crawl(store: &Store, source: &SourceId, (key, seconds): (&str, i64), pa
 
 /// Claims a key of a source, which a visit of the start page announces (again).
 async fn claim_key(store: &Store, source: &SourceId, (key, seconds): (&str, i64)) -> Claim {
-    let only = ClaimRequest { source: Some(source.clone()), ..request("w", 100) };
+    let only = ClaimRequest { source: Some(source.clone()), without: Vec::new(), ..request("w", 100) };
     let due = store.claim(&only, at(seconds)).await.unwrap();
     let (wanted, others): (Vec<Claim>, Vec<Claim>) = due.into_iter().partition(|claim| claim.link.key == key);
     if let Some(claim) = wanted.into_iter().next() {
@@ -310,8 +318,13 @@ contract! {
     a_visit_cut_short_anywhere_leaves_nothing_or_all,
     workers_that_find_one_leak_at_once_open_one_case,
     many_links_and_rows_come_through_in_few_statements,
+    a_network_that_is_down_gives_nothing_to_claim,
+    what_a_source_brings_is_counted_by_the_hour,
+    an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
+    the_last_drill_of_each_place_is_told,
 }
 
+mod health;
 mod promises;
 
 #[tokio::test]
