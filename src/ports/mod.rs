@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod clock;
+pub mod disk;
 pub mod evidence;
 pub mod fetch;
 pub mod mail;

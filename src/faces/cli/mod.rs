@@ -9,8 +9,11 @@ mod config;
 mod context;
 mod crawl;
 mod demo;
+mod drill;
 mod evidence;
+mod fares;
 mod fingerprint;
+mod health;
 mod hit;
 mod identify;
 mod init;
@@ -81,6 +84,8 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Source(source::Args),
     Crawl(crawl::Args),
+    Health(health::Args),
+    Drill(drill::Args),
     Hit(hit::Args),
     Case(case::Args),
     Alert(alert::Args),
@@ -142,6 +147,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
+        Command::Drill(args) => Box::pin(drill::run(&args, &context)).await,
+        Command::Health(args) => health::run(&args, &context).await,
         Command::Evidence(args) => evidence::run(&args, &context).await,
         Command::Fingerprint(args) => fingerprint::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,

@@ -47,6 +47,6 @@ pub(super) fn digest(parts: &[&str]) -> String {
     hash_parts(parts)
 }
 
-fn base32(parts: &[&str], length: usize) -> String {
+pub(super) fn base32(parts: &[&str], length: usize) -> String {
     crockford(&digest_parts(parts), length)
 }

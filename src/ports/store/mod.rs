@@ -14,6 +14,7 @@ mod error;
 mod evidence;
 mod findings;
 mod fingerprints;
+mod health;
 mod ids;
 mod ledger;
 pub mod model;
@@ -31,6 +32,7 @@ mod sources;
 mod sql;
 mod triage;
 mod visits;
+mod watchkeeping;
 mod watchlists;
 
 use std::sync::Arc;
@@ -44,10 +46,12 @@ use crate::ports::seal::Seal;
 
 pub use attribution::CaseFinds;
 pub use error::StoreError;
+pub use health::HourRow;
 pub use ledger::LedgerRow;
 pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::AuditVerdict;
+pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use url::Url;
 
@@ -12,7 +12,7 @@ use crate::domain::listing::Listing;
 use crate::domain::matcher::{Hit, Rates};
 use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
-use crate::domain::source::SourceId;
+use crate::domain::source::{Network, SourceId};
 
 pub use super::retention::{Hold, Old};
 pub use super::rows::{
@@ -51,6 +51,10 @@ pub struct Visit {
     pub claim: Claim,
     /// When the answer was complete.
     pub at: Timestamp,
+    /// How long fetching took.
+    pub took: Duration,
+    /// By how much our clock was ahead of the site's, if the answer told.
+    pub clock_ahead: Option<SignedDuration>,
     /// How it went.
     pub outcome: Outcome,
     /// When the URL is due again; `None` for never.
@@ -223,6 +227,8 @@ pub struct ClaimRequest {
     pub limit: u32,
     /// Only this source.
     pub source: Option<SourceId>,
+    /// Nothing of these networks.
+    pub without: Vec<Network>,
     /// How long the lease holds.
     pub lease: Duration,
     /// Spreads the next requests of the sources that are served; lies in `0.0..1.0`.

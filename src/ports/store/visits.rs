@@ -54,6 +54,7 @@ impl Store {
         let due = if mark == visit.claim.link.mark { planned } else { Some(visit.at) };
         settle_frontier(connection, visit, due).await?;
         settle_source(connection, visit, &recorded, due).await?;
+        super::health::note_visit(connection, visit, &recorded).await?;
         write.commit().await?;
         Ok(recorded)
     }

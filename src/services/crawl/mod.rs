@@ -7,6 +7,7 @@
 mod backfill;
 mod door;
 mod idle;
+mod lanes;
 mod lookout;
 mod progress;
 mod robots;
@@ -34,6 +35,7 @@ use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
 use idle::{Idle, Quiet};
+use lanes::{Lanekeeper, Lanes};
 use lookout::Lookouts;
 use progress::Tally;
 use worker::{Done, Worker};
@@ -141,10 +143,13 @@ pub enum CrawlError {
 pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool>) -> Result<Summary, CrawlError> {
     let now = ports.clock.now();
     let lookouts = Lookouts::new(ports.store.clone(), ports.vault.clone());
+    let lanes = Lanes::default();
     let mut crawl = Crawl {
         idle: Idle::new(options.until, now),
         tally: Tally::new(options.progress.clone(), now),
-        workers: Worker::new(ports.clone(), &options, stop.clone()),
+        workers: Worker::new(ports.clone(), &options, lanes.clone(), stop.clone()),
+        lanekeeper: Lanekeeper::new(ports.clone(), lanes.clone()),
+        lanes,
         lookouts,
         flights: JoinSet::new(),
         claims: HashMap::new(),
@@ -169,6 +174,8 @@ struct Crawl {
     options: CrawlOptions,
     stop: watch::Receiver<bool>,
     lookouts: Lookouts,
+    lanes: Lanes,
+    lanekeeper: Lanekeeper,
     workers: Worker,
     flights: JoinSet<Done>,
     /// Whose lease each flight holds.
@@ -212,6 +219,10 @@ impl Crawl {
                     Some(wait) => ask_at = Instant::now() + wait,
                     None => return Ok(()),
                 },
+                () = self.lanekeeper.opened() => {
+                    self.tally.lanes(self.lanes.reasons());
+                    ask_at = Instant::now();
+                }
                 _ = due_tick.tick() => self.count_due().await,
             }
         }
@@ -235,6 +246,7 @@ impl Crawl {
             worker: self.options.worker.clone(),
             limit: room,
             source: self.options.source.clone(),
+            without: self.lanes.shut(),
             lease: self.options.lease,
             // Chance that needs no source of chance: it only has to differ from one request to the next.
             chance: idle::chance(&now),
@@ -265,11 +277,15 @@ impl Crawl {
         if let Some(recall_at) = self.recall_at.filter(|_| self.flights.is_empty()) {
             return Ok(Some(recall_at.saturating_duration_since(Instant::now()).min(CLAIM_POLL)));
         }
-        let next_due = match self.ports.store.next_due(self.options.source.as_ref()).await {
+        let source = self.options.source.as_ref();
+        let next_due = match self.ports.store.next_due(source, &self.lanes.shut()).await {
             Ok(next_due) => next_due,
             Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
         };
-        let Some(next_due) = next_due else {
+        // What waits for a network is due when that is tried again.
+        let next_try = self.lanes.next_try();
+        self.tally.lanes(self.lanes.reasons());
+        let Some(next_due) = next_due.into_iter().chain(next_try).min() else {
             return Ok((!self.flights.is_empty() || self.idle.is_endless()).then_some(CLAIM_POLL));
         };
         if !self.flights.is_empty() {

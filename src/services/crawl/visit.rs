@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -38,6 +39,8 @@ pub(super) struct Page {
     pub(super) lookout: Arc<Lookout>,
     pub(super) sandbox: Sandbox,
     pub(super) viewer: Viewer,
+    /// How long fetching took.
+    pub(super) took: Duration,
 }
 
 /// What came of a page.
@@ -51,10 +54,10 @@ pub(super) struct Read {
 
 /// Reads and matches a page or an attachment.
 pub(super) fn read(page: &Page) -> Read {
-    let (claim, at) = (&page.claim, page.fetched.fetched_at);
+    let (claim, times) = (&page.claim, (page.fetched.fetched_at, page.took));
     let digest = digest(&page.fetched.body, &stamp(page.lookout.revision, page.viewer));
     if claim.body_digest.as_deref() == Some(digest.as_str()) {
-        return Read { visit: unchanged(claim, &page.source, at), doubt: None };
+        return Read { visit: unchanged(claim, &page.source, times), doubt: None };
     }
     let (read_page, standing) = match claim.link.kind {
         LinkKind::Attachment => (read_attachment(page, digest), Standing::Unclear),
@@ -69,12 +72,14 @@ pub(super) fn read(page: &Page) -> Read {
     };
     let is_gone = kind == Some(PageKind::NotFound) && claim.link.kind != LinkKind::Index && read_page.hits.is_empty();
     let visit = if is_gone {
+        let (at, took) = times;
         let due_again = Rhythm::of(&page.source).retry(Trouble::Gone, claim.attempts, 0.5, at);
-        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
+        let (claim, outcome) = (claim.clone(), Outcome::Gone);
+        Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new: due_again }
     } else {
-        plan(claim, &page.source, at, (kind, newest), Outcome::Read(Box::new(read_page)))
+        plan(claim, &page.source, times, (kind, newest), Outcome::Read(Box::new(read_page)))
     };
-    Read { visit, doubt }
+    Read { visit: Visit { clock_ahead: page.fetched.clock_ahead(), ..visit }, doubt }
 }
 
 /// Describes what was captured, if something was found in it.
@@ -106,8 +111,8 @@ pub(super) const fn expected(kind: LinkKind) -> Expect {
 }
 
 /// Notes that a page is as it was.
-pub(super) fn unchanged(claim: &Claim, source: &Source, at: Timestamp) -> Visit {
-    plan(claim, source, at, (None, None), Outcome::Unchanged)
+pub(super) fn unchanged(claim: &Claim, source: &Source, times: (Timestamp, Duration)) -> Visit {
+    plan(claim, source, times, (None, None), Outcome::Unchanged)
 }
 
 /// Names what a page was matched against and who saw it.
@@ -123,13 +128,14 @@ pub(super) fn has_stamp(digest: &str, stamp: &str) -> bool {
 fn plan(
     claim: &Claim,
     source: &Source,
-    at: Timestamp,
+    (at, took): (Timestamp, Duration),
     (page, newest): (Option<PageKind>, Option<Timestamp>),
     outcome: Outcome,
 ) -> Visit {
     let seen = Seen { kind: claim.link.kind, page, interval: claim.interval, newest };
     let revisit = Rhythm::of(source).revisit(&seen, at);
-    Visit { claim: claim.clone(), at, outcome, due_again: revisit.if_same, due_again_if_new: revisit.if_new }
+    let (claim, due_again, due_again_if_new) = (claim.clone(), revisit.if_same, revisit.if_new);
+    Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new }
 }
 
 fn digest(body: &[u8], stamp: &str) -> String {

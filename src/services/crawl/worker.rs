@@ -8,13 +8,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 use super::door::{Known, Pass, Sources, Viewer};
+use super::lanes::{self, Lanes};
 use super::lookout::Lookout;
 use super::session::{Doubt, Turn};
 use super::visit::{self, Page, Read};
 use super::{CrawlOptions, Ports, chain, idle};
 use crate::domain::forum::LinkKind;
 use crate::domain::frontier::{RETRY_AFTER_LIMIT, Rhythm, Trouble};
-use crate::domain::source::{Budget, Rest, Source, Spent};
+use crate::domain::source::{Budget, Network, Rest, Source, Spent};
 use crate::ports::fetch::{FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
@@ -61,6 +62,7 @@ pub(super) struct Worker {
     pub(super) ports: Ports,
     policy: RecordPolicy,
     stop: watch::Receiver<bool>,
+    lanes: Lanes,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -72,10 +74,10 @@ pub(super) struct Shared {
 }
 
 impl Worker {
-    pub(super) fn new(ports: Ports, options: &CrawlOptions, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(ports: Ports, options: &CrawlOptions, lanes: Lanes, stop: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let shared = Shared { benches: Semaphore::new(cores), sources: Sources::default() };
-        Self { ports, policy: options.policy, stop, shared: Arc::new(shared) }
+        Self { ports, policy: options.policy, stop, lanes, shared: Arc::new(shared) }
     }
 
     /// Fetches, reads, matches and records.
@@ -108,7 +110,10 @@ impl Worker {
                 let visit = self.planned(claim, &known.source, Trouble::Standing);
                 self.record(Visit { outcome: Outcome::Skipped { class: class.to_owned() }, ..visit }).await
             }
-            Pass::Fail(what, error) => self.fail(claim, &known.source, (what, &error)).await,
+            Pass::Fail(what, error) => match error.route() {
+                Some(network) => self.rest(claim, network, &error).await,
+                None => self.fail(claim, &known.source, (what, &error), Duration::ZERO).await,
+            },
             Pass::Hold | Pass::Go(_) => self.give_back(claim).await,
         }
     }
@@ -119,24 +124,28 @@ impl Worker {
         let started = Instant::now();
         let fetched = self.ports.fetcher.fetch(source, &request).await;
         let bytes = if let Ok(Fetched::Page(page)) = &fetched { page.body.len() as u64 } else { 0 };
-        self.spend(source, Spent { requests: 0, bytes, busy: started.elapsed() }).await;
+        let took = started.elapsed();
+        self.spend(source, Spent { requests: 0, bytes, busy: took }).await;
         let done = match fetched {
             Ok(Fetched::Page(page)) => {
                 let (sandbox, source) = (self.ports.sandbox.clone(), Arc::clone(source));
-                self.read(Page { fetched: page, claim, source, lookout, sandbox, viewer }, known).await
+                self.read(Page { fetched: page, claim, source, lookout, sandbox, viewer, took }, known).await
             }
             Ok(Fetched::Unchanged) => {
-                let visit = visit::unchanged(&claim, source, self.ports.clock.now());
+                let visit = visit::unchanged(&claim, source, (self.ports.clock.now(), took));
                 self.record(visit).await
             }
             Err(error @ FetchError::Http { status: 401 | 403, .. }) if viewer.is_member => {
                 match self.has_lost(known, viewer, Doubt::Refuses).await {
                     Ok(true) => self.give_back(&claim).await,
-                    Ok(false) => self.fail(&claim, source, ("", &error)).await,
+                    Ok(false) => self.fail(&claim, source, ("", &error), took).await,
                     Err(pass) => self.turn_back(&claim, known, pass).await,
                 }
             }
-            Err(error) => self.fail(&claim, source, ("", &error)).await,
+            Err(error) => match error.route() {
+                Some(network) => self.rest(&claim, network, &error).await,
+                None => self.fail(&claim, source, ("", &error), took).await,
+            },
         };
         if viewer.is_member {
             self.keep_cookies(known, Turn::Usual).await;
@@ -168,6 +177,16 @@ impl Worker {
         }
     }
 
+    /// Gives a network whose way in is down a rest; its sites are not blamed.
+    async fn rest(&self, claim: &Claim, network: Network, error: &FetchError) -> Done {
+        let now = self.ports.clock.now();
+        if self.lanes.close(network, error, now) {
+            tracing::warn!(network = network.word(), "{error}; its sources have a rest until it works again");
+            lanes::note(&self.ports, network, Some(&error.to_string()), now).await;
+        }
+        self.give_back(claim).await
+    }
+
     /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
     /// cannot be kept is not recorded either, and fetched again later.
     async fn keep(&self, mut visit: Visit, page: Page) -> Option<Visit> {
@@ -194,13 +213,19 @@ impl Worker {
     }
 
     /// Records a failure; `what` says what failed, if it was not the page itself.
-    async fn fail(&self, claim: &Claim, source: &Source, (what, error): (&str, &FetchError)) -> Done {
+    async fn fail(
+        &self,
+        claim: &Claim,
+        source: &Source,
+        (what, error): (&str, &FetchError),
+        took: Duration,
+    ) -> Done {
         tracing::debug!(source = %source.id, class = error.class(), attempts = claim.attempts, "fetch failed");
         let trouble = error.trouble();
         if let Trouble::Passing { retry_after: Some(wait) } = trouble {
             self.leave_alone(source, error, wait).await;
         }
-        let mut visit = self.planned(claim, source, trouble);
+        let mut visit = Visit { took, ..self.planned(claim, source, trouble) };
         let is_page = what.is_empty();
         if is_page && trouble == Trouble::Gone && claim.link.kind != LinkKind::Index {
             visit.outcome = Outcome::Gone;
@@ -246,7 +271,8 @@ impl Worker {
         // Chance that needs no source of chance: pages that failed together are spread, and a test sees the same each time.
         let jitter = idle::chance(&(&claim.source, &claim.link.key, claim.attempts));
         let due_again = Rhythm::of(source).retry(trouble, claim.attempts, jitter, at);
-        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
+        let (claim, took, outcome) = (claim.clone(), Duration::ZERO, Outcome::Gone);
+        Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new: due_again }
     }
 
     /// Records a visit, waiting out a database that is away; what cannot be recorded is fetched again later.

@@ -89,6 +89,7 @@ impl World {
             worker: "crawler".to_owned(),
             limit: 1,
             source: Some(source.id.clone()),
+            without: Vec::new(),
             lease: Duration::from_mins(1),
             chance: 0.0,
         };
@@ -125,7 +126,15 @@ impl World {
         });
         let page = ReadPage { threads: vec![thread], posts: vec![post], hits: hits.collect(), ..page() };
         let outcome = VisitOutcome::Read(Box::new(page));
-        let visit = Visit { claim, at: now, outcome, due_again: None, due_again_if_new: None };
+        let visit = Visit {
+            claim,
+            at: now,
+            took: Duration::ZERO,
+            clock_ahead: None,
+            outcome,
+            due_again: None,
+            due_again_if_new: None,
+        };
         store.record(&visit, &RecordPolicy { settle: Duration::ZERO }).await.unwrap();
     }
 

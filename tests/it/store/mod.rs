@@ -108,7 +108,7 @@ async fn forum(store: &Store, host: &str) -> SourceId {
 }
 
 fn request(worker: &str, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker: worker.to_owned(), limit, source: None, lease: LEASE, chance: 0.0 }
+    ClaimRequest { worker: worker.to_owned(), limit, source: None, without: Vec::new(), lease: LEASE, chance: 0.0 }
 }
 
 fn url(path: &str) -> Url {
@@ -195,7 +195,15 @@ fn thread_page(thread: &str, post_key: &str, entries: &[&str]) -> ReadPage {
 }
 
 fn visit(claim: Claim, at: Timestamp, page: ReadPage) -> Visit {
-    Visit { claim, at, outcome: Outcome::Read(Box::new(page)), due_again: None, due_again_if_new: None }
+    Visit {
+        claim,
+        at,
+        took: Duration::from_millis(700),
+        clock_ahead: None,
+        outcome: Outcome::Read(Box::new(page)),
+        due_again: None,
+        due_again_if_new: None,
+    }
 }
 
 /// Makes `key` due on a source, claims it and records `page` as what it brought.
@@ -206,7 +214,7 @@ async fn crawl(store: &Store, source: &SourceId, (key, seconds): (&str, i64), pa
 
 /// Claims a key of a source, which a visit of the start page announces (again).
 async fn claim_key(store: &Store, source: &SourceId, (key, seconds): (&str, i64)) -> Claim {
-    let only = ClaimRequest { source: Some(source.clone()), ..request("w", 100) };
+    let only = ClaimRequest { source: Some(source.clone()), without: Vec::new(), ..request("w", 100) };
     let due = store.claim(&only, at(seconds)).await.unwrap();
     let (wanted, others): (Vec<Claim>, Vec<Claim>) = due.into_iter().partition(|claim| claim.link.key == key);
     if let Some(claim) = wanted.into_iter().next() {
@@ -323,8 +331,13 @@ contract! {
     what_is_gone_is_marked_and_what_is_skipped_is_no_failure,
     pages_matched_against_older_lists_are_recalled_oldest_first,
     robots_txt_is_kept_and_its_delay_paces_claims,
+    a_network_that_is_down_gives_nothing_to_claim,
+    what_a_source_brings_is_counted_by_the_hour,
+    an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
+    the_last_drill_of_each_place_is_told,
 }
 
+mod health;
 mod manners;
 mod promises;
 

@@ -1,5 +1,6 @@
 //! The promises themselves, one function each; they know nothing of the database below.
 
+pub(super) use super::health::*;
 pub(super) use super::manners::*;
 use super::*;
 
@@ -124,9 +125,13 @@ pub(super) async fn two_workers_never_claim_the_same_url(subject: Subject) {
         workers.spawn(async move {
             let mut keys = Vec::new();
             while keys.len() < 200 {
-                let own = ClaimRequest { source: Some(source.clone()), ..request(&format!("w{number}"), 7) };
+                let own = ClaimRequest {
+                    source: Some(source.clone()),
+                    without: Vec::new(),
+                    ..request(&format!("w{number}"), 7)
+                };
                 let claims = store.claim(&own, at(2)).await.unwrap();
-                if claims.is_empty() && store.next_due(None).await.unwrap().is_none_or(|next| next > at(2)) {
+                if claims.is_empty() && store.next_due(None, &[]).await.unwrap().is_none_or(|next| next > at(2)) {
                     break;
                 }
                 for claim in claims {
@@ -245,8 +250,7 @@ pub(super) async fn failures_count_and_a_success_forgets_them(subject: Subject) 
         let claim = store.claim(&request("w", 1), at(expected)).await.unwrap().remove(0);
         assert_eq!(i64::from(claim.attempts), expected);
         let outcome = Outcome::Failed { class: "http-503".to_owned(), detail: "busy".to_owned() };
-        let again =
-            Visit { claim, at: at(expected), outcome, due_again: Some(at(expected + 1)), due_again_if_new: None };
+        let again = Visit { due_again: Some(at(expected + 1)), outcome, ..visit(claim, at(expected), page()) };
         store.record(&again, &SETTLE).await.unwrap();
     }
     let row = store.sources(at(3)).await.unwrap().remove(0);
@@ -266,27 +270,27 @@ pub(super) async fn failures_count_and_a_success_forgets_them(subject: Subject) 
 
 pub(super) async fn next_due_tells_when_to_look_again(subject: Subject) {
     let store = &subject.store;
-    assert_eq!(store.next_due(None).await.unwrap(), None);
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), None);
     let mut source = Source::from_url("https://forum.example/").unwrap();
     source.pace = Duration::from_secs(30);
     store.add_source(&source, at(0)).await.unwrap();
     let source = source.id;
-    assert_eq!(store.next_due(None).await.unwrap(), Some(at(0)));
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(at(0)));
     let claim = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
-    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(121)), "when the lease runs out");
+    assert_eq!(store.next_due(Some(&source), &[]).await.unwrap(), Some(at(121)), "when the lease runs out");
     let links = vec![link("t1", LinkKind::Thread)];
     let again = Visit { due_again_if_new: Some(at(500)), ..visit(claim, at(2), ReadPage { links, ..page() }) };
     store.record(&again, &SETTLE).await.unwrap();
-    assert_eq!(store.next_due(None).await.unwrap(), Some(at(31)), "when the pace allows the new thread");
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(at(31)), "when the pace allows the new thread");
     assert!(store.claim(&request("w", 9), at(30)).await.unwrap().is_empty());
     let claim = store.claim(&request("w", 9), at(31)).await.unwrap().remove(0);
     store.record(&visit(claim, at(31), page()), &SETTLE).await.unwrap();
     assert!(store.claim(&request("w", 9), at(100)).await.unwrap().is_empty());
-    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(500)));
+    assert_eq!(store.next_due(Some(&source), &[]).await.unwrap(), Some(at(500)));
     let claim = store.claim(&request("w", 9), at(500)).await.unwrap().remove(0);
     store.record(&visit(claim, at(500), page()), &SETTLE).await.unwrap();
     assert!(store.claim(&request("w", 9), at(9999)).await.unwrap().is_empty());
-    assert_eq!(store.next_due(None).await.unwrap(), None, "nothing is ever due again");
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), None, "nothing is ever due again");
 }
 
 pub(super) async fn posts_and_hits_come_back_and_a_re_crawl_adds_nothing(subject: Subject) {

@@ -1,9 +1,9 @@
 //! `demo`: the whole product on this machine alone: a forum to read, a catcher for the mail, production's own code between.
 
-mod archive;
-mod catcher;
-mod forum;
-mod threads;
+pub(super) mod archive;
+pub(super) mod catcher;
+pub(super) mod forum;
+pub(super) mod threads;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
