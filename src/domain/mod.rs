@@ -13,6 +13,7 @@ pub mod matcher;
 pub mod mint;
 pub mod oddity;
 pub mod page;
+pub mod renderings;
 pub mod secret;
 pub mod severity;
 pub mod source;

@@ -34,7 +34,7 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
-pub use attribution::CaseFinds;
+pub use attribution::Attributable;
 pub use claims::START_KEY;
 pub use error::StoreError;
 pub use triage::AuditVerdict;

@@ -52,7 +52,8 @@ impl Installation {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn data(&self) -> PathBuf {
+    /// Returns its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 }
