@@ -48,6 +48,7 @@ fn measure(key: &FingerprintKey, count: u64, folder: &Path) {
         columns: Vec::new(),
         delimiter: None,
         calling_code: None,
+        only: None,
         out: folder.join(format!("{count}.dpf")),
         existing: Existing::Keep,
     };

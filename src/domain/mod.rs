@@ -16,6 +16,7 @@ pub mod matcher;
 pub mod mint;
 pub mod oddity;
 pub mod page;
+pub mod renderings;
 pub mod retention;
 pub mod robots;
 pub mod secret;

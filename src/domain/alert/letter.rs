@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::clean::{defang, defanged_link, masked_value, one_line, site_label, word};
 use super::facts::{CaseFacts, CustodianFact, EntryFact, Place, Sighting, Site};
 use super::phrases::{Phrases, fill};
-use super::{AlertReason, Tlp, weight};
+use super::{AlertReason, Tlp, copy, weight};
 use crate::domain::listing::Price;
 use crate::domain::matcher::{EntryKind, Ownership, Verdict};
 use crate::domain::source::Network;
@@ -219,6 +219,7 @@ fn rows(facts: &CaseFacts, organization: &str, phrases: &Phrases) -> Vec<(String
     if let Some(verdict) = &facts.verdict {
         rows.push((phrases.verdict.label.to_owned(), whose(verdict, phrases)));
     }
+    rows.extend(copy::row(facts, phrases));
     rows.extend(weight::rows(facts, phrases));
     if let Some(first) = facts.sightings.iter().map(|sighting| sighting.first_seen_at).min() {
         rows.push((labels.first_seen.to_owned(), utc(first)));

@@ -5,6 +5,7 @@
 //! Not here: MIME and SMTP (`ports::mail`), the outbox (`ports::store`), reading the facts (`services::alerting`).
 
 mod clean;
+mod copy;
 pub mod facts;
 pub mod guard;
 mod html;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{
-    CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site, SoldBefore,
+    CaseFacts, CopyFact, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site, SoldBefore,
 };
 
 use crate::domain::watchlist::Language;
@@ -202,6 +203,7 @@ fn finish(letter: &Letter, addressing: &Addressing, headers: Vec<(String, String
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::attribution;
     use url::Url;
 
     use super::*;
@@ -409,6 +411,58 @@ mod tests {
         let mail = compose(&facts, &addressing, at("2026-11-21T08:02:00Z"));
         assert_eq!(mail.thread_root.as_deref(), Some("<first@dyepack.localhost>"));
         insta::assert_snapshot!("follow_up_en", format!("Subject: {}\n\n{}", mail.subject, mail.text));
+    }
+
+    #[test]
+    fn whose_copy_it_was_is_one_line_with_its_error_and_codes_only() {
+        let named = CopyFact {
+            verdict: attribution::Verdict::CopyNamed,
+            codes: vec!["H07".to_owned()],
+            epsilon: 1e-6,
+            window: Some(("2026-03-03".parse().unwrap(), "2026-03-09".parse().unwrap())),
+            more_rows: None,
+            upstream_not_excluded: false,
+        };
+        let open = CopyFact {
+            verdict: attribution::Verdict::CannotTell,
+            codes: Vec::new(),
+            window: None,
+            more_rows: Some(40),
+            ..named.clone()
+        };
+        let foreign = CopyFact { verdict: attribution::Verdict::NotOurs, ..open.clone() };
+        for (copy, language, line) in [
+            (
+                &named,
+                Language::En,
+                "Whose copy: consistent with the copy delivered to H07, error ≤ 1e-6, leaked between 2026-03-03 and 2026-03-09",
+            ),
+            (&named, Language::Zh, "与交付给 H07 的副本一致，误差 ≤ 1e-6，泄露于 2026-03-03 至 2026-03-09 之间"),
+            (
+                &named,
+                Language::Ru,
+                "согласуется с копией, переданной H07, ошибка ≤ 1e-6, утечка между 2026-03-03 и 2026-03-09",
+            ),
+            (&open, Language::En, "Whose copy: cannot be told yet from the rows seen, about 40 more rows would do"),
+            (&open, Language::Zh, "凭目前看到的数据行还无法判断，大约还需要 40 行"),
+            (&open, Language::Ru, "по увиденным строкам пока сказать нельзя, хватило бы ещё примерно 40 строк"),
+            (&foreign, Language::En, "Whose copy: the rows are not yours"),
+            (&foreign, Language::Zh, "这些数据行不是贵机构的"),
+            (&foreign, Language::Ru, "строки не ваши"),
+        ] {
+            let mail = compose(&CaseFacts { copy: Some(copy.clone()), ..facts() }, &addressing(language), at(NOW));
+            let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(line), "{line}: {}", mail.text);
+            assert!(mail.html.contains("1e-6") == (copy.verdict == attribution::Verdict::CopyNamed), "{}", mail.html);
+        }
+        let upstream =
+            CopyFact { upstream_not_excluded: true, codes: vec!["H01".to_owned(), "H02".to_owned()], ..named };
+        let text = compose(&CaseFacts { copy: Some(upstream), ..facts() }, &addressing(Language::En), at(NOW)).text;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("the copies delivered to H01, H02, error")
+                && text.contains("upstream of all copies is not excluded")
+        );
     }
 
     #[test]

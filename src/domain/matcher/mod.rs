@@ -29,6 +29,7 @@ use self::compile::Compiled;
 use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::Kind;
 use crate::domain::oddity::Oddity;
+use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
 use crate::domain::watchlist::{OrganizationId, Watchlist};
 
@@ -215,6 +216,9 @@ pub struct Hit {
     pub strength: u32,
     /// Which row of the member, by the raw byte where it begins: hits of one row belong together.
     pub row: u64,
+    /// How the row of a customer is rendered: which delivered copy it was written for may be read off it.
+    #[serde(default)]
+    pub renderings: Renderings,
 }
 
 #[cfg(test)]

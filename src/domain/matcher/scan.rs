@@ -15,6 +15,7 @@ use super::verdict::Premises;
 use super::within::{Within, sells};
 use super::{Document, EntryKind, FINGERPRINT_HITS, Hit, masked};
 use crate::domain::identifier::{FingerprintKind, Kind, mask};
+use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
 use crate::domain::watchlist::OrganizationId;
@@ -30,6 +31,8 @@ const TELEPHONE_BITS: u32 = 33;
 const CUSTOMER_BITS: u32 = 40;
 /// Larger documents are dumps, in which nobody reverses lines.
 const DEEP_BYTES: usize = 1 << 20;
+/// Renderings are read so far behind a value at most.
+const ROW_BYTES: usize = 2048;
 
 /// Scans one member and appends its hits; returns how many rows could hold an identifier, where that matters.
 pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &mut Found) -> u64 {
@@ -190,8 +193,10 @@ fn collect_view(
     for print in prints.iter().take(room) {
         let place = locator.place(&print.range);
         let row = locator.place(&first_character(&view.text, print.line)).span.start;
+        let line = print.line..line_end(&view.text, print.range.end);
+        let renderings = Renderings::of(locator.unfolded(&line));
         let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
-        hits.extend(print_hit(compiled, made, cut, print));
+        hits.extend(print_hit(compiled, made, cut, print).map(|hit| Hit { renderings, ..hit }));
     }
     view.derive(&mut |derived| within.collect(derived, &locator, hits));
     if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
@@ -203,6 +208,17 @@ fn collect_view(
 pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
     let (finds, prints) = finds_and_prints(compiled, text, &Cut::whole(text.len()), &mut Tally::default());
     finds.len() + prints.len()
+}
+
+/// Returns where the line of a place ends; a row is no longer than so many bytes.
+fn line_end(text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let rest = rest.get(..ROW_BYTES).unwrap_or(rest);
+    let mut end = from + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 /// Returns the range of the character that begins at an offset.
@@ -277,6 +293,7 @@ impl Made<'_> {
             steps: place.steps,
             strength: 0,
             row: offset + self.row,
+            renderings: Renderings::default(),
         })
     }
 }

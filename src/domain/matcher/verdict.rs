@@ -487,6 +487,7 @@ mod tests {
             masked: String::new(),
             steps: Vec::new(),
             strength: 40,
+            renderings: crate::domain::renderings::Renderings::default(),
             row: 0,
         };
         let premises = premises(Some(0.07), None);

@@ -95,7 +95,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
     let post = mailer.map(|mailer| Post {
-        ports: alerting::Ports { store: store.clone(), mailer, clock: context.clock.clone() },
+        ports: alerting::Ports { store: store.clone(), vault: context.vault(), mailer, clock: context.clock.clone() },
         worker: worker.name.clone(),
     });
     let work = Box::pin(async {

@@ -20,6 +20,7 @@ mod init;
 mod mint;
 mod output;
 mod read;
+mod register;
 mod scan;
 mod source;
 mod train_listing;
@@ -92,6 +93,7 @@ enum Command {
     Evidence(evidence::Args),
     Attribute(attribute::Args),
     Mint(mint::Args),
+    Register(register::Args),
     Scan(scan::Args),
     Read(read::Args),
     Identify(identify::Args),
@@ -142,7 +144,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Attribute(args) => attribute::run(&args, &context).await,
-        Command::Mint(args) => mint::run(&args, &context),
+        Command::Mint(args) => mint::run(&args, &context).await,
+        Command::Register(args) => register::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,

@@ -133,7 +133,7 @@ fn load(folders: &[PathBuf], mut vault: Vault, output: Output) -> anyhow::Result
     for path in folders {
         let inner = intake::folders(path).map_err(|problems| Failure::Usage(problems.to_string()))?;
         for folder in inner {
-            let Inspection { watchlist, fingerprints, problems } = intake::inspect(&folder);
+            let Inspection { watchlist, fingerprints, problems, .. } = intake::inspect(&folder);
             watchlists.push(watchlist.ok_or_else(|| Failure::Usage(problems.to_string()))?);
             files.extend(fingerprints);
             vault = vault.with_keys_in(folder.join("keys"));

@@ -44,7 +44,7 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
-pub use attribution::CaseFinds;
+pub use attribution::Attributable;
 pub use error::StoreError;
 pub use health::HourRow;
 pub use ledger::LedgerRow;

@@ -424,6 +424,7 @@ mod tests {
             masked: "p…".to_owned(),
             steps: Vec::new(),
             strength: 40,
+            renderings: crate::domain::renderings::Renderings::default(),
             row: 0,
         }
     }

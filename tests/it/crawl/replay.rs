@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization, OrganizationId,
+    Watchlist,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -213,7 +214,12 @@ impl Replay {
                     openpgp: None,
                     key: None,
                 }],
-                custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One".to_owned(), prior: None }],
+                custodians: vec![Custodian {
+                    code: "H01".to_owned(),
+                    name: "Hosting One".to_owned(),
+                    prior: None,
+                    engagement: Engagement::default(),
+                }],
                 datasets: vec![Dataset {
                     id: "customers".to_owned(),
                     rows: None,

@@ -5,11 +5,12 @@ use std::time::Duration;
 use dyepack::domain::forum::{Engine, PageKind};
 use dyepack::domain::listing::{Listing, Price};
 use dyepack::domain::matcher::{EntryKind, Hit};
+use dyepack::domain::renderings::Renderings;
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::Source;
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Contact, ContactRole, Custodian, Engagement, Language, Organization, OrganizationId, Watchlist,
 };
 use dyepack::ports::clock::Clock;
 use dyepack::ports::mail::{MailOptions, Mailer, Outcome, SendError, Stage};
@@ -19,6 +20,7 @@ use dyepack::ports::store::model::{
     AlertFilter, AlertRow, AlertState, ClaimRequest, HitSeen, Outcome as VisitOutcome, PostSeen, ReadPage,
     RecordPolicy, ThreadSeen, Visit,
 };
+use dyepack::ports::vault::Vault;
 use dyepack::services::alerting::{self, AlertingOptions, Ports, Step, Until};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -52,7 +54,7 @@ impl World {
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let watchlist = watchlist();
         store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
-        let world = Self { ports: Ports { store, mailer, clock }, watchlist, _folder: folder };
+        let world = Self { ports: Ports { store, vault: Vault::default(), mailer, clock }, watchlist, _folder: folder };
         world.confirm("soc@example-bank.example").await;
         world
     }
@@ -191,7 +193,12 @@ fn watchlist() -> Watchlist {
                     key: None,
                 })
                 .into(),
-            custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One Limited".to_owned(), prior: None }],
+            custodians: vec![Custodian {
+                code: "H01".to_owned(),
+                name: "Hosting One Limited".to_owned(),
+                prior: None,
+                engagement: Engagement::default(),
+            }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
         },
@@ -214,6 +221,7 @@ fn hit(entry: &str, field: &str, masked: &str) -> Hit {
         masked: masked.to_owned(),
         steps: Vec::new(),
         strength: 40,
+        renderings: Renderings::default(),
         row: 0,
     }
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
-use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
+use dyepack::domain::fingerprints::{Checksum, Delivered, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
 use dyepack::domain::listing::{self, Listing, Written};
 use dyepack::domain::matcher::{EntryKind, Hit, Ownership, Rates, Rows};
+use dyepack::domain::renderings::Renderings;
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Delivery, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Chance, Contact, ContactRole, Custodian, Deal, Delivery, Engagement, Language, Organization,
+    OrganizationId, Watchlist,
 };
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::model::{
@@ -76,7 +78,12 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
             language: Language::Zh,
             market_share: Some(0.07),
             contacts: vec![contact(&format!("soc@{organization}.example"))],
-            custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One".to_owned(), prior: None }],
+            custodians: vec![Custodian {
+                code: "H01".to_owned(),
+                name: "Hosting One".to_owned(),
+                prior: None,
+                engagement: Engagement::default(),
+            }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
         },
@@ -163,6 +170,7 @@ fn hit(entry: &str, field: &str) -> Hit {
         masked: "c***@mail.example".to_owned(),
         steps: vec!["html".to_owned()],
         strength: 40,
+        renderings: Renderings::default(),
         row: 0,
     }
 }
@@ -295,6 +303,8 @@ macro_rules! contract {
 contract! {
     a_watchlist_comes_back_as_it_was_imported,
     fingerprint_files_come_and_go_with_their_watchlist,
+    a_mint_is_committed_to_once_in_the_audit_log,
+    what_was_delivered_and_found_is_attributable,
     importing_twice_changes_nothing_and_an_edit_is_told,
     one_organizations_list_never_touches_anothers,
     two_workers_never_claim_the_same_url,

@@ -24,17 +24,17 @@ pub(super) async fn fingerprint_files_come_and_go_with_their_watchlist(subject: 
         file(&watchlist, FingerprintKind::Ph3l4Nm, u32::MAX, 3),
     ];
     let other = file(&insurer, FingerprintKind::Email, 1, 4);
-    store.enrol(&insurer, std::slice::from_ref(&other), at(1)).await.unwrap();
+    store.enrol(&insurer, (std::slice::from_ref(&other), &[]), at(1)).await.unwrap();
     let revision = store.watchlist_revision().await.unwrap();
-    let change = store.enrol(&watchlist, &own, at(1)).await.unwrap();
+    let change = store.enrol(&watchlist, (&own, &[]), at(1)).await.unwrap();
     assert_eq!(change.fingerprints.added, ["pan, epoch 1", "pan, epoch 2", "ph3l4|nm, epoch 4294967295"]);
     assert_eq!(change.revision, revision + 1);
     let all = |own: &[Enrolment]| own.iter().chain([&other]).cloned().collect::<Vec<_>>();
     assert_eq!(store.fingerprint_files().await.unwrap(), all(&own));
-    assert!(store.enrol(&watchlist, &own, at(2)).await.unwrap().is_empty());
+    assert!(store.enrol(&watchlist, (&own, &[]), at(2)).await.unwrap().is_empty());
     assert!(store.replace_watchlist(&watchlist, at(2)).await.unwrap().is_empty(), "fingerprints stay");
     let newer = [file(&watchlist, FingerprintKind::Pan, 2, 9)];
-    let change = store.enrol(&watchlist, &newer, at(3)).await.unwrap();
+    let change = store.enrol(&watchlist, (&newer, &[]), at(3)).await.unwrap();
     assert_eq!((change.fingerprints.changed.len(), change.fingerprints.removed.len()), (1, 2));
     assert_eq!(change.revision, revision + 2);
     assert_eq!(subject.another().await.fingerprint_files().await.unwrap(), all(&newer));
@@ -65,13 +65,7 @@ pub(super) async fn importing_twice_changes_nothing_and_an_edit_is_told(subject:
     watchlist.canaries[0].fields.insert("phone".to_owned(), "+100".to_owned());
     watchlist.canaries.push(Canary { id: "d1".to_owned(), ..watchlist.canaries[1].clone() });
     watchlist.organization.contacts.push(contact("dpo@example-bank.example"));
-    watchlist.deliveries.push(Delivery {
-        id: "2026-1".to_owned(),
-        dataset: "customers".to_owned(),
-        custodian: "H01".to_owned(),
-        delivered_at: "2026-01-02".parse().unwrap(),
-        rows: Some(9),
-    });
+    watchlist.deliveries.push(delivery("2026-1", Deal::parse("pan-1:00112233445566778899aabbccddeeff")));
     let edit = store.replace_watchlist(&watchlist, at(2)).await.unwrap();
     assert!(!edit.is_new && edit.is_organization_changed);
     assert_eq!((edit.canaries.added, edit.canaries.changed), (vec!["d1".to_owned()], vec!["c2".to_owned()]));
@@ -802,4 +796,67 @@ pub(super) async fn many_links_and_rows_come_through_in_few_statements(subject: 
     assert_eq!((recorded.links, recorded.hits, recorded.cases, recorded.alerts), (1000, 1000, 1, 1));
     let detail = store.case(&cases(store).await[0]).await.unwrap().unwrap();
     assert_eq!((detail.leaked.len(), detail.row.holders.as_slice()), (1000, [("H01".to_owned(), 1000)].as_slice()));
+}
+
+pub(super) async fn a_mint_is_committed_to_once_in_the_audit_log(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let commit = async |mint: &'static str, root: &'static str| {
+        store.commit_mint(&bank(), (mint, root), "mint plan", at(5)).await.unwrap()
+    };
+    assert!(commit("m1", "aa").await && commit("m2", "bb").await);
+    assert!(!commit("m1", "aa").await, "it is there already");
+    let commitments = store.commitments(&bank()).await.unwrap();
+    assert_eq!(
+        commitments.iter().map(|one| one.why.as_str()).collect::<Vec<_>>(),
+        ["mint m1, root aa", "mint m2, root bb"]
+    );
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 2 });
+    let pool = sqlx::AnyPool::connect(&subject.url).await.unwrap();
+    sqlx::raw_sql("UPDATE case_move SET why = 'mint m1, root cc' WHERE number = 1").execute(&pool).await.unwrap();
+    pool.close().await;
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Broken { number: 1 });
+}
+
+pub(super) async fn what_was_delivered_and_found_is_attributable(subject: Subject) {
+    let store = &subject.store;
+    let mut watchlist = enrol(store).await;
+    let deal = Deal::parse("pan-1:00112233445566778899aabbccddeeff");
+    watchlist.deliveries = vec![delivery("d1", deal.clone())];
+    let label = Label { organization: bank(), kind: FingerprintKind::Pan, epoch: Epoch(1), key_id: KeyId([7; 8]) };
+    let enrolment = Enrolment { label, count: 9, checksum: Checksum([1; 32]) };
+    let delivered = [Delivered { delivery: "d1".to_owned(), enrolment }];
+    store.enrol(&watchlist, (&[], &delivered), at(1)).await.unwrap();
+    assert_eq!(store.delivered_files(None).await.unwrap(), delivered);
+    assert_eq!(store.watchlist(&bank()).await.unwrap().unwrap().deliveries[0].deal, deal, "the secret comes back");
+    watchlist.deliveries[0].deal = Deal::parse("pan-1:ff112233445566778899aabbccddeeff");
+    let change = store.replace_watchlist(&watchlist, at(2)).await.unwrap();
+    assert_eq!(change.deliveries.changed, ["d1"], "another secret is another delivery");
+
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t0", 4), thread_page("t0", "p0", &["c1"])).await;
+    let case = cases(store).await.remove(0);
+    let found =
+        store.attributable(&case, (1e-6, Some(9)), |_, tags| Some(vec![true; tags.len()])).await.unwrap().unwrap();
+    assert_eq!(found.watchlist, watchlist);
+    assert_eq!(found.findings.canaries.iter().map(|one| one.canary.as_str()).collect::<Vec<_>>(), ["c1"]);
+    assert_eq!((found.findings.rows, found.findings.filed.len()), (Some(9), 1));
+    assert!(store.attributable("C-00000000", (1e-6, None), |_, _| None).await.unwrap().is_none());
+}
+
+fn delivery(id: &str, deal: Option<Deal>) -> Delivery {
+    Delivery {
+        id: id.to_owned(),
+        dataset: "customers".to_owned(),
+        custodian: "H01".to_owned(),
+        delivered_at: "2026-01-02".parse().unwrap(),
+        rows: Some(9),
+        selector: None,
+        sha256: Some("ab".repeat(32)),
+        share: Chance::new(0.5),
+        deal,
+        acknowledged_at: None,
+        returned_at: None,
+        destroyed_at: None,
+    }
 }

@@ -184,7 +184,7 @@ impl Stage {
                 sandbox,
                 clock: clock.clone(),
             },
-            alerting: alerting::Ports { store, mailer, clock },
+            alerting: alerting::Ports { store, vault: Vault::default(), mailer, clock },
         })
     }
 
@@ -217,7 +217,7 @@ impl Stage {
 
     async fn show_cases(&self, output: Output) -> anyhow::Result<()> {
         let cases = self.crawl.store.cases(&CaseFilter::default()).await?;
-        super::case::list(&cases, output)
+        super::case::list(&cases, &[], output)
     }
 
     /// Crawls and mails as `run` does, until Ctrl-C.
