@@ -11,6 +11,7 @@ mod fetch;
 mod fingerprints;
 mod identify;
 mod kill;
+mod leaks;
 mod listing;
 mod mail;
 mod mint;
