@@ -143,7 +143,7 @@ impl Check<'_> {
                 }
                 self.seen.hits.insert(entry.subject);
             }
-            Kind::Move => {
+            Kind::Move | Kind::Commitment => {
                 let number = entry.subject.parse().unwrap_or(0);
                 if self.store.move_hash(number).await?.as_ref() == Some(&entry.digest) {
                     self.checked.moves += 1;
@@ -157,7 +157,6 @@ impl Check<'_> {
             Kind::Purge => {
                 self.seen.purged.insert(entry.subject);
             }
-            Kind::Commitment => {}
         }
         Ok(())
     }

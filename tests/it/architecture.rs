@@ -34,6 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("pdf_extract", &["src/domain/container"]),
     ("quick_xml", &["src/domain/container", "src/domain/forum/feed.rs"]),
     ("rusqlite", &["src/domain/container/sqlite.rs"]),
+    ("landlock", &["src/ports/sandbox"]),
     ("rlimit", &["src/ports/sandbox"]),
     ("calamine", &["src/domain/container"]),
     ("flate2", &["src/domain/container", "src/domain/evidence", "src/domain/text", "src/faces/cli/read.rs"]),

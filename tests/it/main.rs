@@ -22,6 +22,7 @@ mod mint;
 mod networks;
 mod oracles;
 mod planted;
+mod posted;
 mod postgres;
 mod precision;
 mod product;

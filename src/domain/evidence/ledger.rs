@@ -20,7 +20,7 @@ pub enum Kind {
     Move,
     /// A mail was written; the digest is that of its bytes.
     Mail,
-    /// A watchlist was enrolled; the digest commits to its canaries.
+    /// A mint was committed to; the digest is that of the audit log's row.
     Commitment,
     /// Something was deleted by a rule; the digest is that of what it was.
     Purge,

@@ -13,7 +13,7 @@ use super::testing::Testing;
 use super::verdict::Premises;
 use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::{FingerprintKind, Form, Kind, Needle, STANDS_ALONE_BITS, needles};
-use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
+use crate::domain::watchlist::{Anchors, Canary, OrganizationId, Watchlist};
 
 /// Everything that is looked for.
 #[derive(Debug, Default)]
@@ -36,8 +36,8 @@ pub(super) struct Compiled {
     pub(super) emails: Table,
     pub(super) masked: Index,
     pub(super) literals: Literals,
-    /// First digits of each organization's cards, if it told them.
-    prefixes: Vec<Vec<String>>,
+    /// What each organization issues.
+    anchors: Vec<Anchors>,
     pub(super) testing: Testing,
 }
 
@@ -102,7 +102,7 @@ impl Compiled {
             compiled.organizations.push(watchlist.organization.id.clone());
             compiled.canaries.push(number(watchlist.canaries.len()));
             compiled.premises.push(Premises::of(watchlist));
-            compiled.prefixes.push(watchlist.organization.anchors.bin.clone());
+            compiled.anchors.push(watchlist.organization.anchors.clone());
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
                 compiled.add(canary, &rarity, &mut spellings);
@@ -196,7 +196,7 @@ impl Compiled {
     pub(super) fn test(&mut self, fingerprints: &Fingerprints) {
         self.testing = Testing::of(fingerprints, |organization| {
             let index = self.organizations.iter().position(|known| known == organization);
-            index.and_then(|index| self.prefixes.get(index)).cloned().unwrap_or_default()
+            index.and_then(|index| self.anchors.get(index))
         });
         let asked = |kinds: &[FingerprintKind]| kinds.iter().any(|kind| self.testing.has(*kind));
         let (short, iban) = (
@@ -213,6 +213,9 @@ impl Compiled {
             ),
             (asked(&[iban]), 34, 10, Letters::Within),
         ];
+        if let Some(longest) = self.testing.longest_account() {
+            self.shape.admit(longest, 5, Letters::Within);
+        }
         for (_, longest, digits, letters) in admitted.into_iter().filter(|(is_asked, ..)| *is_asked) {
             self.shape.admit(longest, digits, letters);
         }

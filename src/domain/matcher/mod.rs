@@ -27,7 +27,7 @@ pub use self::verdict::{KindRate, Ownership, Premises, Rates, Rows, Verdict};
 
 use self::compile::Compiled;
 use crate::domain::fingerprints::Fingerprints;
-use crate::domain::identifier::Kind;
+use crate::domain::identifier::FingerprintKind;
 use crate::domain::oddity::Oddity;
 use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
@@ -170,7 +170,7 @@ pub struct Tested {
     /// Whose fingerprints were asked.
     pub organization: OrganizationId,
     /// Kind of the values; `None` counts the values and rows of all kinds together.
-    pub kind: Option<Kind>,
+    pub kind: Option<FingerprintKind>,
     /// Values looked up.
     pub values: u64,
     /// Values found.
@@ -359,6 +359,13 @@ mod tests {
         ] {
             assert_eq!(found(text, "x.txt"), vec![expected], "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_of_numbers_is_no_short_value() {
+        assert_eq!(found("int table[] = {0, 0, 0, 4, 0, 1022, 7};", "x.txt"), Vec::<String>::new());
+        assert_eq!(found("Gideon Brackenholt 0, 0, 0, 4, 0, 1022", "x.txt"), vec!["en.name", "en.national_id"]);
+        assert_eq!(found("9, 9, 9, 0, 4838, 3464, 5856", "x.txt"), vec!["zh.pan"]);
     }
 
     #[test]

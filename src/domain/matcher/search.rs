@@ -5,9 +5,12 @@ use std::ops::Range;
 use super::compile::Compiled;
 use super::row::{Find, Reading};
 use super::scan::{Cut, TORN_BYTES};
-use super::testing::{Print, Tally, Tester};
+use super::testing::{Depth, Print, Tally, Tester};
 use super::{email, groups};
 use crate::domain::identifier::Form;
+
+/// Shorter values are equal to some of the numbers that programs list, `0, 0, 4, 0, 1022`, sooner or later.
+const LISTED_BYTES: usize = 12;
 
 /// Finds every spelling in a folded text.
 pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut) -> Vec<Find> {
@@ -23,11 +26,29 @@ pub(super) fn finds_and_prints(
     cut: &Cut,
     tally: &mut Tally,
 ) -> (Vec<Find>, Vec<Print>) {
+    tested(compiled, text, cut, || Tester::new(&compiled.testing, tally, text.as_bytes(), cut.start as u64))
+}
+
+/// The same in a text within the view that was searched last.
+pub(super) fn finds_and_prints_within(
+    compiled: &Compiled,
+    text: &str,
+    cut: &Cut,
+    (tally, depth): (&mut Tally, Depth),
+) -> (Vec<Find>, Vec<Print>) {
+    tested(compiled, text, cut, || Tester::within(&compiled.testing, tally, text.as_bytes(), depth))
+}
+
+fn tested<'a>(
+    compiled: &'a Compiled,
+    text: &'a str,
+    cut: &'a Cut,
+    tester: impl FnOnce() -> Tester<'a>,
+) -> (Vec<Find>, Vec<Print>) {
     if compiled.testing.is_empty() {
         return (finds(compiled, text, cut), Vec::new());
     }
-    let tester = Tester::new(&compiled.testing, tally, text.as_bytes(), cut.start as u64);
-    let mut search = Search { compiled, text, cut, finds: Vec::new(), tester: Some(tester) };
+    let mut search = Search { compiled, text, cut, finds: Vec::new(), tester: Some(tester()) };
     search.walk();
     let prints = search.tester.map(|tester| tester.prints).unwrap_or_default();
     (search.finds, prints)
@@ -60,7 +81,11 @@ impl Search<'_> {
         let (target, reading) = match form {
             Form::Compact => {
                 let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
-                (self.compiled.target(value, form, &compact), Reading::Compact)
+                let mut target = self.compiled.target(value, form, &compact);
+                if let Some(target) = target.as_mut().filter(|_| compact.len() < LISTED_BYTES && found.contains(", ")) {
+                    target.stands_alone = false;
+                }
+                (target, Reading::Compact)
             }
             Form::Email | Form::Literal => (self.compiled.target(value, form, found), Reading::Plain),
         };

@@ -43,6 +43,7 @@ pub(super) fn read(
         return None;
     }
     reader.note_unheld(problems);
+    reader.note_other_accounts(problems);
     let mut canaries = reader.canaries;
     canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Some(canaries)
@@ -252,6 +253,22 @@ impl<'a> Reader<'a> {
             let reason = format!("{unheld} canaries name no holder, so an alert cannot say whose copy they came from");
             let mend = "fill their holders (OWNER is the organization itself)";
             problems.push(Problem::new(self.file, reason, mend).named("holders").as_note());
+        }
+    }
+
+    /// A planted account number of another form than real ones have is easily told from them by who sells them.
+    fn note_other_accounts(&self, problems: &mut Problems) {
+        let patterns = self.organization.map_or(&[][..], |organization| &organization.anchors.account);
+        let accounts = self.canaries.iter().filter_map(|canary| canary.fields.get("account"));
+        let is_other = |value: &&String| {
+            let compact = field::comparable("account", value);
+            !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
+        };
+        let others = if patterns.is_empty() { 0 } else { accounts.filter(is_other).count() };
+        if others > 0 {
+            let reason = format!("{others} canaries have an account number of another form than anchors.account tells");
+            let mend = "plant numbers of the form that real ones have, or add their form";
+            problems.push(Problem::new(self.file, reason, mend).named("account").as_note());
         }
     }
 }

@@ -21,6 +21,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::identifier::AccountPattern;
+
 pub use changes::Changes;
 pub use deal::{Deal, Dealt};
 pub use deliveries::COLUMNS as DELIVERY_COLUMNS;
@@ -224,7 +226,7 @@ pub struct Dataset {
     pub universal: Vec<String>,
 }
 
-/// Literals that belong to the organization.
+/// Literals and forms that belong to the organization.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Anchors {
     /// First digits of its cards.
@@ -235,12 +237,15 @@ pub struct Anchors {
     pub mail_domain: Vec<String>,
     /// Its names.
     pub names: Vec<String>,
+    /// What its account numbers look like.
+    #[serde(default)]
+    pub account: Vec<AccountPattern>,
 }
 
 impl Anchors {
-    /// Counts all literals.
+    /// Counts all of them.
     pub const fn len(&self) -> usize {
-        self.bin.len() + self.iban_bank.len() + self.mail_domain.len() + self.names.len()
+        self.bin.len() + self.iban_bank.len() + self.mail_domain.len() + self.names.len() + self.account.len()
     }
 
     /// Tells whether there are none.

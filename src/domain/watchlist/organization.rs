@@ -12,6 +12,7 @@ use super::{
     Anchors, Contact, ContactRole, Custodian, Dataset, Engagement, Language, OWNER, Organization, OrganizationId,
     encoding, field, parse_date,
 };
+use crate::domain::identifier::AccountPattern;
 
 const TEXT_LIMIT_CHARACTERS: usize = 200;
 const LIST_LIMIT: usize = 10_000;
@@ -83,6 +84,8 @@ struct RawAnchors {
     mail_domain: Vec<Spanned<String>>,
     #[serde(default)]
     names: Vec<Spanned<String>>,
+    #[serde(default)]
+    account: Vec<Spanned<String>>,
 }
 
 /// Reads the file; `folder` is the name of the folder that holds it, and must be the organization's id.
@@ -304,7 +307,25 @@ impl Checker<'_> {
                 "write a host name, as \"mail.bank.example\"",
             ),
             names: self.words("anchors.names", &raw.names),
+            account: self.accounts(&raw.account),
         }
+    }
+
+    fn accounts(&mut self, raw: &[Spanned<String>]) -> Vec<AccountPattern> {
+        const KEY: &str = "anchors.account";
+        self.count(KEY, raw.len());
+        self.once(KEY, raw.iter().map(|pattern| (pattern.get_ref().clone(), pattern)));
+        let mut patterns = Vec::with_capacity(raw.len());
+        for pattern in raw {
+            match AccountPattern::parse(pattern.get_ref()) {
+                Ok(parsed) => patterns.push(parsed),
+                Err(reason) => {
+                    let mend = "write the form of a whole number, as '62\\d{17}' or '[A-Z]{2}\\d{8,12}'";
+                    self.report(pattern, KEY, reason, mend);
+                }
+            }
+        }
+        patterns
     }
 
     fn literals(&mut self, key: &str, raw: &[Spanned<String>], is_sound: fn(&str) -> bool, mend: &str) -> Vec<String> {
@@ -478,6 +499,9 @@ mod tests {
             ("[anchors]\niban_bank = [\"DE99999999\"]\n", 6, "another form"),
             ("[anchors]\nmail_domain = [\"bank\"]\n", 6, "another form"),
             ("[anchors]\nnames = [\"B\"]\n", 6, "has 1 characters"),
+            ("[anchors]\naccount = ['62\\d{3}']\n", 6, "may be shorter"),
+            ("[anchors]\naccount = [\n'62\\d{17}',\n'(6+)+']\n", 8, "no capital letter or digit"),
+            ("[anchors]\naccount = ['62\\d{17}', '62\\d{17}']\n", 6, "twice"),
             ("[[custodian\n", 5, ""),
             ("x = \"\n", 5, ""),
         ] {

@@ -167,7 +167,8 @@ pub(super) async fn append(
     let statement = "UPDATE meta SET content = $1 WHERE name = 'audit_head'";
     sql::execute(connection, statement, values![format!("{number}:{hash}")]).await?;
     let subject = number.to_string();
-    let note = Note { kind: Kind::Move, organization, subject: &subject, digest: &hash };
+    let kind = if step.to == COMMITTED { Kind::Commitment } else { Kind::Move };
+    let note = Note { kind, organization, subject: &subject, digest: &hash };
     ledger::append(connection, &[note], at).await
 }
 

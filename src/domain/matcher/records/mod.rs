@@ -11,6 +11,8 @@ mod tuple;
 
 use std::ops::Range;
 
+pub(super) use self::block::is_field;
+
 /// Further than this from a find nothing belongs to its record, if the record is one line.
 pub(super) const LINE_BYTES: usize = 2048;
 /// The same where brackets or keys tell where the record ends.
@@ -98,11 +100,12 @@ pub(super) fn unfinished(text: &str) -> usize {
     starts.into_iter().flatten().min().unwrap_or(text.len())
 }
 
-/// Counts the records of a folded text that could hold somebody's identifier: seven digits in a row, or an address.
-pub(super) fn count(text: &str) -> u64 {
+/// Counts the records of a text that could hold somebody's identifier: seven digits in a row, or an address.
+pub(super) fn count(text: &[u8]) -> u64 {
     let (mut rows, mut digits, mut has_value) = (0, 0, false);
     let mut previous = 0;
-    for byte in text.bytes() {
+    // Texts of two bytes a character are counted, too.
+    for byte in text.iter().copied().filter(|byte| *byte != 0) {
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
         has_value |= digits >= 7 || byte == b'@';
         // Between lines, tuples and objects.
@@ -306,7 +309,7 @@ mod tests {
             ("values (1,'1234567'),(2,'7654321'),(3,'x');", 2),
             ("[{\"a\":1234567},{\"a\":7654321}]", 2),
         ] {
-            assert_eq!(count(text), expected, "{text}");
+            assert_eq!(count(text.as_bytes()), expected, "{text}");
         }
     }
 
