@@ -182,14 +182,14 @@ fn collect_view(
             continue;
         }
         within.note(&tied.find, place.span);
-        let row = locator.place(&first_character(&view.text, tied.row)).span.start;
+        let row = locator.start(&first_character(&view.text, tied.row));
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
         hits.extend(hit(compiled, made, cut, &tied));
     }
     let room = FINGERPRINT_HITS.saturating_sub(hits.len());
     for print in prints.iter().take(room) {
         let place = locator.place(&print.range);
-        let row = locator.place(&first_character(&view.text, print.line)).span.start;
+        let row = locator.start(&first_character(&view.text, print.line));
         let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
         hits.extend(print_hit(compiled, made, cut, print));
     }
