@@ -5,6 +5,9 @@
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
 //! teach people to ignore mails.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use super::groups::{Letters, Shape};
 use super::literal::Literals;
 use super::masked::Index;
@@ -111,10 +114,14 @@ impl Compiled {
                 compiled.entries.push(Entry { organization, id_end, values_end });
             }
         }
-        compiled.numbers = Table::build(spellings.numbers);
-        compiled.emails = Table::build(spellings.emails);
-        compiled.literals = Literals::build(spellings.literals);
-        compiled.masked.finish();
+        let Spellings { numbers, emails, literals } = spellings;
+        thread::scope(|scope| {
+            let numbers = scope.spawn(move || Table::build(&numbers));
+            compiled.emails = Table::build(&emails);
+            compiled.literals = Literals::build(literals);
+            compiled.masked.finish();
+            compiled.numbers = numbers.join().unwrap_or_else(|panic| resume_unwind(panic));
+        });
         compiled.ids.shrink_to_fit();
         compiled.entries.shrink_to_fit();
         compiled.texts.shrink_to_fit();

@@ -5,7 +5,6 @@
 //! tells each hit in raw bytes with the steps to read it there. Nothing that was read can make it fail.
 //! Not here: archives (`container`), which post a hit belongs to (`services::crawl`), which case (`case`).
 
-mod block;
 mod compile;
 mod email;
 mod grams;

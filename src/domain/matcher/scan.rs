@@ -48,7 +48,7 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &
     put_in_order(&mut found.hits);
     // How many rows were not a canary's tells what chance explains, but it is asked only where one was found.
     let is_found = found.hits.iter().any(|hit| hit.kind == EntryKind::Canary);
-    if rows == 0 && is_found { records::count(document.bytes) } else { rows }
+    if rows == 0 && is_found { records::count_raw(document.bytes) } else { rows }
 }
 
 /// What was found in a document so far.
@@ -146,7 +146,7 @@ impl Cut {
 fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut, found: &mut Found) {
     let text = &seen.view.text;
     if compiled.premises.iter().any(Premises::counts_rows) {
-        cut.rows += records::count(text.as_bytes());
+        cut.rows += records::count(text);
     }
     found.tally.begin_view();
     let (mut finds_first, mut prints) = finds_and_prints(compiled, text, cut, &mut found.tally);
@@ -190,14 +190,14 @@ fn collect_view(
             continue;
         }
         within.note(&tied.find, place.span);
-        let row = locator.place(&first_character(&view.text, tied.row)).span.start;
+        let row = locator.start(&first_character(&view.text, tied.row));
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
         hits.extend(hit(compiled, made, cut, &tied));
     }
     let room = FINGERPRINT_HITS.saturating_sub(hits.len());
     for print in prints.iter().take(room) {
         let place = locator.place(&print.range);
-        let row = locator.place(&first_character(&view.text, print.row)).span.start;
+        let row = locator.start(&first_character(&view.text, print.row));
         let line = print.row..line_end(&view.text, print.range.end);
         let renderings = Renderings::of(locator.unfolded(&line));
         let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };

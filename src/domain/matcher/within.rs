@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::FINGERPRINT_HITS;
 use super::compile::Compiled;
@@ -146,7 +146,8 @@ pub(super) fn sells(text: &str) -> bool {
             "гарант",
             "пробив",
         ];
-        AhoCorasick::new(words).ok()
+        // Of this kind the search is by vector instructions.
+        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).ok()
     });
     WORDS.as_ref().is_some_and(|words| words.is_match(text))
 }

@@ -39,7 +39,7 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let mut spots: Vec<usize> =
         memchr::memchr3_iter(b'[', b'(', b'{', bytes).filter(|at| at_sign(text, *at).is_some()).collect();
-    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| {
+    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| is_between_words(bytes, *at)).filter(|at| {
         let after = bytes.get(at + 1..).unwrap_or_default();
         let label = after.iter().take(LOCAL_BYTES).take_while(|byte| is_label(**byte)).count();
         // An address as it should be needs nothing.
@@ -51,6 +51,15 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
     spots.retain(|spot| disguised(text, *spot).is_some());
     spots.sort_unstable();
     spots
+}
+
+/// Tells whether an address may have its `@` here: a word on both sides, perhaps behind blanks.
+fn is_between_words(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(..at).unwrap_or_default().iter().rev();
+    let after = bytes.get(at + 1..).unwrap_or_default().iter();
+    let mut before = before.take(BLANKS + 1).skip_while(|byte| **byte == b' ');
+    let mut after = after.take(BLANKS + 1).skip_while(|byte| **byte == b' ');
+    before.next().is_some_and(|byte| is_local(*byte)) && after.next().is_some_and(|byte| is_label(*byte))
 }
 
 /// Writes a part of a text with its disguised addresses in plain form.
@@ -153,6 +162,11 @@ fn sign(text: &str, at: usize, words: &[&str]) -> Option<usize> {
     let blanks = leading_blanks(text.get(at..)?);
     let start = at + blanks;
     let rest = text.get(start..)?;
+    let first = *rest.as_bytes().first()?;
+    // Nearly everything ends here: neither a bracket nor how a word begins.
+    if !matches!(first, b'[' | b'(' | b'{' | 0xe3) && words.iter().all(|word| word.as_bytes().first() != Some(&first)) {
+        return None;
+    }
     let opening = rest.chars().next()?;
     if let Some((_, closing)) = BRACKETS.iter().find(|(open, _)| *open == opening) {
         let inside = rest.get(opening.len_utf8()..)?;
