@@ -3,8 +3,8 @@
 pub mod alerting;
 pub mod attributing;
 pub mod crawl;
-pub mod evidence;
 pub mod drill;
+pub mod evidence;
 pub mod fingerprinting;
 pub mod intake;
 pub mod triage;

@@ -10,8 +10,8 @@ use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
 use crate::domain::forum::{
-    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, here,
-    overrides, post_text,
+    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, here, overrides,
+    post_text,
 };
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;

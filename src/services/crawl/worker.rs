@@ -213,13 +213,7 @@ impl Worker {
     }
 
     /// Records a failure; `what` says what failed, if it was not the page itself.
-    async fn fail(
-        &self,
-        claim: &Claim,
-        source: &Source,
-        (what, error): (&str, &FetchError),
-        took: Duration,
-    ) -> Done {
+    async fn fail(&self, claim: &Claim, source: &Source, (what, error): (&str, &FetchError), took: Duration) -> Done {
         tracing::debug!(source = %source.id, class = error.class(), attempts = claim.attempts, "fetch failed");
         let trouble = error.trouble();
         if let Trouble::Passing { retry_after: Some(wait) } = trouble {

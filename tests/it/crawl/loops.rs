@@ -115,14 +115,14 @@ async fn a_lease_is_held_for_as_long_as_a_slow_page_takes() {
     let short_lease = CrawlOptions { lease: Duration::from_millis(600), drain: Duration::ZERO, ..options() };
     let crawling = crawl::run(scene.ports.clone(), short_lease, stop.subscribe());
     let others_try = async {
-    let request = ClaimRequest {
-        worker: "other".to_owned(),
-        limit: 9,
-        source: None,
-        without: Vec::new(),
-        lease: SHORT,
-        chance: 0.0,
-    };
+        let request = ClaimRequest {
+            worker: "other".to_owned(),
+            limit: 9,
+            source: None,
+            without: Vec::new(),
+            lease: SHORT,
+            chance: 0.0,
+        };
         let mut poll = tokio::time::interval(Duration::from_millis(100));
         let mut claimed = 0;
         for _ in 0..20 {

@@ -22,7 +22,8 @@ use crate::domain::forum::harvest::{self, Harvest};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{Place, PlaceKind};
 use crate::domain::forum::{
-    Engine, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRef, ThreadRow, dom, here, overrides, paging, post_text,
+    Engine, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRef, ThreadRow, dom, here, overrides, paging,
+    post_text,
 };
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;

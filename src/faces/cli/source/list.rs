@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::find;
 use crate::domain::health::{Told, ago};
 use crate::domain::source::{Network, Rest, Settings};
-use crate::faces::cli::{Exit, fares};
 use crate::faces::cli::context::Context;
 use crate::faces::cli::output::Format;
+use crate::faces::cli::{Exit, fares};
 use crate::ports::store::model::SourceRow;
 
 /// A row of `source list`.
