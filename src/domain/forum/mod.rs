@@ -175,7 +175,7 @@ pub enum Engine {
     /// vBulletin 3 and 4.
     Vbulletin,
     /// vBulletin 5 and 6, which share no page with those before.
-    #[serde(rename = "vbulletin")]
+    #[serde(rename(serialize = "vbulletin", deserialize = "vbulletin5"))]
     Vbulletin5,
     /// Invision Community 4.
     Invision,

@@ -24,6 +24,7 @@ use super::source::fetch_options;
 use super::{Exit, Failure, alert, crawl as crawling};
 use crate::domain::health::DrillRun;
 use crate::domain::source::{Network, Source};
+use crate::ports::evidence::Evidence;
 use crate::ports::fetch::Fetcher;
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
@@ -208,10 +209,13 @@ fn site(script: &Script, context: &Context) -> Forum {
 }
 
 async fn crawl_it(store: &Store, fetcher: Fetcher, context: &Context) -> anyhow::Result<()> {
+    // Like the drill's store, its evidence goes away with it.
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let ports = crawl::Ports {
         store: store.clone(),
         vault: Vault::default(),
         fetcher,
+        evidence: Evidence::new(folder.path(), context.seal()?),
         sandbox: crawling::sandbox(context)?,
         clock: context.clock.clone(),
     };
@@ -232,6 +236,7 @@ async fn mail_it(
     let mailer = alert::mailer(Some(&format!("smtp://{}", catcher.address)), context).await?;
     let ports = alerting::Ports {
         store: store.clone(),
+        vault: Vault::default(),
         mailer: mailer.context("cannot set mail up")?,
         clock: context.clock.clone(),
     };

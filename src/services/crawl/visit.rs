@@ -149,7 +149,7 @@ fn digest(body: &[u8], stamp: &str) -> String {
 }
 
 fn read_page(page: &Page, digest: String) -> (ReadPage, Standing) {
-    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let reading = forum::read_with(&page.fetched, &page.source.start_url, &page.source.settings.recipe);
     let (Scan { hits, oddities, .. }, rates) = scan(page, page.fetched.url.path());
     let (title, standing) = (reading.title.clone(), reading.standing);
     let mut read_page = bare(page, digest);
@@ -327,7 +327,7 @@ fn refusal(page: &Page, name: &str) -> Option<PageKind> {
     if !looks_html && page.fetched.media_type().as_deref() != Some("text/html") {
         return None;
     }
-    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let reading = forum::read_with(&page.fetched, &page.source.start_url, &page.source.settings.recipe);
     let lower = name.to_ascii_lowercase();
     let is_html_file = [".html", ".htm", ".xhtml"].iter().any(|ending| lower.ends_with(ending));
     match reading.page {

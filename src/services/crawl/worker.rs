@@ -171,7 +171,7 @@ impl Worker {
                 Err(pass) => return self.turn_back(&claim, known, pass).await,
             }
         }
-        match self.keep(visit, page).await {
+        match self.keep_evidence(visit, page).await {
             Some(visit) => self.record(visit).await,
             None => Done::bare(Ending::Lost),
         }
@@ -189,7 +189,7 @@ impl Worker {
 
     /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
     /// cannot be kept is not recorded either, and fetched again later.
-    async fn keep(&self, mut visit: Visit, page: Page) -> Option<Visit> {
+    async fn keep_evidence(&self, mut visit: Visit, page: Page) -> Option<Visit> {
         let user_agent = page.source.settings.user_agent.as_deref().unwrap_or(self.ports.fetcher.user_agent());
         let Some(capture) = visit::capture(&visit, &page, user_agent) else { return Some(visit) };
         let (evidence, page) = (self.ports.evidence.clone(), Arc::new(page));

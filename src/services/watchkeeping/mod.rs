@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::domain::alert::AlertMail;
 use crate::domain::alert::retry::{Eagerness, delay};
+use crate::domain::escape;
 use crate::domain::health::{Alarm, Disk, DrillPast, Situation, alarms};
 use crate::ports::clock::Clock;
 use crate::ports::disk;
@@ -143,7 +144,7 @@ async fn deliver(ports: &Ports, options: &Options) -> Result<(), StoreError> {
 }
 
 fn written(mail: &OperatorMail) -> AlertMail {
-    let escaped = mail.body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = escape::html(&mail.body);
     AlertMail {
         to: mail.recipient.clone(),
         subject: mail.subject.clone(),
@@ -156,5 +157,6 @@ fn written(mail: &OperatorMail) -> AlertMail {
         date: mail.created_at,
         language_tag: "en".to_owned(),
         headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
+        sealed: None,
     }
 }

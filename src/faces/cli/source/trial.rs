@@ -51,7 +51,7 @@ pub(super) async fn test(args: &TestArgs, context: &Context) -> anyhow::Result<E
         Ok(Fetched::Unchanged) => anyhow::bail!("the site answered 304 to a first request"),
         Err(error) => anyhow::bail!("cannot read {}: {error}{}", source.id, remedy(&error)),
     };
-    let reading = forum::read(&page, &source.start_url);
+    let reading = forum::read_with(&page, &source.start_url, &source.settings.recipe);
     match context.output.format() {
         Format::Json => context.output.json(&Tried {
             url: page.url.as_str(),
