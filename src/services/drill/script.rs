@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization, OrganizationId,
+    Watchlist,
 };
 
 /// The id that is kept for drills; no tenant has it.
@@ -70,8 +71,18 @@ fn organization() -> Organization {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
-        contacts: vec![Contact { address: Script::CONTACT.to_owned(), role: ContactRole::Security, openpgp: None }],
-        custodians: vec![Custodian { code: "DRILL".to_owned(), name: "Drill Custodian".to_owned(), prior: None }],
+        contacts: vec![Contact {
+            address: Script::CONTACT.to_owned(),
+            role: ContactRole::Security,
+            openpgp: None,
+            key: None,
+        }],
+        custodians: vec![Custodian {
+            code: "DRILL".to_owned(),
+            name: "Drill Custodian".to_owned(),
+            prior: None,
+            engagement: Engagement::default(),
+        }],
         datasets: vec![Dataset {
             id: "customers".to_owned(),
             rows: Some(1_000_000),

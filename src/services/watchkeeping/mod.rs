@@ -156,5 +156,6 @@ fn written(mail: &OperatorMail) -> AlertMail {
         date: mail.created_at,
         language_tag: "en".to_owned(),
         headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
+        sealed: None,
     }
 }
