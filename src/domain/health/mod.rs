@@ -29,7 +29,7 @@ pub enum AlarmKind {
     YieldFell,
     /// Pages come, and nothing is read from them.
     LayoutUnknown,
-    /// A source shows log-in pages, or waits for a person.
+    /// A source shows log-in pages, or needs a person.
     SessionLost,
     /// A source has not been reached for long.
     SourceDown,
@@ -159,10 +159,21 @@ pub struct SourcePast {
     pub last_fresh_at: Option<Timestamp>,
     /// When something of it is due next; `None` if nothing is.
     pub next_due_at: Option<Timestamp>,
-    /// What a person is needed for.
-    pub needs_person: Option<String>,
+    /// Why it is left alone on purpose, if it is.
+    pub rests: Option<Rests>,
     /// By how much our clock was ahead of its, and when that was seen.
     pub clock_ahead: Option<(SignedDuration, Timestamp)>,
+}
+
+/// Why a source is left alone on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rests {
+    /// The operator has paused it.
+    Paused,
+    /// Nothing goes on before a person has seen to it.
+    NeedsPerson(String),
+    /// It goes on by itself at that time.
+    Until(Timestamp, String),
 }
 
 /// How often visits had which outcome.

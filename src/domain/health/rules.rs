@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::told::{ago, lasted};
-use super::{Alarm, AlarmKind, Disk, DrillPast, LaneDown, RECENT, Situation, SourcePast};
+use super::{Alarm, AlarmKind, Disk, DrillPast, LaneDown, RECENT, Rests, Situation, SourcePast};
 use crate::domain::source::Network;
 
 /// A past shorter than this is no past to compare with.
@@ -48,6 +48,9 @@ pub fn alarms(situation: &Situation, now: Timestamp) -> Vec<Alarm> {
 
 /// One alarm a source at most: the first rule that holds explains the others.
 fn of_source(source: &SourcePast, situation: &Situation, now: Timestamp) -> Option<Alarm> {
+    if source.rests == Some(Rests::Paused) {
+        return None;
+    }
     // Its network is told of instead.
     if situation.lanes_down.iter().any(|lane| lane.network == source.network) {
         return None;
@@ -65,8 +68,8 @@ fn alarm(kind: AlarmKind, subject: &str, detail: String, mend: &str) -> Alarm {
 
 fn session(source: &SourcePast) -> Option<Alarm> {
     let mend = "log in with a browser and hand its cookies over: dyepack source session import";
-    if let Some(reason) = &source.needs_person {
-        return Some(alarm(AlarmKind::SessionLost, &source.label, format!("waits for a person: {reason}"), mend));
+    if let Some(Rests::NeedsPerson(reason)) = &source.rests {
+        return Some(alarm(AlarmKind::SessionLost, &source.label, reason.clone(), mend));
     }
     let (recent, before) = (&source.recent, &source.before);
     let is_now = recent.login_wanted >= PAGES_LEAST && recent.login_wanted * 2 > recent.pages();
@@ -266,7 +269,7 @@ mod tests {
             last_failure: Some((before(2 * DAY), "http-503: the site answered 503".to_owned())),
             last_fresh_at: Some(before(HOUR)),
             next_due_at: None,
-            needs_person: None,
+            rests: None,
             clock_ahead: Some((SignedDuration::from_secs(1), before(60))),
         }
     }
@@ -348,8 +351,13 @@ mod tests {
             ),
             (
                 "a captcha",
-                SourcePast { needs_person: Some("a captcha".to_owned()), ..well() },
+                SourcePast { rests: Some(Rests::NeedsPerson("needs a person: a captcha".to_owned())), ..well() },
                 Some(AlarmKind::SessionLost),
+            ),
+            (
+                "silence of one that is paused",
+                SourcePast { rests: Some(Rests::Paused), last_fresh_at: Some(before(26 * HOUR)), ..counts(some) },
+                None,
             ),
         ] {
             assert_eq!(of(source), expected.into_iter().collect::<Vec<_>>(), "{what}");

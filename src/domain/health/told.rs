@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Alarm, Counts, LaneDown, SourcePast};
+use super::{Alarm, Counts, LaneDown, Rests, SourcePast};
 
 /// How a source fares, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -13,7 +13,7 @@ pub enum Fares {
     New,
     /// It is read.
     Well,
-    /// Its network's way in is down, or it waits for a person.
+    /// It is left alone on purpose, or its network's way in is down.
     Waiting,
     /// It was read before, and the last tries failed.
     Failing,
@@ -49,18 +49,21 @@ impl Told {
 pub fn tell(source: &SourcePast, lanes_down: &[LaneDown], alarm: Option<&Alarm>, now: Timestamp) -> Told {
     let lane = lanes_down.iter().find(|lane| lane.network == source.network);
     let failure = source.last_failure.as_ref().filter(|(at, _)| Some(*at) > source.last_success_at);
-    let (waits, is_waiting) = match (&source.needs_person, lane, failure) {
-        (Some(reason), _, _) => (format!("waits for a person: {reason}"), true),
-        (None, Some(lane), _) => {
-            (format!("waits for its network, since {}: {}", ago(lane.since, now), lane.reason), true)
-        }
-        (None, None, Some((at, what))) => {
-            let next = source.next_due_at.map_or(String::new(), |due| format!("; next try {}", until(due, now)));
+    let waits_for_lane =
+        lane.map(|lane| format!("waits for its network, since {}: {}", ago(lane.since, now), lane.reason));
+    let rests = source.rests.as_ref().map(|rests| match rests {
+        Rests::Paused => "paused by the operator".to_owned(),
+        Rests::NeedsPerson(reason) => reason.clone(),
+        Rests::Until(at, reason) => format!("{reason}; goes on {}", until(*at, now)),
+    });
+    let next = |word: &str| source.next_due_at.map(|due| format!("{word} {}", until(due, now)));
+    let (waits, is_waiting) = match (rests.or(waits_for_lane), failure) {
+        (Some(waits), _) => (waits, true),
+        (None, Some((at, what))) => {
+            let next = next("; next try").unwrap_or_default();
             (format!("failed {}: {what}{next}", ago(*at, now)), false)
         }
-        (None, None, None) => {
-            (source.next_due_at.map_or(String::new(), |due| format!("next visit {}", until(due, now))), false)
-        }
+        (None, None) => (next("next visit").unwrap_or_default(), false),
     };
     let fares = match (alarm, is_waiting, failure, source.last_success_at) {
         (Some(_), _, _, _) => Fares::Alarm,
@@ -141,7 +144,7 @@ mod tests {
             last_failure: failure.map(|seconds| (at(seconds), "the site answered 503".to_owned())),
             last_fresh_at: None,
             next_due_at: Some(at(-120)),
-            needs_person: None,
+            rests: None,
             clock_ahead: None,
         };
         let fresh = SourcePast {
@@ -157,7 +160,15 @@ mod tests {
             detail: String::new(),
             mend: "add its new address".to_owned(),
         };
+        let spent = Rests::Until(at(-7_200), "the day's requests are spent".to_owned());
         for (source, lanes, alarm, fares, expected) in [
+            (
+                SourcePast { rests: Some(spent), ..source(Some(9000), None) },
+                vec![],
+                None,
+                Fares::Waiting,
+                "last read 2 h ago; 12 new posts today, 10 a day before; the day's requests are spent; goes on in 2 h",
+            ),
             (fresh, vec![], None, Fares::New, "not read yet; next visit now"),
             (
                 source(Some(600), Some(900)),

@@ -123,10 +123,12 @@ async fn once(place: &str, source: Option<Source>, context: &Context) -> anyhow:
     let script = Script::new(u64::from_be_bytes(chance));
     let folder = TempDir::with_prefix("dyepack-drill-").context("cannot make a temporary folder")?;
     let store_url = format!("sqlite:{}", folder.path().join("drill.db").display());
-    let store = Store::open(&store_url, Seal::load_or_create(&folder.path().join("drill.key"))?).await?;
+    let seal = Seal::load_or_create(&folder.path().join("drill.key"))?;
+    let store = Store::open(&store_url, seal.clone()).await?;
+    let evidence = Evidence::new(folder.path(), seal);
     let at = context.clock.now();
     let mut steps = Steps::begin(context.clock.clone());
-    let gone = Box::pin(go(&mut steps, (&store, &script), source, context)).await;
+    let gone = Box::pin(go(&mut steps, (&store, &evidence, &script), source, context)).await;
     store.close().await;
     gone?;
     let failure = steps.failure().map(|step| (step.step.to_owned(), step.detail.clone()));
@@ -137,7 +139,7 @@ async fn once(place: &str, source: Option<Source>, context: &Context) -> anyhow:
 
 async fn go(
     steps: &mut Steps,
-    (store, script): (&Store, &Script),
+    (store, evidence, script): (&Store, &Evidence, &Script),
     source: Option<Source>,
     context: &Context,
 ) -> anyhow::Result<()> {
@@ -159,7 +161,7 @@ async fn go(
     if steps.end("store", ready.map(told("keeps the organization")).map_err(|error| error.to_string())).is_none() {
         return Ok(());
     }
-    let crawled = crawl_it(store, fetcher, context).await;
+    let crawled = crawl_it((store, evidence), fetcher, context).await;
     let case = match crawled {
         Ok(()) => drill::case(store).await,
         Err(error) => Err(format!("{error:#}")),
@@ -208,14 +210,12 @@ fn site(script: &Script, context: &Context) -> Forum {
     }
 }
 
-async fn crawl_it(store: &Store, fetcher: Fetcher, context: &Context) -> anyhow::Result<()> {
-    // Like the drill's store, its evidence goes away with it.
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+async fn crawl_it((store, evidence): (&Store, &Evidence), fetcher: Fetcher, context: &Context) -> anyhow::Result<()> {
     let ports = crawl::Ports {
         store: store.clone(),
         vault: Vault::default(),
+        evidence: evidence.clone(),
         fetcher,
-        evidence: Evidence::new(folder.path(), context.seal()?),
         sandbox: crawling::sandbox(context)?,
         clock: context.clock.clone(),
     };

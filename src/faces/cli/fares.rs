@@ -122,7 +122,9 @@ fn show_health(shown: &HealthShown<'_>, output: Output) -> anyhow::Result<()> {
 
 /// Returns the share of hours in which a source was tried and answered.
 fn uptime(hours: &[HourRow]) -> Option<f64> {
-    let tried: BTreeSet<Timestamp> = hours.iter().map(|hour| hour.hour_at).collect();
+    // What was passed over tells nothing of the site.
+    let asked = hours.iter().filter(|hour| hour.outcome != "skipped");
+    let tried: BTreeSet<Timestamp> = asked.map(|hour| hour.hour_at).collect();
     let up: BTreeSet<Timestamp> = hours.iter().filter(|hour| hour.is_up()).map(|hour| hour.hour_at).collect();
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     (!tried.is_empty()).then(|| number(up.len()) / number(tried.len()))

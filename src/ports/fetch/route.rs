@@ -74,18 +74,19 @@ impl Route {
     }
 }
 
-/// What tells the circuits of one source from all others: Tor gives each user name its own (`IsolateSOCKSAuth`).
+/// What tells the circuits of one source and account from all others: Tor gives each user name its own (`IsolateSOCKSAuth`).
 #[derive(Debug)]
 pub(super) struct Circuit {
-    pub(super) key: [u8; 32],
-    pub(super) source: String,
-    pub(super) clock: Clock,
+    key: [u8; 32],
+    /// The source, and the account that reads it.
+    owner: String,
+    clock: Clock,
     turn: AtomicU32,
 }
 
 impl Circuit {
-    pub(super) const fn new(key: [u8; 32], source: String, clock: Clock) -> Self {
-        Self { key, source, clock, turn: AtomicU32::new(0) }
+    pub(super) const fn new(key: [u8; 32], owner: String, clock: Clock) -> Self {
+        Self { key, owner, clock, turn: AtomicU32::new(0) }
     }
 
     /// The user name: the same for a day, unless the circuit is renewed; says nothing to those without the key.
@@ -94,7 +95,7 @@ impl Circuit {
         let turn = self.turn.load(Ordering::Relaxed);
         let mut digest = Sha256::new();
         digest.update(self.key);
-        digest.update(format!("dyepack/circuit/2|{day}|{turn}|{}", self.source));
+        digest.update(format!("dyepack/circuit/2|{day}|{turn}|{}", self.owner));
         digest.finalize().iter().take(8).fold(String::new(), |mut name, byte| {
             // Writing to a string cannot fail.
             let _ = write!(name, "{byte:02x}");

@@ -2,6 +2,7 @@
 //!
 //! Not here: what a proxy's answers mean (`explain`), how a way is tried (`lane`).
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -27,6 +28,8 @@ const WAYS_LIMIT: usize = 128;
 pub(super) struct Way {
     pub(super) client: reqwest::Client,
     pub(super) route: Route,
+    /// The login file of the account that reads it: another account takes another circuit.
+    account: Option<PathBuf>,
     /// Failures of the network in a row.
     pub(super) failures: Arc<AtomicU32>,
 }
@@ -100,14 +103,17 @@ impl Fetcher {
     pub(super) fn way(&self, source: &Source) -> Result<Way, FetchError> {
         let jar = self.jar(&source.id);
         let mut ways = self.shared.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((used_at, way)) = ways.get_mut(&source.id) {
+        let account = &source.settings.login;
+        if let Some((used_at, way)) = ways.get_mut(&source.id).filter(|(_, way)| way.account == *account) {
             *used_at = Instant::now();
             return Ok(way.clone());
         }
         let options = &self.shared.options;
-        let circuit = Circuit::new(self.shared.circuit_key, source.id.0.clone(), self.shared.clock.clone());
-        let route = Route::of(source, options, circuit)?;
-        let way = Way { client: route::client(source, &route, options, jar)?, route, failures: Arc::default() };
+        let owner = format!("{}|{}", source.id, account.as_deref().unwrap_or(Path::new("")).display());
+        let route =
+            Route::of(source, options, Circuit::new(self.shared.circuit_key, owner, self.shared.clock.clone()))?;
+        let client = route::client(source, &route, options, jar)?;
+        let way = Way { client, route, account: account.clone(), failures: Arc::default() };
         if ways.len() >= WAYS_LIMIT {
             let oldest = ways.iter().min_by_key(|(_, (used_at, _))| *used_at).map(|(id, _)| id.clone());
             oldest.and_then(|oldest| ways.remove(&oldest));

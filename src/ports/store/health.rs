@@ -16,7 +16,7 @@ use super::model::{Outcome, ReadPage, Recorded, Visit};
 use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError};
 use crate::domain::forum::{LinkKind, PageKind};
-use crate::domain::health::{Counts, DrillRun, LaneDown, PAST, RECENT, SourcePast};
+use crate::domain::health::{Counts, DrillRun, LaneDown, PAST, RECENT, Rests, SourcePast};
 use crate::domain::source::{Network, Rest, SourceId};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -30,7 +30,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);
 pub struct HourRow {
     /// Start of the hour.
     pub hour_at: Timestamp,
-    /// `read`, `unchanged`, `unread`, `login-wanted`, `denied`, `not-found`, or the class of a failure.
+    /// `read`, `unchanged`, `unread`, `login-wanted`, `denied`, `not-found`, `skipped`, or the class of a failure.
     pub outcome: String,
     /// How often.
     pub visits: u64,
@@ -75,9 +75,9 @@ impl Store {
         let statement = "SELECT s.id, s.label, s.network, s.added_at, s.last_success_at, s.last_failure_at, s.last_failure, \
                          (SELECT MIN(f.due_at) FROM frontier f \
                           WHERE f.source = s.id AND f.due_at IS NOT NULL AND f.lease IS NULL), \
-                         s.clock_ahead_ms, s.clock_seen_at, s.wait_reason FROM source s ORDER BY s.id";
+                         s.clock_ahead_ms, s.clock_seen_at, s.paused_at, s.wait_until, s.wait_reason FROM source s ORDER BY s.id";
         let rows = sql::fetch(&mut connection, statement, values![]).await?;
-        let mut pasts = rows.iter().map(bare_past).collect::<Result<Vec<_>, _>>()?;
+        let mut pasts = rows.iter().map(|row| bare_past(row, now)).collect::<Result<Vec<_>, _>>()?;
         let statement = "SELECT source, outcome, \
                          CAST(SUM(CASE WHEN hour_at >= $2 THEN visits ELSE 0 END) AS BIGINT), \
                          CAST(SUM(CASE WHEN hour_at < $2 THEN visits ELSE 0 END) AS BIGINT), \
@@ -272,9 +272,16 @@ fn count(counts: &mut Counts, outcome: &str, (visits, fresh): (u64, u64)) {
     counts.fresh += fresh;
 }
 
-fn bare_past(row: &AnyRow) -> Result<SourcePast, StoreError> {
+fn bare_past(row: &AnyRow, now: Timestamp) -> Result<SourcePast, StoreError> {
     let failure = row.maybe_time(5)?.zip(row.maybe_text(6)?);
-    let rest = row.maybe_text(10)?.and_then(|word| Rest::parse(&word));
+    let rest = row.maybe_text(12)?.and_then(|word| Rest::parse(&word));
+    let rest = rest.zip(row.maybe_time(11)?.filter(|until| *until > now));
+    let rests = match (row.maybe_time(10)?, rest) {
+        (Some(_), _) => Some(Rests::Paused),
+        (None, Some((rest, _))) if rest.needs_person() => Some(Rests::NeedsPerson(rest.words().to_owned())),
+        (None, Some((rest, until))) => Some(Rests::Until(until, rest.words().to_owned())),
+        (None, None) => None,
+    };
     let ahead = row.maybe_int(8)?.map(SignedDuration::from_millis);
     Ok(SourcePast {
         id: row.text(0)?,
@@ -288,7 +295,7 @@ fn bare_past(row: &AnyRow) -> Result<SourcePast, StoreError> {
         last_failure: failure,
         last_fresh_at: None,
         next_due_at: row.maybe_time(7)?,
-        needs_person: rest.filter(|rest| rest.needs_person()).map(|rest| rest.words().to_owned()),
+        rests,
         clock_ahead: ahead.zip(row.maybe_time(9)?),
     })
 }
