@@ -147,7 +147,7 @@ pub enum Engine {
     Discuz,
     /// Public previews of Telegram channels.
     Telegram,
-    /// WordPress and blogs built like it.
+    /// `WordPress` and blogs built like it.
     Wordpress,
     /// Paste sites.
     Paste,
