@@ -180,6 +180,7 @@ fn link_signs(url: &Url, signs: &mut Held) {
 
 fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
     let parts: Vec<&str> = file.strip_suffix(".html").unwrap_or(file).split('-').collect();
+    let is_page = file.strip_suffix(".html").is_some();
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match parts.as_slice() {
         ["thread", a, b, c] if is_number(a) && is_number(b) && is_number(c) => Some((Engine::Discuz, "thread-a-b-c")),
@@ -188,15 +189,15 @@ fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
         ["thread", id] | ["thread", id, "page" | "post", _] if is_number(id) => Some((Engine::Mybb, "thread-a")),
         ["forum", id] if is_number(id) => Some((Engine::Mybb, "forum-a")),
         ["user", id] if is_number(id) => Some((Engine::Mybb, "user-a")),
-        ["thread", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "thread-slug")),
-        ["forum", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "forum-slug")),
-        ["user", slug, ..] if file.ends_with(".html") && !is_number(slug) => Some((Engine::Mybb, "user-slug")),
+        ["thread", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "thread-slug")),
+        ["forum", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "forum-slug")),
+        ["user", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "user-slug")),
         ["viewtopic" | "topic", id, ..] if is_number(&id.trim_start_matches('t')) => Some((Engine::Phpbb, "topic-a")),
         ["viewforum", id, ..] if is_number(&id.trim_start_matches('f')) => Some((Engine::Phpbb, "forum-a")),
         ["Thread", _, ..] => Some((Engine::Mybb, "Thread-slug")),
         ["Forum", _, ..] => Some((Engine::Mybb, "Forum-slug")),
         ["User", _, ..] => Some((Engine::Mybb, "User-slug")),
-        parts if file.ends_with(".html") => parts.iter().rev().take(2).find_map(|part| marked(part)),
+        parts if is_page => parts.iter().rev().take(2).find_map(|part| marked(part)),
         _ => None,
     }
 }

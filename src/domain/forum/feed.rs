@@ -44,7 +44,7 @@ pub(super) fn read(page: &FetchedPage, site: &Url, decoded: &Decoded<'_>) -> Rea
     if let Some((item, start)) = walk.current.take() {
         walk.items.push((item, start..decoded.text.len()));
     }
-    let mut feed = Feed::new(page, site, walk.root);
+    let mut feed = Feed::new(page, site, &walk.root);
     feed.reading.title = walk.title;
     if let Some(fault) = walk.fault {
         feed.reading.oddities.push(Oddity::new("feed-broken", fault));
@@ -58,7 +58,7 @@ pub(super) fn read(page: &FetchedPage, site: &Url, decoded: &Decoded<'_>) -> Rea
 
 /// Reads a JSON Feed.
 pub(super) fn read_json(page: &FetchedPage, site: &Url, text: &str) -> Reading {
-    let mut feed = Feed::new(page, site, "json".to_owned());
+    let mut feed = Feed::new(page, site, "json");
     let parsed = serde_json::from_str::<Value>(text);
     let Ok(value) = parsed else {
         feed.reading.oddities.push(Oddity::new("feed-broken", "the feed is no valid JSON"));
@@ -115,8 +115,7 @@ impl Item {
             "guid" | "id" => self.id = self.id.take().or_else(text),
             "creator" | "author" | "name" => self.author = self.author.take().or_else(text),
             "pubdate" | "published" => self.date = text(),
-            "date" => self.date = self.date.take().or_else(text),
-            "updated" | "modified" => self.date = self.date.take().or_else(text),
+            "date" | "updated" | "modified" => self.date = self.date.take().or_else(text),
             "encoded" | "content" => self.content = self.content.take().or_else(text),
             "description" | "summary" => self.summary = self.summary.take().or_else(text),
             _ => {}
@@ -222,10 +221,10 @@ impl Walk {
             }
         }
         // Markup within a text (Atom's xhtml) is part of the text that holds it.
-        if !self.is_in_text() {
-            self.text.clear();
-        } else {
+        if self.is_in_text() {
             self.push(" ");
+        } else {
+            self.text.clear();
         }
         if self.open.len() < DEPTH_LIMIT {
             self.open.push(name);
@@ -265,7 +264,7 @@ struct Feed<'p> {
 }
 
 impl<'p> Feed<'p> {
-    fn new(page: &'p FetchedPage, site: &'p Url, root: String) -> Self {
+    fn new(page: &'p FetchedPage, site: &'p Url, root: &str) -> Self {
         let reading = Reading {
             engine: Engine::Feed,
             signs: vec![format!("root {root}")],

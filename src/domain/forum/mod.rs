@@ -187,7 +187,7 @@ pub enum Engine {
     Discourse,
     /// Public previews of Telegram channels.
     Telegram,
-    /// WordPress and blogs built like it.
+    /// `WordPress` and blogs built like it.
     Wordpress,
     /// Paste sites.
     Paste,

@@ -83,8 +83,8 @@ fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
             Some((id, element, body.or_else(|| marked_body(element))?))
         })
         .collect();
-    let frames = if framed.is_empty() { unframed(sheet) } else { framed };
-    frames
+    let shown = if framed.is_empty() { unframed(sheet) } else { framed };
+    shown
         .into_iter()
         .map(|(id, element, body)| {
             let author = author(sheet, element, body).or_else(|| items::author(element));

@@ -74,8 +74,8 @@ fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
         .into_iter()
         .filter_map(|(id, element)| Some((id, element, body(sheet, id, element)?)))
         .collect();
-    let frames = if framed.is_empty() { unframed(sheet) } else { framed };
-    frames
+    let shown = if framed.is_empty() { unframed(sheet) } else { framed };
+    shown
         .into_iter()
         .map(|(id, element, body)| {
             let time = dom::named(element, "time")

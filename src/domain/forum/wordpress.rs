@@ -1,4 +1,4 @@
-//! WordPress and blogs built like it: lists of articles, one article with its comments.
+//! `WordPress` and blogs built like it: lists of articles, one article with its comments.
 //!
 //! Themes rename nearly everything; `article`s or `post-N` ids, a heading that links on, `time`, `rel=author`, `rel=next`
 //! and `comment-N` ids stay.

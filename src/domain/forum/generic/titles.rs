@@ -34,15 +34,21 @@ pub(super) fn of<'a>(sheet: &Sheet<'a>, inner: &dyn Fn(ElementRef<'_>) -> bool) 
     {
         let text = dom::line_up_to(element, LENGTH_LIMIT);
         let is_said = text.chars().filter(|letter| letter.is_alphanumeric()).count() >= 2 && text.len() < LENGTH_LIMIT;
-        if !is_said || homes.contains(&text.to_lowercase()) || inner(element) {
+        if !is_said || homes.contains(&text.to_lowercase()) {
             continue;
         }
-        if !document.is_empty() && is_heading(element) && text.starts_with(document) {
+        let is_agreed = is_part_of(document, &text);
+        let is_begun = !document.is_empty() && is_heading(element) && text.starts_with(document);
+        let is_first = first.is_none() && is_heading(element) && is_content(element, &text);
+        if !(is_agreed || is_begun || is_first) || inner(element) {
+            continue;
+        }
+        if is_begun {
             return Titled { text: document.to_owned(), element: Some(element) };
         }
-        if is_part_of(document, &text) && agreed.as_ref().is_none_or(|(_, known)| text.len() > known.len()) {
+        if is_agreed && agreed.as_ref().is_none_or(|(_, known)| text.len() > known.len()) {
             agreed = Some((element, text));
-        } else if first.is_none() && is_heading(element) && is_content(element, &text) {
+        } else if is_first {
             first = Some((element, text));
         }
     }
