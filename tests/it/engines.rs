@@ -155,7 +155,7 @@ fn what_is_planted_lies_in_the_span_of_its_post() {
             continue;
         }
         let reading = read_fixture(name, body);
-        let holds = |post: &dyepack::domain::forum::Post| cards.iter().any(|card| post.span.contains(*card as u64));
+        let holds = |post: &forum::Post| cards.iter().any(|card| post.span.contains(*card as u64));
         let holding: Vec<bool> = reading.posts.iter().map(holds).collect();
         assert_eq!(holding, [true, false], "{name}: {cards:?}");
     }
