@@ -171,6 +171,9 @@ impl<'a> Dated<'a> {
                             skipping = Some(node.id());
                         } else {
                             dated.take(inner);
+                            if matches!(dom::name(inner), "br" | "td" | "li" | "div" | "p" | "dd") {
+                                dom::push_words(&mut dated.text, " ");
+                            }
                         }
                     } else if let Node::Text(text) = node.value()
                         && dated.text.len() < 300

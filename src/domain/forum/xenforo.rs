@@ -55,7 +55,7 @@ pub(super) fn place(url: &Url) -> Option<Place> {
     ]
     .into_iter()
     .find_map(|(name, kind)| route.after(name).map(|(at, slug)| (at, slug, kind)))?;
-    if slug == "-" {
+    if slug == "-" || route.segments.contains(&"whats-new") {
         return None;
     }
     // Forums may have a name in place of a number.
@@ -66,7 +66,7 @@ pub(super) fn place(url: &Url) -> Option<Place> {
         [page] if page.starts_with("page-") => (route::number(page.strip_prefix("page-")?), true),
         // They lead to the same thread, at another place of it.
         ["unread" | "latest" | "post-newest"] => (0, false),
-        [post] if post.starts_with("post-") => (0, false),
+        [post] if post.strip_prefix("post-").and_then(urls::digits).is_some() => (0, false),
         _ => return None,
     };
     let place = route.place(kind, &key, at + 1, (Paging::Hyphen, page));

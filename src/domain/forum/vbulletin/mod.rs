@@ -149,8 +149,18 @@ fn author<'a>(sheet: &Sheet<'a>, id: &str, post: ElementRef<'a>, body: ElementRe
     let menu = sheet.by_id(&format!("postmenu_{id}"));
     let own = menu.map(|menu| recipe::member(sheet, menu, None).unwrap_or_else(|| dom::line_up_to(menu, 120)));
     own.filter(|name| !name.is_empty()).or_else(|| recipe::member(sheet, post, Some(body))).or_else(|| {
-        let is_name = |inner: &ElementRef<'_>| dom::class(*inner).contains("username");
-        dom::elements(post).find(is_name).map(|name| dom::line_up_to(name, 120)).filter(|name| !name.is_empty())
+        let is_name = |inner: &ElementRef<'_>| dom::has_class(*inner, "username");
+        let marked = dom::elements(post).find(is_name).map(|name| dom::line_up_to(name, 120));
+        marked.filter(|name| !name.is_empty()).or_else(|| guest(post, body))
+    })
+}
+
+/// Guests have no profile: the first words of a post's head that are no date and no number.
+fn guest(post: ElementRef<'_>, body: ElementRef<'_>) -> Option<String> {
+    let leaves = dom::elements(post).filter(|inner| dom::children(*inner).next().is_none());
+    let outside = leaves.filter(|inner| !dom::is_within(*inner, body));
+    outside.map(|inner| dom::line_up_to(inner, 80)).find(|line| {
+        line.len() <= 80 && line.chars().next().is_some_and(char::is_alphabetic) && !line.ends_with([':', ','])
     })
 }
 
@@ -275,9 +285,8 @@ fn message<'a>(sheet: &Sheet<'a>) -> Option<ElementRef<'a>> {
 
 /// Version 4 has a heading; version 3 ends its path with the name of what is shown.
 fn title(sheet: &Sheet<'_>) -> Option<String> {
-    let heading = dom::elements(sheet.dom.root_element())
-        .find(|element| dom::has_class(*element, "threadtitle") && dom::name(*element) == "span");
-    let heading = heading.map(dom::line).filter(|line| !line.is_empty());
+    let heading = sheet.by_id("pagetitle").and_then(|within| dom::named(within, "h1").next());
+    let heading = heading.and_then(|heading| dom::named(heading, "span").map(dom::line).find(|line| !line.is_empty()));
     heading.or_else(|| {
         let title = sheet.survey.title.trim();
         // Version 3 puts the board's name behind the title.
