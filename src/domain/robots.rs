@@ -71,7 +71,8 @@ impl Robots {
                 Line::Delay(seconds) => {
                     for (is_meant, robots) in [(is_own, &mut own), (is_others, &mut others)] {
                         if is_meant {
-                            robots.crawl_delay = delay(seconds).or(robots.crawl_delay);
+                            // The first counts: one that follows may be meant for a robot named in between.
+                            robots.crawl_delay = robots.crawl_delay.or(delay(seconds));
                         }
                     }
                 }

@@ -157,6 +157,9 @@ impl Jar {
         }
         let text = text.trim_start_matches('\u{feff}').trim();
         let cookies = if text.starts_with(['[', '{']) { json(text)? } else { netscape(text)? };
+        if cookies.is_empty() {
+            return Err(JarError::Form);
+        }
         let host = host_of(site);
         let bare = host.strip_prefix("www.").unwrap_or(&host).to_owned();
         let mut jar = Self::default();
