@@ -39,12 +39,7 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let mut spots: Vec<usize> =
         memchr::memchr3_iter(b'[', b'(', b'{', bytes).filter(|at| at_sign(text, *at).is_some()).collect();
-    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| is_between_words(bytes, *at)).filter(|at| {
-        let after = bytes.get(at + 1..).unwrap_or_default();
-        let label = after.iter().take(LOCAL_BYTES).take_while(|byte| is_label(**byte)).count();
-        // An address as it should be needs nothing.
-        !(bytes.get(at.wrapping_sub(1)).is_some_and(|byte| is_local(*byte)) && after.get(label) == Some(&b'.'))
-    }));
+    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| may_be_disguised(bytes, *at)));
     for word in [" at ", "艾特", "соба", "【"] {
         spots.extend(memmem::find_iter(bytes, word.as_bytes()));
     }
@@ -53,13 +48,23 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
     spots
 }
 
-/// Tells whether an address may have its `@` here: a word on both sides, perhaps behind blanks.
-fn is_between_words(bytes: &[u8], at: usize) -> bool {
-    let before = bytes.get(..at).unwrap_or_default().iter().rev();
-    let after = bytes.get(at + 1..).unwrap_or_default().iter();
-    let mut before = before.take(BLANKS + 1).skip_while(|byte| **byte == b' ');
-    let mut after = after.take(BLANKS + 1).skip_while(|byte| **byte == b' ');
-    before.next().is_some_and(|byte| is_local(*byte)) && after.next().is_some_and(|byte| is_label(*byte))
+/// Tells whether an address that is not plain may have its `@` here: a word on both sides, perhaps behind blanks, and
+/// something behind it that may stand for a dot.
+fn may_be_disguised(bytes: &[u8], at: usize) -> bool {
+    let mut before = bytes.get(..at).unwrap_or_default().iter().rev();
+    let after = bytes.get(at + 1..).unwrap_or_default();
+    let lead = before.clone().take(BLANKS).take_while(|byte| **byte == b' ').count();
+    let trail = after.iter().take(BLANKS).take_while(|byte| **byte == b' ').count();
+    let rest = after.get(trail..).unwrap_or_default();
+    let label = rest.iter().take(LOCAL_BYTES).take_while(|byte| is_label(**byte)).count();
+    let is_word_before = before.nth(lead).is_some_and(|byte| is_local(*byte));
+    let may_go_on = match rest.get(label) {
+        // An address as it should be needs nothing.
+        Some(b'.') => lead + trail > 0,
+        Some(b'[' | b'(' | b'{' | b' ' | 0x80..) => true,
+        Some(_) | None => false,
+    };
+    is_word_before && label > 0 && may_go_on
 }
 
 /// Writes a part of a text with its disguised addresses in plain form.

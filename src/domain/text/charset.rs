@@ -164,7 +164,9 @@ pub fn piece_end<'a>(body: &'a [u8], charset: &str, start: usize, length: usize)
         // Stateful text cannot be cut inside a line.
         None if encoding == ISO_2022_JP => PieceEnd { end: body.len(), is_line_end: true, body, encoding },
         None => {
-            PieceEnd { end: limit - if is_wide { (limit - start) % 2 } else { 0 }, is_line_end: false, body, encoding }
+            let is_first = |at: &usize| encoding != UTF_8 || body.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+            let end = (limit.saturating_sub(3).max(start + 1)..=limit).rev().find(is_first).unwrap_or(limit);
+            PieceEnd { end: end - if is_wide { (end - start) % 2 } else { 0 }, is_line_end: false, body, encoding }
         }
     }
 }
@@ -442,6 +444,15 @@ mod tests {
         let decoded = decode(body.get(..body.len() - 1).unwrap(), None);
         assert_eq!(decoded.charset, "UTF-8");
         assert!(decoded.text.starts_with("示例银行客户资"));
+    }
+
+    #[test]
+    fn a_piece_of_one_line_ends_between_characters() {
+        let body = "９".repeat(100).into_bytes();
+        for length in 90..=95 {
+            let piece = piece_end(&body, "utf-8", 6, length);
+            assert_eq!((piece.end, piece.is_line_end), ((6 + length) / 3 * 3, false));
+        }
     }
 
     #[test]

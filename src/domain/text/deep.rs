@@ -93,6 +93,7 @@ pub(super) fn leet<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range<us
 }
 
 /// Finds the next word with a digit or a sign in it; all others mean what they say.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
 fn next_word(bytes: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let rest = bytes.get(range)?;
     let is_odd = |byte: u8| (byte.wrapping_sub(b'0') < 10) | (byte == b'$') | (byte == b'!') | (byte == b'|');

@@ -157,6 +157,7 @@ impl Bytes {
 }
 
 /// Finds `Р` or `С`, as which the first bytes of Cyrillic letters are read; sixteen bytes at a time where there is none.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
 fn next_lead(text: &[u8]) -> Option<usize> {
     let is_lead = |first: u8, second: u8| (first == 0xd0) & (second & 0xfe == 0xa0);
     let seconds = text.get(1..)?;

@@ -79,8 +79,8 @@ fn inert_end(bytes: &[u8], from: usize, han: &Han) -> usize {
         end += match bytes.get(end) {
             Some(0xeb | 0xec) => 3,
             Some(0xe3) if (0x3041..=0x3096).contains(&code_of(bytes, end)) => 3,
-            _ if end == start => return end,
-            _ => 0,
+            Some(_) | None if end == start => return end,
+            Some(_) | None => 0,
         };
     }
 }

@@ -150,7 +150,7 @@ fn load(folders: &[PathBuf], mut vault: Vault, output: Output) -> anyhow::Result
 /// Reads watchlists side by side.
 fn inspect(folders: &[PathBuf]) -> Vec<Inspection> {
     thread::scope(|scope| {
-        let readers: Vec<_> = folders.iter().map(|folder| scope.spawn(|| intake::inspect(folder))).collect();
+        let readers: Vec<_> = folders.iter().map(|folder| scope.spawn(move || intake::inspect(folder))).collect();
         let inspected = readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic)));
         inspected.collect()
     })
