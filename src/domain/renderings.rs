@@ -54,13 +54,13 @@ impl Rendering {
     /// Writes a cell's value in one of the two forms; `None` where it has neither, or has that form already.
     pub fn write(self, cell: &str, form: Form) -> Option<String> {
         let written = match self {
-            Self::House => house(cell, form),
-            Self::Unit => unit(cell, form),
+            Self::House => Some(house(cell, form)),
+            Self::Unit => Some(unit(cell, form)),
             Self::Dial => dial(cell, form),
             Self::Date => date(cell, form),
             Self::Zero => zero(cell, form),
             Self::Case => case(cell, form),
-            Self::Width => width(cell, form),
+            Self::Width => Some(width(cell, form)),
         };
         written.filter(|written| written != cell)
     }
@@ -190,7 +190,7 @@ fn before_unit(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-fn house(cell: &str, form: Form) -> Option<String> {
+fn house(cell: &str, form: Form) -> String {
     let (from, to) = match form {
         Form::First => ('#', '号'),
         Form::Second => ('号', '#'),
@@ -201,10 +201,10 @@ fn house(cell: &str, form: Form) -> Option<String> {
         before = character;
         if is_meant { to } else { character }
     });
-    Some(swapped.collect())
+    swapped.collect()
 }
 
-fn unit(cell: &str, form: Form) -> Option<String> {
+fn unit(cell: &str, form: Form) -> String {
     let mut written = String::with_capacity(cell.len());
     let mut rest = cell;
     while let Some((head, tail)) = rest.split_once(UNIT) {
@@ -227,7 +227,7 @@ fn unit(cell: &str, form: Form) -> Option<String> {
         rest = tail;
     }
     written.push_str(rest);
-    Some(written)
+    written
 }
 
 /// What stands behind the calling code, and the trunk digit that a national form has instead.
@@ -385,7 +385,7 @@ fn is_beside_chinese(characters: &[char], at: usize) -> bool {
     before.is_some_and(is_chinese) || characters.get(at + 1).is_some_and(is_chinese)
 }
 
-fn width(cell: &str, form: Form) -> Option<String> {
+fn width(cell: &str, form: Form) -> String {
     let characters: Vec<char> = cell.chars().collect();
     let mut depth = 0_u32;
     let mut written = String::with_capacity(cell.len());
@@ -401,7 +401,7 @@ fn width(cell: &str, form: Form) -> Option<String> {
             written.push(*character);
         }
     }
-    Some(written)
+    written
 }
 
 #[cfg(test)]

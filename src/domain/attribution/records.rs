@@ -128,13 +128,12 @@ impl<'a> Records<'a> {
                     holders.push(at);
                 }
             }
-            let class = match classes.get(&pattern) {
-                Some(class) => *class,
-                None => {
-                    let class = evidence.class(self.class(&pattern));
-                    classes.insert(pattern.clone(), class);
-                    class
-                }
+            let class = if let Some(class) = classes.get(&pattern) {
+                *class
+            } else {
+                let class = evidence.class(self.class(&pattern));
+                classes.insert(pattern.clone(), class);
+                class
             };
             evidence.push(class, &holders, Outcome::Seen);
             held(&holders);

@@ -122,7 +122,7 @@ fn runs(text: &str) -> Vec<String> {
     for letter in text.chars() {
         match runs.last_mut() {
             Some(run) if run.ends_with(|last: char| last.is_ascii_digit()) == letter.is_ascii_digit() => {
-                run.push(letter)
+                run.push(letter);
             }
             Some(_) | None => runs.push(letter.to_string()),
         }

@@ -51,7 +51,7 @@ pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     loop {
         // Of fifteen neighbouring bytes eight are one of these windows.
         let (windows, _) = text.get(at..)?.as_chunks::<8>();
-        let found = at + 8 * windows.iter().position(is_all_members)?;
+        let found = at + 8 * windows.iter().position(|window| is_all_members(*window))?;
         let before = text.get(at..found)?.iter().rev().take_while(|byte| is_member(**byte)).count();
         let after = text.get(found..)?.iter().take_while(|byte| is_member(**byte)).count();
         let (start, end) = (found - before, found + after);
@@ -63,10 +63,10 @@ pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
 }
 
 /// Tells whether eight bytes are digits of base64; most are turned away together, by a blank or a byte beyond ASCII.
-fn is_all_members(window: &[u8; 8]) -> bool {
+fn is_all_members(window: [u8; 8]) -> bool {
     const LEAST: u64 = u64::from_ne_bytes([b'+'; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let word = u64::from_le_bytes(*window);
+    let word = u64::from_le_bytes(window);
     (word | word.wrapping_sub(LEAST)) & HIGH == 0 && window.iter().all(|byte| is_member(*byte))
 }
 

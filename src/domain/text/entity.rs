@@ -58,7 +58,9 @@ static BARE: LazyLock<Vec<Vec<(&'static str, Meaning)>>> = LazyLock::new(|| {
         let first = name.as_bytes().first().map_or(0, |first| usize::from(*first));
         bare.get_mut(first).into_iter().for_each(|names: &mut Vec<_>| names.push((*name, *meaning)));
     }
-    bare.iter_mut().for_each(|names| names.sort_by_key(|(name, _)| usize::MAX - name.len()));
+    for names in &mut bare {
+        names.sort_by_key(|(name, _)| usize::MAX - name.len());
+    }
     bare
 });
 

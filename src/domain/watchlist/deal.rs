@@ -68,8 +68,8 @@ impl Deal {
             .chain_update(tag.to_be_bytes())
             .finalize()
             .into();
-        let [a, b, c, d, e, f, g, h, renderings, ..] = digest;
-        Dealt { place: u64::from_be_bytes([a, b, c, d, e, f, g, h]), renderings }
+        let (place, rest) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Dealt { place: u64::from_be_bytes(*place), renderings: rest.first().copied().unwrap_or(0) }
     }
 
     /// Decides about a row, by its fingerprint.

@@ -137,20 +137,15 @@ impl Reader<'_> {
     fn rows(&self, row: &Row<'_>, problems: &mut Problems) -> Option<u64> {
         let rows = self.cell(row, "rows")?;
         let count = rows.parse::<u64>().ok().filter(|count| i64::try_from(*count).is_ok());
-        self.or_refused(
-            row,
-            "rows",
-            count,
-            (format!("{} is not a number of rows", shown(rows)), "write digits only, as 250000"),
-            problems,
-        )
+        let refusal = (format!("{} is not a number of rows", shown(rows)), "write digits only, as 250000");
+        self.or_refused((row, "rows"), count, refusal, problems)
     }
 
     fn words(&self, row: &Row<'_>, name: &str, problems: &mut Problems) -> Option<String> {
         let text = self.cell(row, name)?;
         let is_short = text.chars().count() <= WORDS_LIMIT_CHARACTERS;
         let words = is_short.then(|| text.to_owned());
-        self.or_refused(row, name, words, ("is longer than 200 characters".to_owned(), "say it in fewer"), problems)
+        self.or_refused((row, name), words, ("is longer than 200 characters".to_owned(), "say it in fewer"), problems)
     }
 
     fn sha256(&self, row: &Row<'_>, problems: &mut Problems) -> Option<String> {
@@ -158,27 +153,26 @@ impl Reader<'_> {
         let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digest = is_digest.then(|| text.to_ascii_lowercase());
         let mend = "write the 64 digits that sha256sum prints";
-        self.or_refused(row, "sha256", digest, (format!("{} is not a SHA-256", shown(text)), mend), problems)
+        self.or_refused((row, "sha256"), digest, (format!("{} is not a SHA-256", shown(text)), mend), problems)
     }
 
     fn share(&self, row: &Row<'_>, problems: &mut Problems) -> Option<Chance> {
         let text = self.cell(row, "share")?;
         let share = text.parse().ok().and_then(Chance::new);
         let mend = "write a number between 0 and 1, as 0.5, or leave it empty";
-        self.or_refused(row, "share", share, (format!("{} is not a share", shown(text)), mend), problems)
+        self.or_refused((row, "share"), share, (format!("{} is not a share", shown(text)), mend), problems)
     }
 
     fn deal(&self, row: &Row<'_>, problems: &mut Problems) -> Option<Deal> {
         let text = self.cell(row, "key")?;
         // The cell is a secret: it is not shown.
         let mend = "write the key that mint deliver wrote, or leave it empty";
-        self.or_refused(row, "key", Deal::parse(text), ("is not the key of a delivery".to_owned(), mend), problems)
+        self.or_refused((row, "key"), Deal::parse(text), ("is not the key of a delivery".to_owned(), mend), problems)
     }
 
     fn or_refused<T>(
         &self,
-        row: &Row<'_>,
-        name: &str,
+        (row, name): (&Row<'_>, &str),
         value: Option<T>,
         (reason, mend): (String, &str),
         problems: &mut Problems,

@@ -84,13 +84,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         sandbox: sandbox(context)?,
         clock: context.clock.clone(),
     };
-    if let Err(error) = evidence::sweep(&store, &ports.evidence).await {
-        tracing::warn!(%error, "left-over evidence was not removed");
-    }
-    let rules = context.config.retention;
-    if let Err(error) = evidence::purge(&store, &ports.evidence, rules, context.clock.now()).await {
-        tracing::warn!(%error, "what is older than [retention] allows was not purged");
-    }
+    tidy(&store, &ports, context).await;
     let watch = health::Watch::new(mailer.clone(), &worker.name, &store, context).await?;
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
@@ -119,6 +113,17 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         tell_of_waiting_alerts(&store, context.output).await?;
     }
     Ok(exit)
+}
+
+/// Lets go of what is left over and what is older than the rules allow; a failure is only told.
+async fn tidy(store: &Store, ports: &Ports, context: &Context) {
+    if let Err(error) = evidence::sweep(store, &ports.evidence).await {
+        tracing::warn!(%error, "left-over evidence was not removed");
+    }
+    let rules = context.config.retention;
+    if let Err(error) = evidence::purge(store, &ports.evidence, rules, context.clock.now()).await {
+        tracing::warn!(%error, "what is older than [retention] allows was not purged");
+    }
 }
 
 /// Makes the sandbox that attachments are unpacked in.

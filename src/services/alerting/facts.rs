@@ -47,7 +47,7 @@ pub(super) async fn mail(
     let own = detail.alerts.iter().find(|alert| alert.id == claim.id);
     let news_since = own.filter(|_| !earlier.is_empty()).map(|alert| alert.created_at);
     let first_seen = if news_since.is_some() { first_seen(store, &detail).await? } else { BTreeMap::new() };
-    let facts = CaseFacts { news_since, copy, ..facts(&detail, claim, &first_seen) };
+    let facts = CaseFacts { copy, news_since, ..facts(&detail, claim, &first_seen) };
     let facts = sealed(facts, claim, watchlist.as_ref(), now);
     let addressing = Addressing {
         to: claim.contact.clone(),

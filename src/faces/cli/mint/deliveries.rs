@@ -83,7 +83,7 @@ impl Deliveries {
         });
         if let Some(row) = self.rows.get_mut(row) {
             row.resize(row.len().max(column + 1), String::new());
-            row[column] = value.to_owned();
+            value.clone_into(&mut row[column]);
         }
     }
 

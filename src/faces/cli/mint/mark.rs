@@ -37,14 +37,13 @@ impl Marker {
         known: Option<Deal>,
     ) -> anyhow::Result<Self> {
         let known = known.filter(|deal| deal.kind == kind && deal.epoch == key.epoch);
-        let deal = match known {
-            Some(deal) => deal,
-            None => {
-                let mut secret = [0; 16];
-                let filled = getrandom::fill(&mut secret);
-                filled.map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
-                Deal::new(kind, key.epoch, Secret::new(secret))
-            }
+        let deal = if let Some(deal) = known {
+            deal
+        } else {
+            let mut secret = [0; 16];
+            let filled = getrandom::fill(&mut secret);
+            filled.map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
+            Deal::new(kind, key.epoch, Secret::new(secret))
         };
         Ok(Self { deal, share, renderings, hasher: Hasher::new(key, kind), column })
     }

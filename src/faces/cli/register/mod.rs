@@ -100,7 +100,8 @@ struct Noting {
 #[derive(Debug, Serialize)]
 struct Noted<'a> {
     delivery: &'a str,
-    noted: &'a str,
+    #[serde(rename = "noted")]
+    what: &'a str,
     at: Date,
 }
 
@@ -250,7 +251,7 @@ fn note(noting: &Noting, column: &str, context: &Context) -> anyhow::Result<()> 
     deliveries.write(&noting.watchlist)?;
     let noted = column.trim_end_matches("_at");
     match context.output.format() {
-        Format::Json => context.output.json(&Noted { delivery: &noting.delivery, noted, at })?,
+        Format::Json => context.output.json(&Noted { delivery: &noting.delivery, what: noted, at })?,
         Format::Table => context.output.line(format_args!("{}: {noted} on {at}", printable(&noting.delivery)))?,
     }
     context.output.note(format_args!("next: dyepack watchlist import {}", shown(&noting.watchlist)));
