@@ -161,79 +161,79 @@ fn what_is_planted_lies_in_the_span_of_its_post() {
     }
 }
 
+/// A page on which an engine says something, and no more.
+fn says(engine: &str, words: &str) -> Vec<u8> {
+    let signs = match engine {
+        "xenforo" => {
+            "<html id='XF' data-template='error' data-cookie-prefix='xf_'><div class='blockMessage blockMessage--error'>#</div>"
+        }
+        "vbulletin" => {
+            "<meta name=generator content='vBulletin 3.8.7'><script>SECURITYTOKEN</script><div class='panelsurround'>#</div>"
+        }
+        "vbulletin5" => {
+            "<meta name=generator content='vBulletin 5.6.4'><body id='vb-page-body' data-usergroupid=1><p>#</p>"
+        }
+        "invision" => {
+            "<body data-pageapp=core><div id='ipsLayout_body'><div id='ipsLayout_mainArea'><div id='elError'>#</div></div></div>"
+        }
+        "nodebb" => {
+            "<a href='/topic/1/a'>x</a><div component='x' data-cid=1 class='alert'><strong>!</strong><p>#</p></div>"
+        }
+        "flarum" => "<noscript id='flarum-content'><p>#</p></noscript><script>flarum.core.app</script>",
+        "discourse" => {
+            "<meta name=generator content='Discourse 3.2'><div id='main-outlet'><div class='page-not-found'>#</div></div>"
+        }
+        _ => "<script>smf_scripturl smf_theme_url</script><div id='fatal_error'>#</div>",
+    };
+    signs.replace('#', words).into_bytes()
+}
+
+/// What engines say instead of what was asked for, with which status, and what it means.
+const REFUSALS: [(&str, &str, u16, PageKind); 13] = [
+    ("xenforo", "You must be logged-in to do that.", 403, PageKind::LoginRequired),
+    ("xenforo", "The requested thread could not be found.", 404, PageKind::NotFound),
+    ("xenforo", "You have been banned. Reason: spam", 403, PageKind::Denied),
+    (
+        "vbulletin",
+        "You are not logged in or you do not have permission to access this page.",
+        200,
+        PageKind::LoginRequired,
+    ),
+    (
+        "vbulletin",
+        "No Thread specified. If you followed a valid link, please notify the administrator",
+        200,
+        PageKind::NotFound,
+    ),
+    ("vbulletin5", "You do not have permission to access this page.", 200, PageKind::LoginRequired),
+    (
+        "invision",
+        "Sorry, you do not have permission to view this topic. Error code: 2F173H/H",
+        403,
+        PageKind::LoginRequired,
+    ),
+    ("invision", "We could not locate the item you are trying to view. Error code: 2F173H/1", 404, PageKind::NotFound),
+    (
+        "nodebb",
+        "It seems like you have stumbled upon a page that you do not have access to. Perhaps you should try logging in?",
+        403,
+        PageKind::LoginRequired,
+    ),
+    ("nodebb", "No such thing", 404, PageKind::NotFound),
+    ("flarum", "You do not have permission to access this page. Try logging in.", 403, PageKind::LoginRequired),
+    ("discourse", "Oops! That page doesn’t exist or is private.", 404, PageKind::NotFound),
+    (
+        "smf",
+        "The topic or board you are looking for appears to be either missing or off limits to you.",
+        404,
+        PageKind::NotFound,
+    ),
+];
+
 #[test]
 fn pages_that_refuse_are_told_apart() {
-    let say = |engine: &str, words: &str| -> Vec<u8> {
-        let signs = match engine {
-            "xenforo" => {
-                "<html id='XF' data-template='error' data-cookie-prefix='xf_'><div class='blockMessage blockMessage--error'>#</div>"
-            }
-            "vbulletin" => {
-                "<meta name=generator content='vBulletin 3.8.7'><script>SECURITYTOKEN</script><div class='panelsurround'>#</div>"
-            }
-            "vbulletin5" => {
-                "<meta name=generator content='vBulletin 5.6.4'><body id='vb-page-body' data-usergroupid=1><p>#</p>"
-            }
-            "invision" => {
-                "<body data-pageapp=core><div id='ipsLayout_body'><div id='ipsLayout_mainArea'><div id='elError'>#</div></div></div>"
-            }
-            "nodebb" => {
-                "<a href='/topic/1/a'>x</a><div component='x' data-cid=1 class='alert'><strong>!</strong><p>#</p></div>"
-            }
-            "flarum" => "<noscript id='flarum-content'><p>#</p></noscript><script>flarum.core.app</script>",
-            "discourse" => {
-                "<meta name=generator content='Discourse 3.2'><div id='main-outlet'><div class='page-not-found'>#</div></div>"
-            }
-            _ => "<script>smf_scripturl smf_theme_url</script><div id='fatal_error'>#</div>",
-        };
-        signs.replace('#', words).into_bytes()
-    };
-    for (engine, words, status, expected) in [
-        ("xenforo", "You must be logged-in to do that.", 403, PageKind::LoginRequired),
-        ("xenforo", "The requested thread could not be found.", 404, PageKind::NotFound),
-        ("xenforo", "You have been banned. Reason: spam", 403, PageKind::Denied),
-        (
-            "vbulletin",
-            "You are not logged in or you do not have permission to access this page.",
-            200,
-            PageKind::LoginRequired,
-        ),
-        (
-            "vbulletin",
-            "No Thread specified. If you followed a valid link, please notify the administrator",
-            200,
-            PageKind::NotFound,
-        ),
-        ("vbulletin5", "You do not have permission to access this page.", 200, PageKind::LoginRequired),
-        (
-            "invision",
-            "Sorry, you do not have permission to view this topic. Error code: 2F173H/H",
-            403,
-            PageKind::LoginRequired,
-        ),
-        (
-            "invision",
-            "We could not locate the item you are trying to view. Error code: 2F173H/1",
-            404,
-            PageKind::NotFound,
-        ),
-        (
-            "nodebb",
-            "It seems like you have stumbled upon a page that you do not have access to. Perhaps you should try logging in?",
-            403,
-            PageKind::LoginRequired,
-        ),
-        ("nodebb", "No such thing", 404, PageKind::NotFound),
-        ("flarum", "You do not have permission to access this page. Try logging in.", 403, PageKind::LoginRequired),
-        ("discourse", "Oops! That page doesn’t exist or is private.", 404, PageKind::NotFound),
-        (
-            "smf",
-            "The topic or board you are looking for appears to be either missing or off limits to you.",
-            404,
-            PageKind::NotFound,
-        ),
-    ] {
-        let reading = read(say(engine, words), "x", "2026-11-21T20:13:30Z", status);
+    for (engine, words, status, expected) in REFUSALS {
+        let reading = read(says(engine, words), "x", "2026-11-21T20:13:30Z", status);
         assert_eq!(reading.page, expected, "{engine}: {words} ({:?})", reading.signs);
         let word = serde_json::to_value(reading.engine).unwrap();
         assert_eq!(word, engine.trim_end_matches('5'), "{:?}", reading.signs);
