@@ -262,6 +262,7 @@ mod tests {
                 "https://forum.example/showthread.php?tid=101&pid=1001#pid1001",
             )],
             verdict: None,
+            copy: None,
             offer: Some(Offer { price: Some(Price { amount: 500.0, currency: "USD".to_owned() }), sites: Vec::new() }),
             severity: None,
             seller: None,

@@ -409,7 +409,7 @@ mod tests {
             next: None,
             links: Vec::new(),
             oddities: Vec::new(),
-            standing: forum::Standing::Unclear,
+            standing: Standing::Unclear,
         }
     }
 
