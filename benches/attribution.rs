@@ -1,18 +1,24 @@
 //! The simulator of attribution: leaks of every kind against who is named, with fixed seeds.
 //!
 //! `cargo bench --bench attribution` runs every part briefly; `cargo bench --bench attribution -- PART [TRIALS]` one at length:
-//! `dumps`, `rows`, `masked`, `framing`, `forged`, `windows`, `calibration`, `speed`, `innocent [TESTS]`.
-//! docs/attribution.md holds the figures. Not here: text through the matcher (`tests/it/attribution.rs`).
+//! `dumps`, `rows`, `masked`, `renderings`, `framing`, `forged`, `windows`, `calibration`, `speed`, `identities [COUNT]`,
+//! `innocent [TESTS]`.
+//! docs/attribution.md holds the figures. Not here: text through the matcher (`tests/it/leaks.rs`).
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 #![expect(clippy::cast_precision_loss, reason = "counts are small")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of small counts")]
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use dyepack::domain::attribution::{
-    Class, Draw, Evidence, ItemKind, Mark, Origin, Outcome, Posterior, Prior, Strategy, ln_e_values, ln_ours, window,
+    Class, Draw, EPSILON, Evidence, Findings, FoundRecord, ItemKind, Mark, Origin, Outcome, Posterior, Prior, Report,
+    Strategy, ln_e_values, ln_ours, window,
 };
+use dyepack::domain::fingerprints::Fingerprints;
+use dyepack::domain::mint::{Profiler, Request, Reserved, mint};
+use dyepack::domain::watchlist::{Chance, Files, Problems, Watchlist};
 
 const CUSTODIANS: usize = 20;
 const EPSILON: f64 = 1e-6;
@@ -23,15 +29,17 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let part = args.first().map_or("all", String::as_str);
     let count = |usual: usize| args.get(1).and_then(|text| text.parse().ok()).unwrap_or(usual);
-    let parts: [(&str, Part, usize); 9] = [
+    let parts: [(&str, Part, usize); 11] = [
         ("dumps", dumps, 20),
         ("rows", rows, 20),
         ("masked", masked, 20),
+        ("renderings", renderings, 20),
         ("framing", framing, 20),
         ("forged", forged, 10_000),
         ("windows", windows, 200),
         ("calibration", calibration, 50),
         ("speed", speed, 1),
+        ("identities", identities, 100_000),
         ("innocent", innocent, 20_000),
     ];
     for (name, run, usual) in parts {
@@ -94,7 +102,13 @@ fn draw(custodians: usize, p: f64, dice: &mut Dice) -> Vec<usize> {
 fn plant(evidence: &mut Evidence, canaries: usize, leak: Leak, dice: &mut Dice) {
     let custodians = evidence.custodians();
     let classes = P.map(|p| {
-        evidence.class(Class { kind: ItemKind::Canary, draw: Draw::Random, batch: 0, p: vec![p; custodians] })
+        evidence.class(Class {
+            kind: ItemKind::Canary,
+            draw: Draw::Random,
+            batch: 0,
+            p: vec![p; custodians],
+            by_rule: Vec::new(),
+        })
     });
     for canary in 0..canaries {
         let holders = draw(custodians, P[canary % 4], dice);
@@ -107,8 +121,13 @@ fn plant(evidence: &mut Evidence, canaries: usize, leak: Leak, dice: &mut Dice) 
 /// Adds `rows` found rows of a table of which each custodian holds a random share; some are junk that nobody chose.
 fn publish(evidence: &mut Evidence, (rows, share, junk): (usize, f64, f64), leakers: usize, dice: &mut Dice) {
     let custodians = evidence.custodians();
-    let class =
-        evidence.class(Class { kind: ItemKind::Record, draw: Draw::Random, batch: 0, p: vec![share; custodians] });
+    let class = evidence.class(Class {
+        kind: ItemKind::Record,
+        draw: Draw::Random,
+        batch: 0,
+        p: vec![share; custodians],
+        by_rule: Vec::new(),
+    });
     for _ in 0..rows {
         let mut holders = draw(custodians, share, dice);
         let source = dice.below(leakers.max(1));
@@ -227,6 +246,77 @@ fn masked(trials: usize) {
     }
 }
 
+/// Whole copies, each row rendered by its copy's own secret; the seller rewrites some renderings.
+fn renderings(trials: usize) {
+    println!("renderings of real rows, whole copies, one leaker, {trials} leaks each: named");
+    for (kinds, changed) in [(1, 0.1), (3, 0.1), (3, 0.5)] {
+        for rows in [10, 25, 50, 100, 200] {
+            let (mut named, mut dice) = (Named::default(), Dice(41));
+            for _ in 0..trials {
+                let mut evidence = Evidence::new(CUSTODIANS);
+                let p = vec![0.5; CUSTODIANS];
+                let class = Class { kind: ItemKind::Variant, draw: Draw::Random, batch: 0, p, by_rule: Vec::new() };
+                let class = evidence.class(class);
+                for _ in 0..rows * kinds {
+                    let holders = draw(CUSTODIANS, 0.5, &mut dice);
+                    let is_second = if dice.chance(changed) { dice.chance(0.5) } else { holders.contains(&0) };
+                    let outcome = if is_second { Outcome::Seen } else { Outcome::Unseen };
+                    evidence.push(class, &holders, outcome);
+                }
+                named.add(&evidence, 1);
+            }
+            println!(
+                "{kinds} a row, {:.0} % rewritten, {rows:3} rows: {:.3}, innocent {}",
+                changed * 100.0,
+                named.all as f64 / trials as f64,
+                named.innocent
+            );
+        }
+    }
+}
+
+/// Identities in three languages, every value from a reserved range.
+fn identities(count: usize) {
+    let mut profiler = Profiler::new("id,name,phone,email,card_no,address,birth_date,balance".split(','));
+    for row in 0..3000_u32 {
+        let name = ["Amelia Okafor", "王小明", "Ветров Лука Глебович"][row as usize % 3];
+        let cells = [
+            format!("{}", row * 1009),
+            name.to_owned(),
+            "+1 555 0100000".to_owned(),
+            format!("user{row}@post.example"),
+            "9999 1200 0000 0018".to_owned(),
+            format!("{} Harbour Road, Gullhaven", row % 90 + 1),
+            format!("19{:02}-04-{:02}", row % 60 + 40, row % 28 + 1),
+            format!("{}.25", row * 31),
+        ];
+        profiler.row(cells.iter().map(String::as_str));
+    }
+    let mut profile = profiler.finish();
+    let one = |text: &str| vec![text.to_owned()];
+    profile.reserved = Reserved {
+        pan: one("999912##########"),
+        phone: ["+1 555 #######", "+86 120########", "+7 000 #######"].map(str::to_owned).to_vec(),
+        email: one("mail.example-bank.example"),
+        ..Reserved::default()
+    };
+    let request = Request {
+        dataset: "customers".to_owned(),
+        planted_at: "2026-03-02".parse().expect("a day"),
+        custodians: (0..CUSTODIANS).map(|number| format!("H{number:02}")).collect(),
+        unique: 0,
+        shared: count.try_into().unwrap_or(u32::MAX),
+        p: P.into_iter().filter_map(Chance::new).collect(),
+        taken: HashSet::new(),
+        customers: Fingerprints::default(),
+    };
+    let start = Instant::now();
+    match mint(&profile, &request, &[7; 32]) {
+        Ok(table) => println!("{} identities in {:.1} s", table.canaries.len(), start.elapsed().as_secs_f64()),
+        Err(error) => println!("cannot {error}"),
+    }
+}
+
 fn framing(trials: usize) {
     println!("a leaker adds guessed marks of others, {trials} leaks each: leaker named, innocent copies named");
     for guessed in [0.05, 0.2, 0.5] {
@@ -288,8 +378,13 @@ fn calibration(trials: usize) {
     for _ in 0..trials {
         let (leaker, noise) = (dice.below(CUSTODIANS), [0.02, 0.2, 0.5, 0.8][dice.below(4)]);
         let mut evidence = Evidence::new(CUSTODIANS);
-        let class =
-            evidence.class(Class { kind: ItemKind::Record, draw: Draw::Random, batch: 0, p: vec![0.5; CUSTODIANS] });
+        let class = evidence.class(Class {
+            kind: ItemKind::Record,
+            draw: Draw::Random,
+            batch: 0,
+            p: vec![0.5; CUSTODIANS],
+            by_rule: Vec::new(),
+        });
         for _ in 0..12 {
             let mut holders = draw(CUSTODIANS, 0.5, &mut dice);
             if !dice.chance(noise) && !holders.contains(&leaker) {
@@ -311,6 +406,7 @@ fn calibration(trials: usize) {
 }
 
 fn speed(_: usize) {
+    report();
     for (custodians, records) in [(20, 1_000), (100, 100_000)] {
         let mut dice = Dice(31);
         let mut evidence = Evidence::new(custodians);
@@ -328,6 +424,63 @@ fn speed(_: usize) {
             posterior.origins[0].0
         );
     }
+}
+
+/// A report from the watchlist and the findings on: 100 custodians, each with a drawn half, 10^5 records found.
+fn report() {
+    const MANY: usize = 100;
+    let mut dice = Dice(43);
+    let mut organization =
+        "id = \"example-bank\"\nname = \"Example Bank\"\n[[contact]]\naddress = \"soc@bank.example\"\n\
+        [[dataset]]\nid = \"customers\"\nrows = 1000000\n"
+            .to_owned();
+    let mut deliveries = "delivery,dataset,custodian,delivered_at,rows,share,key\n".to_owned();
+    for number in 0..MANY {
+        organization.push_str(&format!("[[custodian]]\ncode = \"H{number:02}\"\nname = \"Hosting {number}\"\n"));
+        let (high, low) = (dice.next(), dice.next());
+        deliveries.push_str(&format!(
+            "d{number:02},customers,H{number:02},2026-01-05,500000,0.5,pan-1:{high:016x}{low:016x}\n"
+        ));
+    }
+    let canaries =
+        "canary,dataset,holders,planted_at,retired_at,email\nc1,customers,H00,2026-01-05,,planted@bank.example\n";
+    let files = Files {
+        folder: "example-bank",
+        path: "",
+        organization: Some(organization.as_bytes()),
+        canaries: Some(canaries.as_bytes()),
+        deliveries: Some(deliveries.as_bytes()),
+    };
+    let mut problems = Problems::default();
+    let Some(watchlist) = Watchlist::read(&files, &mut problems) else {
+        println!("{problems}");
+        return;
+    };
+    let delivery = &watchlist.deliveries[0];
+    let is_given = |tag: &u64| {
+        delivery.deal.as_ref().zip(delivery.share).is_some_and(|(deal, share)| deal.of(*tag).is_given(share))
+    };
+    let record = |tag: u64| FoundRecord { entry: format!("fp:pan:{tag:016x}"), renderings: 0, deliveries: Vec::new() };
+    let findings = Findings {
+        organization: "example-bank".to_owned(),
+        case: "C-00000001".to_owned(),
+        epsilon: EPSILON,
+        rows: None,
+        published_by: "2026-04-01".parse().expect("a day"),
+        canaries: Vec::new(),
+        others: 0,
+        records: std::iter::repeat_with(|| dice.next()).filter(is_given).take(100_000).map(record).collect(),
+        filed: Vec::new(),
+        tested: Vec::new(),
+    };
+    let start = Instant::now();
+    let report = Report::of(&watchlist, &findings);
+    println!(
+        "{MANY} custodians with drawn halves, {} records: whole report {:.0} ms, {}",
+        findings.records.len(),
+        start.elapsed().as_secs_f64() * 1e3,
+        report.line()
+    );
 }
 
 /// Innocent copies of a thousand, in leaks of all kinds: none may be named.

@@ -1,7 +1,8 @@
 //! Fingerprints: making the file, opening it, looking up; beside a plain binary search and a hash set.
 //!
-//! `cargo bench --bench fingerprints [-- COUNT]`; 100,000,000 of them unless told otherwise. Cards are invented: of a prefix
-//! that no issuer has.
+//! `cargo bench --bench fingerprints [-- COUNT|dump [COUNT]]`; 100,000,000 of them unless told otherwise. With `dump` the
+//! same number is parted among three organizations, each with a third of a million canaries beside them, and a stolen table
+//! is searched from its raw bytes to its hits. Cards are invented: of a prefix that no issuer has.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -15,22 +16,33 @@ use std::hash::{BuildHasherDefault, Hasher as StdHasher};
 use std::hint::black_box;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use dyepack::domain::fingerprints::FingerprintSet;
+use dyepack::domain::fingerprints::{FingerprintSet, Fingerprints};
 use dyepack::domain::identifier::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher};
+use dyepack::domain::matcher::{Document, Matcher};
 use dyepack::domain::secret::Secret;
 use dyepack::domain::watchlist::OrganizationId;
 use dyepack::ports::vault::Vault;
 use dyepack::services::fingerprinting::{self, Existing, Request};
 
+#[path = "matcher/world.rs"]
+#[expect(dead_code, reason = "the bench needs part of what benches share")]
+mod world;
+
 const USUAL_COUNT: u64 = 100_000_000;
+const DUMP_BYTES: usize = 24 << 20;
+const DUMP_CANARIES: usize = 1_000_000;
 const PEERS_COUNT: u64 = 10_000_000;
 const LOOK_UPS: u64 = 4_000_000;
 
 fn main() {
     let count = std::env::args().skip(1).find_map(|count| count.parse().ok()).unwrap_or(USUAL_COUNT);
+    if std::env::args().any(|part| part == "dump") {
+        return dump(count);
+    }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let key = FingerprintKey::new(OrganizationId("example-bank".to_owned()), Epoch(1), Secret::new([7; 32]));
     println!("{:<44} {:>14}", "", "");
@@ -48,6 +60,7 @@ fn measure(key: &FingerprintKey, count: u64, folder: &Path) {
         columns: Vec::new(),
         delimiter: None,
         calling_code: None,
+        only: None,
         out: folder.join(format!("{count}.dpf")),
         existing: Existing::Keep,
     };
@@ -72,6 +85,58 @@ fn measure(key: &FingerprintKey, count: u64, folder: &Path) {
         look_up(&format!("look-ups by the hundred, {threads} thread(s)"), threads, || by_the_hundred(&set, &asked));
         look_up(&format!("with HMAC, by the hundred, {threads} thread(s)"), threads, || hashed(&hasher, &set, count));
     }
+}
+
+/// Searches a stolen table for the canaries of three organizations and then for their customers too.
+fn dump(count: u64) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let values = world::values(DUMP_CANARIES);
+    let names = ["bank-a", "bank-b", "bank-c"];
+    let (mut watchlists, mut fingerprints) = (Vec::new(), Fingerprints::default());
+    for (name, own) in names.iter().zip(values.chunks(DUMP_CANARIES.div_ceil(names.len()))) {
+        let mut watchlist = world::watchlist(own);
+        watchlist.organization.id = OrganizationId((*name).to_owned());
+        let key = FingerprintKey::new(watchlist.organization.id.clone(), Epoch(1), Secret::new([9; 32]));
+        let request = Request {
+            key: key.clone(),
+            kind: FingerprintKind::Pan,
+            columns: Vec::new(),
+            delimiter: None,
+            calling_code: None,
+            out: folder.path().join(format!("{name}.dpf")),
+            existing: Existing::Keep,
+        };
+        fingerprinting::make(Cards::new(count / names.len() as u64), &request, &|_| {}).unwrap();
+        let (set, _) = Vault::inspect(&request.out).unwrap();
+        assert!(fingerprints.add(&key, Arc::new(set)));
+        watchlists.push(watchlist);
+    }
+    let text = world::dump(DUMP_BYTES, &values);
+    println!("{} MB of a stolen table, {DUMP_CANARIES} canaries, {count} fingerprints", text.len() / 1_000_000);
+    let canaries = Matcher::compile(&watchlists);
+    search("canaries alone, from raw bytes", &canaries, &text);
+    let all = canaries.with_fingerprints(&fingerprints);
+    search("canaries and fingerprints, from raw bytes", &all, &text);
+    println!("{:<44} {:>9} MB", "memory held", memory_mb("VmRSS:"));
+}
+
+fn search(what: &str, matcher: &Matcher, text: &str) {
+    let document = Document { bytes: text.as_bytes(), name: "clients.csv", media_type: None, charset: None };
+    let best = (0..3)
+        .map(|_| {
+            let started = cpu_seconds();
+            let scan = black_box(matcher.scan(&document));
+            (cpu_seconds() - started, scan)
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0));
+    let (seconds, scan) = best.unwrap();
+    let tested: u64 = scan.tested.iter().filter(|tested| tested.kind.is_none()).map(|tested| tested.values).sum();
+    let found: u64 = scan.tested.iter().filter(|tested| tested.kind.is_none()).map(|tested| tested.hits).sum();
+    println!(
+        "{what:<44} {:>9.0} MB/s  {} hits told, {found} of {tested} values are customers'",
+        text.len() as f64 / seconds / 1e6,
+        scan.hits.len()
+    );
 }
 
 fn one_by_one(set: &FingerprintSet, asked: &[Fingerprint]) -> u64 {

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use dyepack::domain::listing;
+use dyepack::domain::listing::{self, Written};
 
 const SHORT: &str =
     "120k rows, name, phone, card, exported Apr 2026. Price 900$, half 450$, escrow ok, contact tg @grey_heron7";
@@ -35,12 +35,12 @@ fn main() {
     println!("{:34} {:>8} {:>10} {:>8}", "", "bytes", "µs a post", "µs/KB");
     for (name, title, text) in posts {
         for _ in 0..20 {
-            std::hint::black_box(listing::read(title, &text));
+            std::hint::black_box(listing::read(&Written::new(title, &text)));
         }
         let rounds = u32::try_from((4_000_000 / (text.len() + 1_000)).max(40)).unwrap_or(40);
         let start = cpu_seconds();
         for _ in 0..rounds {
-            std::hint::black_box(listing::read(std::hint::black_box(title), std::hint::black_box(&text)));
+            std::hint::black_box(listing::read(std::hint::black_box(&Written::new(title, &text))));
         }
         let micros = (cpu_seconds() - start) * 1e6 / f64::from(rounds);
         let kilobytes = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX)) / 1e3;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use dyepack::domain::source::Source;
 use dyepack::ports::clock::Clock;
+use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
@@ -49,6 +50,7 @@ fn main() {
         floor(&url, pages).await;
         pipeline(&url).await;
     });
+    peer(&url);
     server.kill().unwrap();
     server.wait().unwrap();
 }
@@ -90,13 +92,38 @@ async fn pipeline(url: &str) {
     let (_stop, stopped) = watch::channel(false);
     let usage = Usage::now();
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
-    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, sandbox, clock };
+    let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
+    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, evidence, sandbox, clock };
     let summary = crawl::run(ports, options, stopped).await.unwrap();
     usage.report("crawl: fetch, read, match, store", summary.progress.pages);
     println!(
         "posts {}, hits {}, failures {}",
         summary.progress.posts, summary.progress.hits, summary.progress.failures
     );
+}
+
+/// Crawls the same forum by Scrapy, which matches with pyahocorasick and keeps posts in SQLite, where a Python with both is
+/// named (`DYEPACK_BENCH_PYTHON`).
+fn peer(url: &str) {
+    let what = "Scrapy, pyahocorasick, SQLite";
+    let Some(python) = std::env::var_os("DYEPACK_BENCH_PYTHON") else {
+        println!("{what:<34} skipped: DYEPACK_BENCH_PYTHON names no Python with them");
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let usage = Usage::of_children();
+    let output = Command::new(python)
+        .arg(root.join("benches/peers/forum.py"))
+        .arg(url)
+        .arg(root.join("watchlists/example-bank/canaries.csv"))
+        .arg(folder.path().join("peer.db"))
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    let pages = words.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    usage.report(what, pages);
+    println!("pages, posts, hits {}", words.trim());
 }
 
 fn start_server(pages: usize) -> (Child, String) {
@@ -133,34 +160,49 @@ fn serve(pages: usize) -> ! {
 
 /// CPU time and wall time since a moment.
 struct Usage {
+    whose: Whose,
     cpu: Duration,
     wall: Instant,
 }
 
+/// Whose time is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    /// Of children that have ended.
+    Children,
+}
+
 impl Usage {
     fn now() -> Self {
-        Self { cpu: cpu_time(), wall: Instant::now() }
+        Self { whose: Whose::Own, cpu: cpu_time(Whose::Own), wall: Instant::now() }
+    }
+
+    fn of_children() -> Self {
+        Self { whose: Whose::Children, cpu: cpu_time(Whose::Children), wall: Instant::now() }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     fn report(&self, what: &str, pages: u64) {
-        let cpu = cpu_time().saturating_sub(self.cpu).as_secs_f64();
+        let cpu = cpu_time(self.whose).saturating_sub(self.cpu).as_secs_f64();
+        let peak = if self.whose == Whose::Own { peak_mb().to_string() } else { String::new() };
         let wall = self.wall.elapsed().as_secs_f64();
         let pages_float = pages.max(1) as f64;
         println!(
             "{what:<34} {pages:>8} {:>10.0} {:>14.2} {:>10}",
             pages_float / wall,
             cpu * 1000.0 / pages_float,
-            peak_mb()
+            peak
         );
     }
 }
 
-/// User and system time of this process (`/proc/self/stat`, fields 14 and 15, in ticks of 10 ms).
-fn cpu_time() -> Duration {
+/// User and system time (`/proc/self/stat`, fields 14 and 15, of children 16 and 17, in ticks of 10 ms).
+fn cpu_time(whose: Whose) -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    let first = if whose == Whose::Own { 11 } else { 13 };
+    let ticks: u64 = fields[first].parse::<u64>().unwrap() + fields[first + 1].parse::<u64>().unwrap();
     Duration::from_millis(ticks * 10)
 }
 

@@ -5,9 +5,9 @@
 //!
 //! | layer | what lives there |
 //! | --- | --- |
-//! | [`domain`] | what the product knows: sites, pages, recipes, containers, text views, identifiers, watchlists, fingerprints, matching, listings, severity, attribution, minting, cases, alerts. Pure: no I/O, no async, no clock, no chance |
+//! | [`domain`] | what the product knows: sites, pages, recipes, containers, text views, identifiers, watchlists, fingerprints, matching, listings, severity, attribution, minting, cases, alerts, health. Pure: no I/O, no async, no clock, no chance |
 //! | [`ports`] | the outside world: the only places that read time, open sockets, hold SQL, keep keys, start processes, send mail |
-//! | [`services`] | async work made of domain and ports: enrolling, fingerprinting, crawling, alerting, attributing, triage |
+//! | [`services`] | async work made of domain and ports: enrolling, fingerprinting, crawling, alerting, attributing, triage, watchkeeping, drills |
 //! | [`faces`] | what people touch: the command line |
 //!
 //! # The journey of a page
@@ -27,6 +27,10 @@
 //!   session, and digests name who saw a page, so that the two views are never taken for one another.
 //! - **When a watchlist grows, pages are read again** rather than searched in the store: a hit must be replayable on the bytes
 //!   that were captured, and of a page only its posts' texts are kept.
+//! - **Nobody is blamed unheard.** The HTTP client hides what a SOCKS proxy says, so on failure the proxy is asked again
+//!   (`ports::fetch::way`); where a site and a broken way into its network look alike, Tor must first look up an address that
+//!   nobody has. A way that is down closes its network for all sources (`services::crawl`).
+//! - **The drill has a store of its own**, so that it cannot leave a trace; what it shares with production is all else.
 //! - **Alerts settle before they are sent.** The outbox row commits with the hit; it is rendered when first claimed, so
 //!   one leak spread over several posts is one mail.
 

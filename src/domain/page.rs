@@ -1,6 +1,6 @@
 //! What one fetch brought back.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 /// The answer to one request, after redirects, with its body decompressed and bounded.
@@ -26,6 +26,15 @@ impl FetchedPage {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns by how much our clock is ahead of the one that dated the answer; `None` if it has no date, or comes out of a
+    /// cache.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        let is_cached = self.header("age").is_some_and(|age| age.trim() != "0");
+        let date = self.header("date").filter(|_| !is_cached)?;
+        let dated = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
+        Some(self.fetched_at.duration_since(dated))
+    }
+
     /// Returns the media type without parameters, lower case: `text/html`.
     pub fn media_type(&self) -> Option<String> {
         let value = self.header("content-type")?;
@@ -39,5 +48,33 @@ impl FetchedPage {
             let (key, charset) = parameter.split_once('=')?;
             key.trim().eq_ignore_ascii_case("charset").then(|| charset.trim().trim_matches('"'))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared_by_fresh_dates_only() {
+        let page = |headers: &[(&str, &str)]| FetchedPage {
+            requested: Url::parse("https://forum.example/").unwrap(),
+            url: Url::parse("https://forum.example/").unwrap(),
+            status: 200,
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Vec::new(),
+            fetched_at: "2026-11-27T10:00:30Z".parse().unwrap(),
+        };
+        let date = ("date", "Fri, 27 Nov 2026 10:00:00 GMT");
+        for (headers, expected) in [
+            (vec![date], Some(30)),
+            (vec![date, ("age", "0")], Some(30)),
+            (vec![date, ("age", "600")], None),
+            (vec![("date", "Fri, 27 Nov 2026 11:00:30 GMT")], Some(-3600)),
+            (vec![("date", "yesterday")], None),
+            (vec![], None),
+        ] {
+            assert_eq!(page(&headers).clock_ahead(), expected.map(SignedDuration::from_secs), "{headers:?}");
+        }
     }
 }

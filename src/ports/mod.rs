@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod clock;
+pub mod disk;
+pub mod evidence;
 pub mod fetch;
 pub mod mail;
 pub mod sandbox;

@@ -2,8 +2,13 @@
 //!
 //! Not here: the weighing (`domain::attribution`), the report's layout.
 
-use crate::domain::attribution::{Findings, FoundCanary, Report};
-use crate::ports::store::{Store, StoreError};
+use std::path::PathBuf;
+
+use crate::domain::attribution::{Findings, Report};
+use crate::domain::fingerprints::Delivered;
+use crate::domain::watchlist::Watchlist;
+use crate::ports::store::{Attributable, Store, StoreError};
+use crate::ports::vault::Vault;
 
 /// What the caller may set.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,23 +19,27 @@ pub struct Terms {
     pub rows: Option<u64>,
 }
 
-/// Reports whose copy a case's rows are consistent with. A case with 10^5 finds and 100 custodians takes under a second.
+/// Reports whose copy a case's rows are consistent with. A case with 10^5 finds and 100 custodians takes about a second.
 ///
 /// # Errors
 /// `NoSuchCase` if there is none; otherwise when the database fails.
-pub async fn attribute_case(store: &Store, id: &str, terms: Terms) -> Result<Report, StoreError> {
-    let finds = store.case_finds(id).await?.ok_or_else(|| StoreError::NoSuchCase { id: id.to_owned() })?;
-    let missing = || StoreError::NoSuchOrganization { id: finds.organization.0.clone() };
-    let watchlist = store.watchlist(&finds.organization).await?.ok_or_else(missing)?;
-    let findings = Findings {
-        organization: finds.organization.0.clone(),
-        case: finds.case,
-        epsilon: terms.epsilon,
-        rows: terms.rows,
-        published_by: finds.published_by.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        canaries: finds.canaries.into_iter().map(|(canary, bits)| FoundCanary { canary, bits }).collect(),
-        others: finds.others,
-    };
+pub async fn attribute_case((store, vault): (&Store, &Vault), id: &str, terms: Terms) -> Result<Report, StoreError> {
+    let find = |one: &Delivered, tags: &[u64]| vault.find_tags_or_warn(one, tags);
+    let found = store.attributable(id, (terms.epsilon, terms.rows), find).await?;
+    let Attributable { watchlist, findings } = found.ok_or_else(|| StoreError::NoSuchCase { id: id.to_owned() })?;
     // Weighing takes long enough to hold up the others of this thread.
     Ok(tokio::task::block_in_place(|| Report::of(&watchlist, &findings)))
+}
+
+/// Computes a report again, as whoever holds the watchlist's folder can: which delivery held which record is looked up
+/// anew where the folder has the files.
+pub fn attribute_again(watchlist: &Watchlist, delivered: &[(PathBuf, Delivered)], given: &Findings) -> Report {
+    let mut findings = given.clone();
+    for (path, one) in delivered {
+        let kind = one.enrolment.label.kind.as_str();
+        if findings.filed.iter().any(|filed| filed.delivery == one.delivery && filed.kind == kind) {
+            findings.look_up(one, |tags| Vault::find_tags_in(path, tags).ok());
+        }
+    }
+    Report::of(watchlist, &findings)
 }

@@ -3,6 +3,9 @@
 pub mod alerting;
 pub mod attributing;
 pub mod crawl;
+pub mod drill;
+pub mod evidence;
 pub mod fingerprinting;
 pub mod intake;
 pub mod triage;
+pub mod watchkeeping;

@@ -46,6 +46,25 @@ pub async fn move_case(
     case.ok_or_else(|| TriageError::Store(StoreError::NoSuchCase { id: id.to_owned() }))
 }
 
+/// Puts a case on hold, or takes the hold away; returns whether something changed or it is on hold now.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for who and why; `Store` for an unknown case.
+pub async fn hold_case(
+    store: &Store,
+    (id, is_held): (&str, bool),
+    (who, why): (&str, &str),
+    now: Timestamp,
+) -> Result<bool, TriageError> {
+    let who = said("who", who, WHO_LIMIT)?;
+    let why = said("why", why, WHY_LIMIT)?;
+    if is_held {
+        store.hold_case(id, (&who, &why), now).await?;
+        return Ok(true);
+    }
+    Ok(store.release_case(id, (&who, &why), now).await?)
+}
+
 /// Cleans what people typed: one line, no control characters.
 fn said(what: &'static str, text: &str, limit: usize) -> Result<String, TriageError> {
     let words: Vec<&str> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();

@@ -14,6 +14,8 @@ use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::services::intake;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use crate::world::program::python;
+
 /// More digits than a float holds, and odd.
 const CARD: &str = "9990483834645857";
 const MAIL: &str = "ada.quill161@inbox.example";
@@ -42,13 +44,6 @@ fn sandbox(allowance: Allowance) -> Sandbox {
 fn told(scan: &Scan) -> (Vec<(&str, &str)>, Vec<&str>) {
     let hits = scan.hits.iter().map(|hit| (hit.member.as_str(), hit.field.as_str())).collect();
     (hits, scan.oddities.iter().map(|oddity| oddity.code.as_str()).collect())
-}
-
-fn python() -> PathBuf {
-    let path = std::env::var_os("DYEPACK_TEST_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
-    assert!(path.exists(), "{} is missing: run tests/run, which makes what the tests use", path.display());
-    path
 }
 
 #[test]

@@ -8,7 +8,7 @@ use dyepack::domain::page::FetchedPage;
 use dyepack::domain::source::{Network, Source};
 use dyepack::ports::clock::Clock;
 use dyepack::ports::fetch::{
-    Expect, FetchError, FetchOptions, Fetched, Fetcher, Phase, Request, TimeLimits, validators,
+    Expect, FetchError, FetchOptions, Fetched, Fetcher, Phase, Proxy, Request, TimeLimits, validators,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -82,6 +82,81 @@ async fn an_endless_body_and_a_declared_giant_stop_at_the_limit() {
     for path in ["/declared", "/endless"] {
         assert_eq!(fetch(&site, path).await.unwrap_err().class(), "too-large", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_head_without_end_and_a_line_of_a_hundred_megabytes_are_bounded() {
+    let site = Site::start(|asked| match asked.target.as_str() {
+        "/head" => Answer::Endless(
+            b"HTTP/1.1 200 OK\r\n".to_vec(),
+            b"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(50),
+        ),
+        "/names" => Answer::Endless(b"HTTP/1.1 200 OK\r\nX-".to_vec(), vec![b'a'; 16_384]),
+        "/chunk" => {
+            Answer::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(), vec![b'f'; 16_384])
+        }
+        _ => Answer::Whole(response("200 OK", "", &vec![b'x'; 100 << 20])),
+    })
+    .await;
+    for path in ["/head", "/names", "/chunk"] {
+        let class = fetch(&site, path).await.unwrap_err().class();
+        assert!(["protocol", "reset", "truncated", "encoding"].contains(&class.as_str()), "{path}: {class}");
+    }
+    assert_eq!(fetch(&site, "/line").await.unwrap_err(), FetchError::TooLarge { limit_bytes: 1 << 20 });
+}
+
+#[tokio::test]
+async fn a_head_that_drips_in_runs_into_its_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = Source::from_url(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let drip = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        while stream.write_all(b"H").await.is_ok() {
+            tick.tick().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let limits = TimeLimits { answer: Duration::from_millis(400), ..options().limits };
+    let fetcher = fetcher(FetchOptions { limits, ..options() });
+    let request = Request::page(source.start_url.clone());
+    tokio::select! {
+        outcome = fetcher.fetch(&source, &request) => {
+            let class = outcome.unwrap_err().class();
+            assert!(["timeout", "protocol"].contains(&class.as_str()), "{class}");
+        }
+        () = drip => {}
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_s_code_names_the_fault_and_a_stranger_is_no_proxy() {
+    let valid = "http://pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion/";
+    for (code, expected) in [(0xf0, "site-unknown"), (0xf4, "key-wanted"), (0xf5, "key-wrong"), (0x05, "port-closed")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::socks(listener.local_addr().unwrap().to_string());
+        let names = async {
+            let mut names = Vec::new();
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                names.push(socks_greeting(&mut stream).await.0);
+                stream.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            }
+            names
+        };
+        let source = Source::from_url(valid).unwrap();
+        let fetcher = fetcher(FetchOptions { tor: Some(proxy), ..options() });
+        let request = Request::page(source.start_url.clone());
+        let (names, fetched) = tokio::join!(names, fetcher.fetch(&source, &request));
+        assert_eq!(fetched.unwrap_err().class(), expected, "{code:#x}");
+        assert_eq!(names[0], names[1], "the same circuit is asked why");
+    }
+    let stranger = Site::start(|_| html("no proxy")).await;
+    let address = stranger.base.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let limits = TimeLimits { connection: Duration::from_millis(500), ..options().limits };
+    let fetcher = fetcher(FetchOptions { tor: Some(Proxy::socks(address)), limits, ..options() });
+    let error = fetcher.try_lane(Network::Tor).await.unwrap_err();
+    assert_eq!(error.route(), Some(Network::Tor), "{error}");
 }
 
 #[tokio::test]
@@ -314,7 +389,7 @@ async fn an_onion_name_goes_to_the_proxy_unresolved_with_the_circuit_of_its_sour
         }
         seen
     };
-    let fetcher = fetcher(FetchOptions { tor_socks: Some(address), ..options() });
+    let fetcher = fetcher(FetchOptions { tor: Some(Proxy::socks(address)), ..options() });
     let ask = async {
         for url in ["http://firstfirst.onion/", "http://secondsecond.onion/"] {
             let source = Source::from_url(url).unwrap();
@@ -327,8 +402,20 @@ async fn an_onion_name_goes_to_the_proxy_unresolved_with_the_circuit_of_its_sour
     assert_ne!(seen[0].0, seen[1].0);
 }
 
-/// Plays a SOCKS5 proxy for one request; returns the user name and the host asked for.
+/// Plays a SOCKS5 proxy and a site for one request; returns the user name and the host asked for.
 async fn socks_request(stream: &mut tokio::net::TcpStream) -> (String, String) {
+    let asked = socks_greeting(stream).await;
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    stream.write_all(&response("200 OK", "", b"onion")).await.unwrap();
+    asked
+}
+
+/// Plays a SOCKS5 proxy up to its answer; returns the user name and the host asked for.
+async fn socks_greeting(stream: &mut tokio::net::TcpStream) -> (String, String) {
     let mut two = [0_u8; 2];
     stream.read_exact(&mut two).await.unwrap();
     let mut methods = vec![0_u8; usize::from(two[1])];
@@ -349,12 +436,6 @@ async fn socks_request(stream: &mut tokio::net::TcpStream) -> (String, String) {
     let mut host = vec![0_u8; usize::from(five[4]) + 2];
     stream.read_exact(&mut host).await.unwrap();
     host.truncate(host.len() - 2);
-    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    stream.write_all(&response("200 OK", "", b"onion")).await.unwrap();
     (String::from_utf8(user).unwrap(), String::from_utf8(host).unwrap())
 }
 
@@ -363,8 +444,8 @@ async fn a_proxy_that_is_down_is_not_blamed_on_the_site() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let fetcher = fetcher(FetchOptions { tor_socks: Some(address), ..options() });
+    let fetcher = fetcher(FetchOptions { tor: Some(Proxy::socks(address)), ..options() });
     let source = Source::from_url("http://abcdefgh.onion/").unwrap();
     let error = fetcher.fetch(&source, &Request::page(source.start_url.clone())).await.unwrap_err();
-    assert_eq!(error, FetchError::RouteDown { network: Network::Tor });
+    assert_eq!(error.route(), Some(Network::Tor), "{error}");
 }

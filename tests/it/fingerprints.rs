@@ -218,3 +218,49 @@ fn a_damaged_or_foreign_file_is_refused_and_nothing_is_imported() {
     let reason = "holds fingerprints of the organization example-bank, not of other-bank";
     assert!(run.code == 1 && run.err.contains(reason), "{}", run.err);
 }
+
+/// A dump in which everything is masked but the names; a part of its people are customers.
+fn masked(people: std::ops::Range<u32>) -> String {
+    let row = |number: u32| {
+        let card = card_of(number);
+        let (first, last) = (card.get(..6).unwrap(), card.get(12..).unwrap());
+        format!("{first}******{last}|139****{:04}|G*** B***\n", 1000 + number)
+    };
+    people.map(row).collect()
+}
+
+/// Invented: an unissued range, its check digit right.
+fn card_of(number: u32) -> String {
+    let body = format!("99991200{:07}", number * 997);
+    let sum: u32 = body.bytes().rev().zip(0..).fold(0, |sum, (byte, place)| {
+        let digit = u32::from(byte - b'0');
+        let doubled = if digit > 4 { 2 * digit - 9 } else { 2 * digit };
+        sum + if place % 2 == 0 { doubled } else { digit }
+    });
+    format!("{body}{}", (10 - sum % 10) % 10)
+}
+
+#[test]
+fn a_masked_dump_is_judged_by_pairs() {
+    let scene = Scene::new();
+    let customers: Vec<String> =
+        (0..200).map(|number| format!("{},1390000{:04}", card_of(number), 1000 + number)).collect();
+    fs::write(scene.path("bank/customers.csv"), format!("card,phone\n{}\n", customers.join("\n"))).unwrap();
+    let key = scene.key("1");
+    row(&scene.fingerprint("pan6l4|ph3l4", &key, "pairs-1.dpf"));
+    for (name, people, verdict, code) in [
+        ("ours.txt", 50..60, "ours", 1),
+        ("others.txt", 5000..5010, "not_ours", 0),
+        ("mixed.txt", 190..230, "mixed", 1),
+    ] {
+        fs::write(scene.path(name), masked(people)).unwrap();
+        let run = scene.run(&["scan", "--watchlist", "watchlists/example-bank", name]);
+        assert_eq!(run.code, code, "{name}: {}", run.err);
+        let rows: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let said = rows.iter().find(|row| row.get("verdict").is_some()).unwrap();
+        assert_eq!(said["verdict"], verdict, "{name}: {said}");
+        let hits: Vec<&Value> = rows.iter().filter(|row| row["kind"] == "fingerprint").collect();
+        assert!(hits.iter().all(|hit| hit["field"] == "pan6l4|ph3l4" && !hit["steps"].as_array().unwrap().is_empty()));
+        assert_eq!(hits.is_empty(), verdict == "not_ours", "{name}");
+    }
+}

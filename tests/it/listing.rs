@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dyepack::domain::listing::{self, Listing};
-use serde_json::Value;
+use dyepack::domain::listing::{self, Listing, Written};
+use serde_json::{Value, json};
 
 const FORUMS: [&str; 7] = [
     "mybb-1.8.37",
@@ -78,7 +78,7 @@ impl Score {
 fn disguised_quoted_negated_and_foreign_posts_are_read_for_what_they_are() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listing/posts.jsonl");
     for row in rows(Path::new(path)) {
-        let listing = listing::read(row["title"].as_str().unwrap(), row["text"].as_str().unwrap());
+        let listing = listing::read(&Written::new(row["title"].as_str().unwrap(), row["text"].as_str().unwrap()));
         assert_eq!(listing.is_offer(), row["sale"].as_bool().unwrap(), "{}: {listing:?}", row["id"]);
         assert!(!listing.cues.is_empty(), "{} is not explained", row["id"]);
     }
@@ -91,15 +91,15 @@ fn drowned(row: &Value) -> String {
     format!("{}{}{}", idle.repeat(times("before")), row["text"].as_str().unwrap(), idle.repeat(times("after")))
 }
 
-/// Known misses: everyday use of the trade's words beside an offer or a quotation of one.
-const HARD: [&str; 4] = ["long-en", "long-en-end", "quote-bb", "sold-en"];
+/// Known misses: what is sold in jest, where only the goods and a single word tell the jest.
+const HARD: [&str; 2] = ["irony-soul", "irony-es"];
 
 #[test]
 fn offers_drowned_quoted_denied_or_meant_in_jest_are_told_apart() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listing/adversarial.jsonl");
     let mut right: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for row in rows(Path::new(path)) {
-        let listing = listing::read(row["title"].as_str().unwrap(), &drowned(&row));
+        let listing = listing::read(&Written::new(row["title"].as_str().unwrap(), &drowned(&row)));
         let (id, is_right) = (row["id"].as_str().unwrap(), listing.is_offer() == row["sale"].as_bool().unwrap());
         let (hits, all) = right.entry(row["kind"].as_str().unwrap().to_owned()).or_default();
         *hits += usize::from(is_right);
@@ -111,12 +111,107 @@ fn offers_drowned_quoted_denied_or_meant_in_jest_are_told_apart() {
     }
 }
 
+/// What was read of a post, as the fixture writes it: one line each for what differs from what is wanted.
+fn differences(wanted: &Value, listing: &Listing) -> Vec<String> {
+    let claims = serde_json::to_value(&listing.claims).unwrap();
+    let values = |name: &str| -> Vec<Value> {
+        claims[name].as_array().unwrap().iter().map(|found| found["value"].clone()).collect()
+    };
+    let prices: Vec<Value> =
+        values("prices").iter().map(|price| json!([price["amount"], price["currency"], price["unit"]])).collect();
+    let owners: Vec<Value> = values("owners").iter().map(|owner| owner["name"].clone()).collect();
+    let dates: Vec<Value> = values("dates").iter().map(|date| json!([date["year"], date["month"]])).collect();
+    let contacts: Vec<Value> = listing
+        .claims
+        .contacts
+        .iter()
+        .flat_map(|found| {
+            let kind = found.value.kind.as_str();
+            [json!([kind, found.value.written.reveal()]), json!([kind, null])]
+        })
+        .collect();
+    let said: Vec<Value> = ["escrow", "exclusive", "fresh", "closed"]
+        .into_iter()
+        .filter(|name| !claims[*name].is_null())
+        .map(Value::from)
+        .collect();
+    let lists = [
+        ("prices", prices.clone()),
+        ("owners", owners),
+        ("dates", dates),
+        ("contacts", contacts),
+        ("said", said),
+        ("fields", values("fields")),
+        ("links", values("links")),
+        ("languages", claims["languages"].as_array().unwrap().clone()),
+    ];
+    let same = |left: &Value, right: &Value| {
+        left == right || left.to_string().replace(".0", "") == right.to_string().replace(".0", "")
+    };
+    let mut differences = Vec::new();
+    for (name, read) in lists {
+        for one in wanted[name].as_array().into_iter().flatten() {
+            if !read.iter().any(|other| same(one, other)) {
+                differences.push(format!("{name}: {one} is not among {read:?}"));
+            }
+        }
+    }
+    let singles = [
+        ("act", json!(listing.act)),
+        ("price", prices.first().cloned().unwrap_or_default()),
+        ("volume", claims["volume"]["value"]["amount"].clone()),
+        ("goods", claims["goods"]["value"].clone()),
+        ("samples", claims["samples"]["value"].clone()),
+    ];
+    for (name, read) in singles {
+        if !wanted[name].is_null() && !same(&wanted[name], &read) {
+            differences.push(format!("{name}: {} was wanted, {read} was read", wanted[name]));
+        }
+    }
+    differences
+}
+
+#[test]
+fn what_made_up_posts_claim_is_read_in_ten_languages() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listing/claims.jsonl");
+    let mut wrong = Vec::new();
+    for row in rows(Path::new(path)) {
+        let (title, text) = (row["title"].as_str().unwrap(), row["text"].as_str().unwrap());
+        let listing = listing::read(&Written::new(title, text));
+        wrong.extend(differences(&row["claims"], &listing).into_iter().map(|line| format!("{}: {line}", row["id"])));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn labels_board_and_page_speak_too_and_are_named_as_their_origin() {
+    let plain = listing::read(&Written::new("Aurora Crest Bank 2026", "18k lines, name, phone"));
+    let labelled = |tags, board| {
+        listing::read(&Written { tags, board, ..Written::new("Aurora Crest Bank 2026", "18k lines, name, phone") })
+    };
+    let (sold, given) = (labelled("SELLING", "Marketplace"), labelled("FREE", "Leaks"));
+    assert!(sold.sale > plain.sale && given.sale < plain.sale, "{} {} {}", given.sale, plain.sale, sold.sale);
+    let origin = sold.claims.phrases.iter().find(|found| found.at.place == listing::Place::Tags).unwrap();
+    assert_eq!((origin.value.as_str(), origin.at.span.start, origin.at.span.end), ("offers for sale", 0, 7));
+    assert!(sold.cues.iter().any(|cue| cue == "offers for sale (tags): “SELLING”"), "{:?}", sold.cues);
+    // The title of a page repeats the thread's: only what it adds counts.
+    let page = "Aurora Crest Bank 2026 - Marketplace - Site";
+    let paged = listing::read(&Written { page, ..Written::new("Aurora Crest Bank 2026", "18k lines, name, phone") });
+    assert!(
+        paged.claims.phrases.iter().filter(|found| found.at.place == listing::Place::Page).all(|found| found
+            .at
+            .span
+            .start
+            >= 22)
+    );
+}
+
 #[test]
 fn every_claim_says_where_it_was_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/listing/posts.jsonl");
     for row in rows(Path::new(path)) {
         let (title, text) = (row["title"].as_str().unwrap(), row["text"].as_str().unwrap());
-        let claims = listing::read(title, text).claims;
+        let claims = listing::read(&Written::new(title, text)).claims;
         for contact in &claims.contacts {
             assert_eq!(slice(title, text, &contact.at), Some(contact.value.written.reveal().as_str()), "{}", row["id"]);
         }
@@ -133,6 +228,7 @@ fn slice<'a>(title: &'a str, text: &'a str, at: &listing::Source) -> Option<&'a 
     let source = match at.place {
         listing::Place::Title => title,
         listing::Place::Text => text,
+        listing::Place::Tags | listing::Place::Board | listing::Place::Page => "",
     };
     source.get(usize::try_from(at.span.start).unwrap()..usize::try_from(at.span.end).unwrap())
 }
@@ -141,7 +237,8 @@ fn slice<'a>(title: &'a str, text: &'a str, at: &listing::Source) -> Option<&'a 
 fn offers_of_data_are_told_from_real_listings_of_other_things() {
     let Some(path) = shared("listings/listings.jsonl") else { return };
     let rows = rows(&path);
-    let listings: Vec<Listing> = rows.iter().map(|row| listing::read("", row["text"].as_str().unwrap())).collect();
+    let listings: Vec<Listing> =
+        rows.iter().map(|row| listing::read(&Written::new("", row["text"].as_str().unwrap()))).collect();
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     let mut bins = [(0.0_f64, 0.0_f64); 10];
     for (row, listing) in rows.iter().zip(&listings) {
@@ -176,7 +273,7 @@ fn claims_of_real_listings_are_read_as_they_are_written() {
     let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
     for row in rows(&path) {
         let (text, fields) = (row["text"].as_str().unwrap(), &row["fields"]);
-        let listing = listing::read("", text);
+        let listing = listing::read(&Written::new("", text));
         let claims = &listing.claims;
         if let Some(amount) = fields["price"]["amount"].as_f64().filter(|amount| holds_number(text, *amount)) {
             let wanted = (amount.to_string(), fields["price"]["currency"].as_str().unwrap().to_owned());
@@ -248,7 +345,7 @@ fn threads_that_sell_are_told_from_those_that_share_buy_teach_or_talk() {
             let Some(text) = opening(thread) else { continue };
             let prefix = thread["prefix"].as_str().map_or_else(String::new, |prefix| format!("[{prefix}] "));
             let title = format!("{prefix}{}", thread["title"].as_str().unwrap());
-            score.add(listing::read(&title, &text).is_offer(), thread["category"] == "sale");
+            score.add(listing::read(&Written::new(&title, &text)).is_offer(), thread["category"] == "sale");
         }
         println!("{forum:26} F1 {:.3} hit {} wrong {} missed {}", score.f1(), score.hit, score.wrong, score.missed);
         assert!(score.f1() >= 0.95, "{forum}: {score:?}");
@@ -262,7 +359,7 @@ fn hostile_texts_are_read_in_bounded_time() {
     let odd = "\u{200b}\u{202e}ａ１@".repeat(50_000);
     let letters = "s e l l ".repeat(50_000);
     for text in [deep, wide, odd, letters] {
-        let listing = listing::read("", &text);
+        let listing = listing::read(&Written::new("", &text));
         assert!((0.0..=1.0).contains(&listing.sale));
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use dyepack::domain::identifier::{Kind, canonical, is_valid};
 
-use crate::mail::sink::python;
+use crate::world::program::python;
 
 /// Strings a kind in every run.
 const STRINGS: usize = 2000;

@@ -67,6 +67,19 @@ fn a_mybb_thread_in_another_theme_with_days_first_and_a_zone_is_read() {
 }
 
 #[test]
+fn what_a_board_shows_beside_a_title_is_its_label() {
+    let labels = |shown: &str| {
+        let html = String::from_utf8(fixture("mybb/thread.html")).unwrap();
+        let html = html.replacen("<nav>", &format!("<h2>{shown}</h2><nav>"), 1);
+        read(html.into_bytes(), "showthread.php?tid=41", "2026-10-16T19:00:20Z").thread.unwrap().labels
+    };
+    assert_eq!(labels("<span class=\"x\"><strong>SELLING</strong></span>&nbsp;Night market rules"), ["SELLING"]);
+    assert_eq!(labels("<a href=\"?prefix=4\">[出售]</a> <span>Night market rules</span>"), ["出售"]);
+    assert!(labels("Night market rules").is_empty());
+    assert!(labels("<a href=\"./\">Home</a> › <span>Night market rules</span>").is_empty());
+}
+
+#[test]
 fn a_mybb_list_tells_pinned_moved_and_marks() {
     let reading = read(fixture("mybb/board.html"), "forumdisplay.php?fid=7", "2026-10-16T19:00:20Z");
     assert_eq!((reading.page, reading.title.as_str()), (PageKind::Board, "Goods"));
@@ -226,6 +239,45 @@ fn an_unknown_site_is_read_as_far_as_its_markup_tells() {
     assert!(urls.iter().all(|url| !url.contains("logout") && !url.contains("elsewhere") && !url.contains("mailto")));
 }
 
+fn read_with(overrides: &str, body: &[u8], address: &str) -> Reading {
+    let overrides = toml::from_str(overrides).unwrap();
+    let page = page(body.to_vec(), address, "2026-11-21T20:13:30Z");
+    forum::read_with(&page, &Url::parse(BASE).unwrap(), &overrides)
+}
+
+#[test]
+fn an_operators_selectors_go_before_a_recipes() {
+    let html = b"<title>Cellar</title><div class=x><h4>T</h4><span class=w>Ivo</span><i class=d>2026-01-02 03:04</i>\
+        <div class=b>one <a class=f href=/f/1>rows.csv</a></div></div>\
+        <div class=x><span class=w>Una</span><div class=b>two</div></div><a class=go href=/t/1?p=2>&gt;&gt;</a>";
+    let table = "title = 'h4'\npost = '.x'\nauthor = '.w'\ntime = '.d'\ntext = '.b'\nattachment = '.f'\nnext = '.go'";
+    let reading = read_with(table, html, "t/1");
+    let [first, second] = reading.posts.as_slice() else { panic!("{:?}", reading.posts) };
+    assert_eq!((reading.title.as_str(), reading.page), ("T", PageKind::Thread));
+    assert_eq!((first.author.as_deref(), first.posted_at), (Some("Ivo"), at("2026-01-02T03:04:00Z")));
+    assert_eq!((second.author.as_deref(), second.text.as_str()), (Some("Una"), "two"));
+    assert_eq!(first.attachments.first().map(|file| file.name.as_str()), Some("rows.csv"));
+    assert_eq!(reading.next.as_ref().map(Url::as_str), Some("http://forum.example/t/1?p=2"));
+    assert!(has_oddity(&reading, "selector-failed"), "the second post shows no time: {:?}", reading.oddities);
+    let rows = b"<ul><li class=r><a href=/t/1>Boats</a> <b>$20</b> by <em>Ivo</em></li><li class=r><a href=/t/2>Oars</a></li></ul>";
+    let reading = read_with("thread = '.r'\nthread_author = 'em'\nprice = 'b'", rows, "list");
+    let [boats, oars] = reading.threads.as_slice() else { panic!("{:?}", reading.threads) };
+    assert_eq!((boats.title.as_str(), boats.author.as_deref()), ("Boats", Some("Ivo")));
+    assert_eq!(boats.price.as_ref().map(|price| price.amount), Some(20.0));
+    assert_eq!((oars.title.as_str(), reading.page), ("Oars", PageKind::Board));
+    assert!(has_oddity(&read_with("post = '.gone'", html, "t/1"), "selector-empty"));
+}
+
+#[test]
+fn a_recipe_takes_an_operators_selector_for_one_part_of_its_posts() {
+    let body = fixture("mybb/thread.html");
+    let overrides = "author = '.nobody'\ntext = '[id^=pid_]'";
+    let reading = read_with(overrides, &body, "showthread.php?tid=41");
+    assert_eq!(reading.posts.first().and_then(|post| post.author.as_deref()), Some("Wren Tallow"));
+    assert!(has_oddity(&reading, "selector-failed"));
+    assert!(reading.signs.iter().any(|sign| sign == "id pid_"), "{:?}", reading.signs);
+}
+
 #[test]
 fn bodies_that_are_no_pages_are_one_post_or_none() {
     for (media, body, posts) in [
@@ -296,4 +348,69 @@ proptest! {
         let unique: std::collections::HashSet<&str> = reading.links.iter().map(|link| link.key.as_str()).collect();
         prop_assert_eq!(unique.len(), reading.links.len());
     }
+}
+
+/// Themes and addresses of our own invention, each with what is to be read beside it.
+#[test]
+fn heavy_themes_and_rewritten_addresses_are_read() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/forums/themes"));
+    let mut names: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    assert!(names.len() >= 8);
+    for path in names {
+        let truth: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let body = fs::read(path.with_extension("html")).unwrap();
+        let reading = read(body, truth["address"].as_str().unwrap(), "2026-11-21T20:13:30Z");
+        let name = path.file_stem().unwrap().display();
+        assert_eq!(serde_json::to_value(reading.engine).unwrap(), truth["engine"], "{name}: {:?}", reading.signs);
+        assert_eq!(serde_json::to_value(reading.page).unwrap(), truth["page"], "{name}");
+        assert_eq!(reading.title, truth["title"], "{name}");
+        let posts = truth["posts"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(reading.posts.len(), posts.len(), "{name}: {:?}", reading.posts);
+        for (post, truth) in reading.posts.iter().zip(posts) {
+            assert_eq!(post.author.as_deref(), truth["author"].as_str(), "{name}");
+            assert_eq!(post.posted_at, truth["posted_at"].as_str().and_then(at), "{name}");
+            assert_eq!(post.text, truth["text"], "{name}");
+            assert!(truth["id"].is_null() || truth["id"] == post.id, "{name}: {}", post.id);
+        }
+        let rows = truth["threads"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(reading.threads.len(), rows.len(), "{name}: {:?}", reading.threads);
+        for (row, truth) in reading.threads.iter().zip(rows) {
+            assert_eq!(row.title, truth["title"], "{name}");
+            assert_eq!(
+                (row.author.as_deref(), row.replies),
+                (truth["author"].as_str(), truth["replies"].as_u64()),
+                "{name}"
+            );
+            assert_eq!(row.last_post_at, truth["last_post_at"].as_str().and_then(at), "{name}");
+        }
+        let next = truth["next"].as_str().map(|next| format!("{BASE}{next}"));
+        assert_eq!(reading.next.map(String::from), next, "{name}");
+    }
+}
+
+#[test]
+fn a_known_engine_that_yields_nothing_is_told() {
+    let shell = "<script>var my_post_key</script><p>Powered By MyBB</p><a href='showthread.php?tid=9'>x</a>";
+    let blind = read(
+        format!("{shell}<div class=lost>words nobody can place</div>").into_bytes(),
+        "showthread.php?tid=41",
+        "2026-11-21T20:13:30Z",
+    );
+    assert!(has_oddity(&blind, "layout-unknown"), "{:?}", blind.oddities);
+    let board = |words: &str| {
+        read(
+            format!("<script>var my_post_key</script><p>Powered By MyBB</p>{words}").into_bytes(),
+            "forumdisplay.php?fid=4",
+            "2026-11-21T20:13:30Z",
+        )
+    };
+    assert!(has_oddity(&board("<p>Salt</p>"), "layout-unknown"));
+    assert!(!has_oddity(&board("<p>Sorry, but there are no threads in this forum.</p>"), "layout-unknown"));
+    let slate = String::from_utf8(fixture("themes/mybb-slate-thread.html")).unwrap();
+    let undated = slate.replace("10-28-2026, 06:40 PM", "lately").replace("10-29-2026, 01:05 AM", "since");
+    let undated = read(undated.into_bytes(), "showthread.php?tid=88", "2026-11-21T20:13:30Z");
+    assert_eq!(undated.posts.len(), 2);
+    assert!(has_oddity(&undated, "no-dates"), "{:?}", undated.oddities);
 }

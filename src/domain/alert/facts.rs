@@ -3,9 +3,11 @@
 //! Everything here may stem from a hostile page or a careless file; `letter` cleans and bounds whatever it shows.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use url::Url;
 
 use super::Tlp;
+use crate::domain::attribution::{self, Report};
 use crate::domain::listing::Price;
 use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::severity::Assessment;
@@ -33,12 +35,17 @@ pub struct CaseFacts {
     pub offer: Option<Offer>,
     /// Whose data the places show, where it was counted.
     pub verdict: Option<Verdict>,
+    /// Whose copy the rows are consistent with, where it was weighed.
+    pub copy: Option<CopyFact>,
     /// How grave it is, and why.
     pub severity: Option<Assessment>,
     /// The seller, where other offers of his are known.
     pub seller: Option<SellerFact>,
     /// From when on what was seen is news: when this follow-up was queued; `None` for the first mail to this contact.
     pub news_since: Option<Timestamp>,
+    /// The contact's OpenPGP key, armored: the mail is encrypted to it, and may hold hidden sites' addresses and
+    /// custodians' names.
+    pub sealed_to: Option<String>,
 }
 
 /// One entry that leaked.
@@ -68,10 +75,43 @@ pub struct MaskedValue {
 /// How many of the entries one custodian's copy holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustodianFact {
-    /// Its code; the legal name is not known here.
+    /// Its code.
     pub code: String,
+    /// Its legal name, for a mail that is encrypted; `None` in every other.
+    pub name: Option<String>,
     /// How many of the case's entries its copy holds.
     pub entries: u64,
+}
+
+/// Whose copy the rows are consistent with: codes only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyFact {
+    /// In one word.
+    pub verdict: attribution::Verdict,
+    /// Codes of the copies.
+    pub codes: Vec<String>,
+    /// Largest probability to name a copy that did not leak.
+    pub epsilon: f64,
+    /// Days between which the copy was taken.
+    pub window: Option<(Date, Date)>,
+    /// About how many more rows would decide.
+    pub more_rows: Option<u64>,
+    /// Whether the organization's own copy, or one upstream of all, is more than 1 % probable.
+    pub upstream_not_excluded: bool,
+}
+
+impl CopyFact {
+    /// Takes what a mail says from a report.
+    pub fn of(report: &Report) -> Self {
+        Self {
+            verdict: report.verdict,
+            codes: report.accused.iter().map(|accused| accused.code.clone()).collect(),
+            epsilon: report.findings.epsilon,
+            window: report.window,
+            more_rows: report.more_rows,
+            upstream_not_excluded: report.upstream_not_excluded,
+        }
+    }
 }
 
 /// One place where entries were seen.
@@ -79,7 +119,7 @@ pub struct CustodianFact {
 pub struct Sighting {
     /// The site.
     pub site: Site,
-    /// Address of the post; shown defanged, and for the open web only.
+    /// Address of the post; shown defanged, and of hidden sites only in a mail that is encrypted.
     pub link: Option<Url>,
     /// In the post itself or in a file.
     pub place: Place,

@@ -6,6 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use super::letter::{Block, Card, Letter, Section};
+use crate::domain::escape::html as escape;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;supported-color-schemes:light dark}\
@@ -169,19 +170,4 @@ fn with_commands(line: &str) -> String {
         }
     }
     html.0
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

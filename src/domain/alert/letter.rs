@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 
 use super::clean::{defang, defanged_link, masked_value, one_line, site_label, word};
-use super::facts::{CaseFacts, EntryFact, Place, Sighting, Site};
+use super::facts::{CaseFacts, CustodianFact, EntryFact, Place, Sighting, Site};
 use super::phrases::{Phrases, fill};
-use super::{AlertReason, Tlp, weight};
+use super::{AlertReason, Tlp, copy, weight};
 use crate::domain::listing::Price;
 use crate::domain::matcher::{EntryKind, Ownership, Verdict};
 use crate::domain::source::Network;
@@ -139,6 +139,13 @@ fn subject(facts: &CaseFacts, reason: AlertReason, phrases: &Phrases) -> String 
     one_line(&format!("[dyepack][{}] {sentence}", facts.tlp.as_str()), SUBJECT_CHARS)
 }
 
+/// `[dyepack][TLP:AMBER+STRICT] Example Bank: encrypted alert (C-7F3K9Q2M)`: what may be read on the way.
+pub(super) fn discreet_subject(facts: &CaseFacts, phrases: &Phrases) -> String {
+    let (organization, case) = (one_line(&facts.organization_name, 48), word(&facts.case));
+    let sentence = fill(phrases.subject.sealed, &[("org", &organization), ("case", &case)]);
+    one_line(&format!("[dyepack][{}] {sentence}", facts.tlp.as_str()), SUBJECT_CHARS)
+}
+
 fn named(site: &Site, phrases: &Phrases) -> String {
     let label = site_label(site);
     match site.network {
@@ -212,6 +219,7 @@ fn rows(facts: &CaseFacts, organization: &str, phrases: &Phrases) -> Vec<(String
     if let Some(verdict) = &facts.verdict {
         rows.push((phrases.verdict.label.to_owned(), whose(verdict, phrases)));
     }
+    rows.extend(copy::row(facts, phrases));
     rows.extend(weight::rows(facts, phrases));
     if let Some(first) = facts.sightings.iter().map(|sighting| sighting.first_seen_at).min() {
         rows.push((labels.first_seen.to_owned(), utc(first)));
@@ -282,7 +290,11 @@ fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
     let total = facts.records();
     let mut held: Vec<_> = facts.custodians.iter().filter(|custodian| custodian.entries > 0).collect();
     held.sort_by(|a, b| b.entries.cmp(&a.entries).then_with(|| a.code.cmp(&b.code)));
-    let named = |code: &str| if code == "OWNER" { texts.owner.to_owned() } else { one_line(code, 32) };
+    let named = |code: &str| match held.iter().find(|custodian| custodian.code == code) {
+        _ if code == "OWNER" => texts.owner.to_owned(),
+        Some(CustodianFact { name: Some(name), .. }) => format!("{} ({})", one_line(code, 32), one_line(name, 80)),
+        Some(CustodianFact { name: None, .. }) | None => one_line(code, 32),
+    };
     let shares = || {
         let mut shares: Vec<String> = held
             .iter()
@@ -336,8 +348,8 @@ fn place(sighting: &Sighting, facts: &CaseFacts, phrases: &Phrases) -> Card {
     let posted = sighting
         .posted_at
         .map_or_else(|| texts.posted_unknown.to_owned(), |posted_at| fill(texts.posted, &[("time", &utc(posted_at))]));
-    let is_open = sighting.site.network == Network::Open;
-    let link = sighting.link.as_ref().filter(|_| is_open).and_then(defanged_link);
+    let is_shown = sighting.site.network == Network::Open || facts.sealed_to.is_some();
+    let link = sighting.link.as_ref().filter(|_| is_shown).and_then(defanged_link);
     Card {
         title: defanged(&sighting.site, phrases),
         badge: facts.is_new(sighting.first_seen_at).then(|| phrases.labels.new.to_owned()),

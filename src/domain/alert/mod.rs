@@ -5,6 +5,7 @@
 //! Not here: MIME and SMTP (`ports::mail`), the outbox (`ports::store`), reading the facts (`services::alerting`).
 
 mod clean;
+mod copy;
 pub mod facts;
 pub mod guard;
 mod html;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{
-    CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site, SoldBefore,
+    CaseFacts, CopyFact, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site, SoldBefore,
 };
 
 use crate::domain::watchlist::Language;
@@ -129,6 +130,30 @@ pub struct AlertMail {
     pub language_tag: String,
     /// Further header fields, name and value, both safe.
     pub headers: Vec<(String, String)>,
+    /// For a mail that is encrypted: to whom, and what is read outside.
+    pub sealed: Option<Sealed>,
+}
+
+impl AlertMail {
+    /// Returns what of the mail can be read on the way: all of it, or what is outside of the seal.
+    #[must_use]
+    pub fn outside(&self) -> Self {
+        match &self.sealed {
+            Some(sealed) => {
+                Self { subject: sealed.subject.clone(), text: String::new(), html: String::new(), ..self.clone() }
+            }
+            None => self.clone(),
+        }
+    }
+}
+
+/// What a mail's subject and both alternatives are sealed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The contact's OpenPGP key, armored.
+    pub key: String,
+    /// The subject outside: says whose case it is, and nothing of what was found.
+    pub subject: String,
 }
 
 /// Writes the mail about a case.
@@ -146,7 +171,8 @@ pub fn compose(facts: &CaseFacts, addressing: &Addressing, now: Timestamp) -> Al
         ("X-Dyepack-TLP".to_owned(), facts.tlp.as_str().to_owned()),
         ("X-Dyepack-Reason".to_owned(), addressing.reason.as_str().to_owned()),
     ];
-    finish(&letter, addressing, headers, now)
+    let sealed = facts.sealed_to.clone().map(|key| Sealed { key, subject: letter::discreet_subject(facts, phrases) });
+    AlertMail { sealed, ..finish(&letter, addressing, headers, now) }
 }
 
 /// Writes a harmless mail that shows that the way to a contact works.
@@ -171,11 +197,13 @@ fn finish(letter: &Letter, addressing: &Addressing, headers: Vec<(String, String
         date: now,
         language_tag: letter.language_tag.to_owned(),
         headers,
+        sealed: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::domain::attribution;
     use url::Url;
 
     use super::*;
@@ -225,8 +253,8 @@ mod tests {
                 entry("CAN-0003", &[("pan", "999912******8803")], &["H01"]),
             ],
             custodians: vec![
-                CustodianFact { code: "H02".to_owned(), entries: 1 },
-                CustodianFact { code: "H01".to_owned(), entries: 3 },
+                CustodianFact { code: "H02".to_owned(), name: None, entries: 1 },
+                CustodianFact { code: "H01".to_owned(), name: None, entries: 3 },
             ],
             sightings: vec![sighting(
                 "forum.example",
@@ -238,6 +266,7 @@ mod tests {
             severity: None,
             seller: None,
             news_since: None,
+            sealed_to: None,
         }
     }
 
@@ -385,6 +414,58 @@ mod tests {
     }
 
     #[test]
+    fn whose_copy_it_was_is_one_line_with_its_error_and_codes_only() {
+        let named = CopyFact {
+            verdict: attribution::Verdict::CopyNamed,
+            codes: vec!["H07".to_owned()],
+            epsilon: 1e-6,
+            window: Some(("2026-03-03".parse().unwrap(), "2026-03-09".parse().unwrap())),
+            more_rows: None,
+            upstream_not_excluded: false,
+        };
+        let open = CopyFact {
+            verdict: attribution::Verdict::CannotTell,
+            codes: Vec::new(),
+            window: None,
+            more_rows: Some(40),
+            ..named.clone()
+        };
+        let foreign = CopyFact { verdict: attribution::Verdict::NotOurs, ..open.clone() };
+        for (copy, language, line) in [
+            (
+                &named,
+                Language::En,
+                "Whose copy: consistent with the copy delivered to H07, error ≤ 1e-6, leaked between 2026-03-03 and 2026-03-09",
+            ),
+            (&named, Language::Zh, "与交付给 H07 的副本一致，误差 ≤ 1e-6，泄露于 2026-03-03 至 2026-03-09 之间"),
+            (
+                &named,
+                Language::Ru,
+                "согласуется с копией, переданной H07, ошибка ≤ 1e-6, утечка между 2026-03-03 и 2026-03-09",
+            ),
+            (&open, Language::En, "Whose copy: cannot be told yet from the rows seen, about 40 more rows would do"),
+            (&open, Language::Zh, "凭目前看到的数据行还无法判断，大约还需要 40 行"),
+            (&open, Language::Ru, "по увиденным строкам пока сказать нельзя, хватило бы ещё примерно 40 строк"),
+            (&foreign, Language::En, "Whose copy: the rows are not yours"),
+            (&foreign, Language::Zh, "这些数据行不是贵机构的"),
+            (&foreign, Language::Ru, "строки не ваши"),
+        ] {
+            let mail = compose(&CaseFacts { copy: Some(copy.clone()), ..facts() }, &addressing(language), at(NOW));
+            let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(line), "{line}: {}", mail.text);
+            assert!(mail.html.contains("1e-6") == (copy.verdict == attribution::Verdict::CopyNamed), "{}", mail.html);
+        }
+        let upstream =
+            CopyFact { upstream_not_excluded: true, codes: vec!["H01".to_owned(), "H02".to_owned()], ..named };
+        let text = compose(&CaseFacts { copy: Some(upstream), ..facts() }, &addressing(Language::En), at(NOW)).text;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("the copies delivered to H01, H02, error")
+                && text.contains("upstream of all copies is not excluded")
+        );
+    }
+
+    #[test]
     fn several_copies_are_named_without_choosing_one() {
         let mut facts = facts();
         facts.custodians.iter_mut().for_each(|custodian| custodian.entries = 2);
@@ -397,7 +478,7 @@ mod tests {
     #[test]
     fn a_copy_that_holds_a_part_is_not_said_to_hold_all() {
         let mut facts = facts();
-        facts.custodians = vec![CustodianFact { code: "H01".to_owned(), entries: 2 }];
+        facts.custodians = vec![CustodianFact { code: "H01".to_owned(), name: None, entries: 2 }];
         let text = compose(&facts, &addressing(Language::En), at(NOW)).text;
         assert!(text.contains("2 of the 3 records are consistent with the copy delivered to H01"), "{text}");
         // An anchor is in no copy and does not count.
@@ -485,6 +566,23 @@ mod tests {
         let bare = compose(&facts.bare(), &addressing(Language::En), at(NOW));
         assert_eq!(forbidden.find_in(&bare), None);
         assert!(bare.text.contains("CAN-0001") && !bare.text.contains("622202"));
+    }
+
+    #[test]
+    fn a_sealed_mail_tells_all_inside_and_nothing_outside() {
+        let onion = "abcdefghij.onion";
+        let mut facts = CaseFacts { sealed_to: Some("KEY".to_owned()), ..facts() };
+        facts.custodians[1].name = Some("Hosting One Limited".to_owned());
+        facts.sightings.push(sighting(onion, Network::Tor, &format!("http://{onion}/t?id=4")));
+        let forbidden = Forbidden::new(["6222021234561234", "Hosting One Limited"], &[]);
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            let mail = compose(&facts, &addressing(language), at(NOW));
+            let sealed = mail.sealed.clone().unwrap();
+            assert!(mail.text.contains("Hosting One Limited") && mail.html.contains("Hosting One Limited"));
+            assert!(mail.text.contains("hxxp://abcdefghij[.]onion/t"), "{}", mail.text);
+            assert!(sealed.subject.contains("C-7F3K9Q2M") && !sealed.subject.contains("forum"), "{}", sealed.subject);
+            assert_eq!(forbidden.find_in(&mail.outside()), None);
+        }
     }
 
     #[test]

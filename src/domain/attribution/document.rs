@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{FoundAt, Report, Verdict};
+use super::report::{FoundAt, RecordLine, Report, Verdict};
 
 /// Rows of a table that are shown; the JSON report has all.
 const ROWS_SHOWN: usize = 100;
@@ -135,6 +135,9 @@ fn found(report: &Report) -> Section {
     if hits.len() > ROWS_SHOWN {
         blocks.push(Block::Text(format!("{} more are in the JSON report.", hits.len() - ROWS_SHOWN)));
     }
+    if let Some(records) = &report.records {
+        blocks.push(Block::Text(of_records(records)));
+    }
     if report.findings.others > 0 {
         blocks.push(Block::Text(format!(
             "{} other entries of the organization were found. They show that rows are the organization's, not whose copy they are.",
@@ -146,6 +149,17 @@ fn found(report: &Report) -> Section {
         report.lr_ours
     )));
     Section { heading: "What was found", blocks }
+}
+
+fn of_records(records: &RecordLine) -> String {
+    let rendered = match records.rendered {
+        0 => String::new(),
+        rendered => format!(" {rendered} of them stand in rows that show how a copy was rendered."),
+    };
+    format!(
+        "{} records of customers were found, known by keyed fingerprints of {}; of each it is known which copies were given it.{rendered}",
+        records.found, records.kind
+    )
 }
 
 fn proved(report: &Report) -> Section {

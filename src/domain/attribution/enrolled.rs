@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::report::Findings;
+use super::findings::Findings;
+use super::records::Records;
 use super::window::Mark;
 use super::{Class, Draw, Evidence, ItemKind, Outcome, Prior, UniqueHits};
 use crate::domain::watchlist::{Canary, Chance, OWNER, Watchlist};
@@ -85,12 +86,23 @@ impl<'a> Enrolled<'a> {
                 };
                 let draw = if canary.p.is_some() { Draw::Random } else { Draw::Rule };
                 let p = self.codes.iter().map(chance).collect();
-                evidence.class(Class { kind: ItemKind::Canary, draw, batch: batches.of(canary), p })
+                evidence.class(Class {
+                    kind: ItemKind::Canary,
+                    draw,
+                    batch: batches.of(canary),
+                    p,
+                    by_rule: Vec::new(),
+                })
             });
             let outcome = if found.is_some() { Outcome::Seen } else { Outcome::Unseen };
             evidence.push(class, &self.holders(canary), outcome);
         }
         evidence
+    }
+
+    /// Returns the real records that were found, with who was given them.
+    pub(super) fn records(&self) -> Records<'a> {
+        Records::new(self.watchlist, self.findings, &self.codes)
     }
 
     /// Returns each custodian's hits of canaries that it alone holds.
@@ -123,7 +135,8 @@ impl<'a> Enrolled<'a> {
     pub(super) fn ln_other(&self) -> f64 {
         let rows = rows_as_number(self.rows);
         let ln_hit = |bits: u32| (rows * (WAYS_BITS - f64::from(bits)).exp2()).min(1.0).ln();
-        self.canaries.iter().filter_map(|(_, found)| *found).map(ln_hit).sum()
+        let planted: f64 = self.canaries.iter().filter_map(|(_, found)| *found).map(ln_hit).sum();
+        planted - self.findings.ln_ours()
     }
 
     /// Returns the marks that the copies of these custodians held, and the days to look at.
@@ -140,6 +153,7 @@ impl<'a> Enrolled<'a> {
         let codes: Vec<&str> = custodians.iter().filter_map(|custodian| self.codes.get(*custodian).copied()).collect();
         let deliveries = self.watchlist.deliveries.iter().filter(|one| codes.contains(&one.custodian.as_str()));
         let days = deliveries.map(|delivery| day_number(delivery.delivered_at));
+        marks.extend(self.records().marks(custodians));
         let first = days.chain(marks.iter().filter_map(|mark| mark.from)).min().unwrap_or(last);
         (marks, first.min(last), last)
     }
@@ -275,6 +289,9 @@ pub(super) mod tests {
             published_by: Date::constant(2026, 4, 1),
             canaries: found.map(|canary| FoundCanary { canary: canary.id.clone(), bits: 60 }).collect(),
             others: 0,
+            records: Vec::new(),
+            filed: Vec::new(),
+            tested: Vec::new(),
         }
     }
 

@@ -86,7 +86,7 @@ impl<'a> Factors<'a> {
         let mut sum = 0.0;
         for ((cell, factors), held) in self.evidence.cells().iter().zip(&self.cells).zip(held) {
             if let Some(factors) = factors {
-                let ratios = ln_ratios(self.evidence.class_of(cell).p[custodian], *factors);
+                let ratios = ln_ratios(self.evidence.class_of(cell).drawn(custodian), *factors);
                 sum += count(*held) * ratios.0 + count(cell.items - held) * ratios.1;
             }
         }
@@ -173,7 +173,7 @@ impl<'a> Partners<'a> {
     }
 
     fn chances(&self, custodian: usize) -> Vec<f64> {
-        self.evidence.cells().iter().map(|cell| self.evidence.class_of(cell).p[custodian]).collect()
+        self.evidence.cells().iter().map(|cell| self.evidence.class_of(cell).drawn(custodian)).collect()
     }
 
     /// Returns how well a term explains the outcomes, the custodian's own holdings averaged out.
@@ -353,7 +353,11 @@ pub(super) mod tests {
                 let is_seen = dice.chance(thief.rate * thief.strategy.published(held, thief.leakers));
                 let outcome = if is_seen { Outcome::Seen } else { Outcome::Unseen };
                 let is_lost = matches!((kind, outcome), (ItemKind::Record, Outcome::Unseen));
-                (!is_lost).then_some((Class { kind, draw: Draw::Random, batch: 0, p }, holders, outcome))
+                (!is_lost).then_some((
+                    Class { kind, draw: Draw::Random, batch: 0, p, by_rule: Vec::new() },
+                    holders,
+                    outcome,
+                ))
             })
             .collect()
     }
@@ -415,7 +419,13 @@ pub(super) mod tests {
             let mut items: Vec<Raw> = (0..5)
                 .map(|item| {
                     let p = (0..custodians).map(|custodian| [0.05, 0.5, 0.9, 0.0][(item + custodian) % 4]).collect();
-                    let class = Class { kind: KINDS[item % 3], draw: Draw::Random, batch: item % 2, p };
+                    let class = Class {
+                        kind: KINDS[item % 3],
+                        draw: Draw::Random,
+                        batch: item % 2,
+                        p,
+                        by_rule: vec![item % 3],
+                    };
                     let holders = (0..custodians).filter(|_| dice.chance(0.5)).collect();
                     (class, holders, if dice.chance(0.5) { Outcome::Seen } else { Outcome::Unseen })
                 })
@@ -482,7 +492,8 @@ pub(super) mod tests {
     fn a_million_items_give_numbers() {
         let mut evidence = Evidence::new(3);
         for (kind, p) in KINDS.into_iter().zip([0.05, 0.9, 0.5]) {
-            let class = evidence.class(Class { kind, draw: Draw::Random, batch: 0, p: vec![p; 3] });
+            let class =
+                evidence.class(Class { kind, draw: Draw::Random, batch: 0, p: vec![p; 3], by_rule: Vec::new() });
             for item in 0..340_000_usize {
                 let outcome = if item % 3 == 0 { Outcome::Seen } else { Outcome::Unseen };
                 evidence.push(class, if item % 3 == 0 { &[0, 1] } else { &[2] }, outcome);
@@ -498,7 +509,13 @@ pub(super) mod tests {
         assert!(ln_e_values(&Evidence::new(3)).iter().all(|ln_e| ln_e.abs() < 1e-12));
         assert!(ln_e_values(&Evidence::new(0)).is_empty());
         let mut rule = Evidence::new(2);
-        let class = rule.class(Class { kind: ItemKind::Record, draw: Draw::Rule, batch: 0, p: vec![0.5; 2] });
+        let class = rule.class(Class {
+            kind: ItemKind::Record,
+            draw: Draw::Rule,
+            batch: 0,
+            p: vec![0.5; 2],
+            by_rule: Vec::new(),
+        });
         for _ in 0..50 {
             rule.push(class, &[0], Outcome::Seen);
         }

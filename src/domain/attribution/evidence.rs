@@ -36,6 +36,8 @@ pub struct Class {
     pub batch: usize,
     /// For each custodian, the probability that it was given an item (for a variant: the second rendering).
     pub p: Vec<f64>,
+    /// Custodians of which it was no secret choice that they hold, or lack, these items: none of them is accused by them.
+    pub by_rule: Vec<usize>,
 }
 
 /// What became of an item.
@@ -75,6 +77,12 @@ impl Class {
     /// Returns the mean over all custodians of the probability to hold an item.
     pub(super) fn mean_p(&self) -> f64 {
         if self.p.is_empty() { 0.0 } else { self.p.iter().sum::<f64>() / count(self.p.len()) }
+    }
+
+    /// Returns the probability with which a secret choice gave a custodian an item; 0 where none did.
+    pub(super) fn drawn(&self, custodian: usize) -> f64 {
+        let is_drawn = self.draw == Draw::Random && !self.by_rule.contains(&custodian);
+        if is_drawn { self.p.get(custodian).copied().unwrap_or_default() } else { 0.0 }
     }
 }
 
@@ -223,7 +231,7 @@ mod tests {
     use super::*;
 
     fn class(draw: Draw) -> Class {
-        Class { kind: ItemKind::Canary, draw, batch: 0, p: vec![0.5; 4] }
+        Class { kind: ItemKind::Canary, draw, batch: 0, p: vec![0.5; 4], by_rule: Vec::new() }
     }
 
     #[test]

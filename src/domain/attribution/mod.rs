@@ -12,9 +12,12 @@ mod document;
 mod enrolled;
 mod evalue;
 mod evidence;
+mod exposure;
+mod findings;
 mod likelihood;
 mod numeric;
 mod posterior;
+mod records;
 mod refute;
 mod report;
 mod strategy;
@@ -24,9 +27,11 @@ pub use chance::UniqueHits;
 pub use document::Document;
 pub use evalue::ln_e_values;
 pub use evidence::{Class, Draw, Evidence, ItemKind, Outcome};
+pub use exposure::{Exposure, Leak};
+pub use findings::{Filed, Findings, FoundCanary, FoundRecord, Tested};
 pub use posterior::{Origin, Posterior, Prior};
 pub use refute::{guilt, ln_ours};
-pub use report::{Accused, CustodianLine, EPSILON, Findings, FoundAt, FoundCanary, Report, Verdict, Weighed};
+pub use report::{Accused, CustodianLine, EPSILON, FoundAt, RecordLine, Report, Verdict, Weighed};
 pub use strategy::Strategy;
 pub use window::{Mark, Window, window};
 
@@ -82,20 +87,27 @@ pub enum Finding {
 
 /// Weighs the evidence of one case. Deterministic.
 pub fn attribute(question: &Question<'_>) -> Answer {
-    let custodians = question.evidence.custodians();
-    let tests = 2.0 * numeric::count(custodians.max(1));
-    let ln_e_bound = (tests / question.epsilon).ln();
-    let ln_chance_bound = -ln_e_bound;
-    let ln_e = ln_e_values(question.evidence);
-    let standings = ln_e.into_iter().enumerate().map(|(custodian, ln_e)| {
-        let ln_p = question.unique.get(custodian).map_or(0.0, |unique| unique.ln_p(question.rows));
-        let finding = if ln_e >= ln_e_bound || ln_p <= ln_chance_bound { Finding::Named } else { Finding::Open };
-        Standing { ln_e, ln_p, finding }
-    });
+    let ln_e_bound = ln_e_bound(question.evidence, question.epsilon);
     Answer {
-        standings: standings.collect(),
+        standings: standings(question.evidence, question.unique, (question.rows, question.epsilon)),
         posterior: Posterior::of(question.evidence, question.prior, question.ln_other),
         ln_e_bound,
-        ln_chance_bound,
+        ln_chance_bound: -ln_e_bound,
     }
+}
+
+/// Half of the error is spent on e-values, half on chance hits.
+fn ln_e_bound(evidence: &Evidence, epsilon: f64) -> f64 {
+    (2.0 * numeric::count(evidence.custodians().max(1)) / epsilon).ln()
+}
+
+/// Tells of each copy whether it is named, without weighing other origins.
+fn standings(evidence: &Evidence, unique: &[UniqueHits], (rows, epsilon): (f64, f64)) -> Vec<Standing> {
+    let bound = ln_e_bound(evidence, epsilon);
+    let standings = ln_e_values(evidence).into_iter().enumerate().map(|(custodian, ln_e)| {
+        let ln_p = unique.get(custodian).map_or(0.0, |unique| unique.ln_p(rows));
+        let finding = if ln_e >= bound || ln_p <= -bound { Finding::Named } else { Finding::Open };
+        Standing { ln_e, ln_p, finding }
+    });
+    standings.collect()
 }

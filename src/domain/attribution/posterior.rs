@@ -213,9 +213,10 @@ impl<'a> Weigher<'a> {
             if !is_row {
                 continue;
             }
-            if set.is_empty() {
-                // A record of ours is as likely as any other; a rendering was drawn for nobody.
-                let even = if matches!(class.kind, ItemKind::Variant) { 0.5_f64 } else { 1.0 };
+            let is_variant = matches!(class.kind, ItemKind::Variant);
+            if set.is_empty() || (is_variant && set.iter().any(|member| class.p[*member] <= 0.0)) {
+                // A record of ours is as likely as any other; a rendering was drawn for nobody, or not for this copy.
+                let even = if is_variant { 0.5_f64 } else { 1.0 };
                 sum += count(cell.items) * even.ln();
                 continue;
             }
@@ -267,7 +268,8 @@ mod tests {
     /// Shared and unique canaries, as the first `leakers` publish them; none for OWNER's own copy.
     fn leak(dice: &mut Dice, leakers: &[usize], rate: f64) -> Evidence {
         let mut evidence = Evidence::new(CUSTODIANS);
-        let class = |draw| Class { kind: ItemKind::Canary, draw, batch: 0, p: vec![0.6; CUSTODIANS] };
+        let class =
+            |draw| Class { kind: ItemKind::Canary, draw, batch: 0, p: vec![0.6; CUSTODIANS], by_rule: Vec::new() };
         let (shared, unique) = (evidence.class(class(Draw::Random)), evidence.class(class(Draw::Rule)));
         for item in 0..300 + CUSTODIANS * 10 {
             let is_shared = item < 300;
@@ -312,7 +314,8 @@ mod tests {
     fn records_of_known_delivery_point_at_the_copy_they_came_from() {
         let mut evidence = Evidence::new(CUSTODIANS);
         let p = vec![0.5; CUSTODIANS];
-        let class = evidence.class(Class { kind: ItemKind::Record, draw: Draw::Rule, batch: 0, p });
+        let class =
+            evidence.class(Class { kind: ItemKind::Record, draw: Draw::Rule, batch: 0, p, by_rule: Vec::new() });
         let mut dice = Dice(9);
         for _ in 0..60 {
             let is_junk = dice.chance(0.2);

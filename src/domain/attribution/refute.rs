@@ -13,10 +13,12 @@ pub fn ln_ours(rows: u64, hits: u64, genuine: f64, base: f64) -> f64 {
 }
 
 /// Returns the guilt of Papadimitriou and Garcia-Molina (IEEE TKDE 23(1), 2011): `1 − Π (1 − (1 − p)/|V_t|)` over the found
-/// items that a custodian holds, `holders` the number of custodians that hold each. It has no error bound; it is shown
-/// for comparison only.
-pub fn guilt(holders: impl Iterator<Item = usize>, guessed: f64) -> f64 {
-    1.0 - holders.map(|holders| 1.0 - (1.0 - guessed) / count(holders.max(1))).product::<f64>()
+/// items that a custodian holds: `items` tells, for each number of holders, how many of those items have so many. It has
+/// no error bound; it is shown for comparison only.
+pub fn guilt(items: impl Iterator<Item = (usize, usize)>, guessed: f64) -> f64 {
+    let innocent = |holders: usize| 1.0 - (1.0 - guessed) / count(holders.max(1));
+    let ln_innocent = |(holders, items): (usize, usize)| count(items) * innocent(holders).max(1e-300).ln();
+    1.0 - items.map(ln_innocent).sum::<f64>().exp()
 }
 
 #[cfg(test)]
@@ -34,8 +36,8 @@ mod tests {
 
     #[test]
     fn guilt_grows_with_each_item_and_shrinks_with_its_holders() {
-        assert!((guilt([1].into_iter(), 0.2) - 0.8).abs() < 1e-12);
-        assert!((guilt([2, 2].into_iter(), 0.0) - 0.75).abs() < 1e-12);
+        assert!((guilt([(1, 1)].into_iter(), 0.2) - 0.8).abs() < 1e-12);
+        assert!((guilt([(2, 2)].into_iter(), 0.0) - 0.75).abs() < 1e-12);
         assert!(guilt(std::iter::empty(), 0.2).abs() < 1e-12);
     }
 }

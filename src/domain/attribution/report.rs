@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::enrolled::{self, Enrolled, Role, role};
+use super::findings::Findings;
 use super::numeric::rounded;
+use super::records::Records;
 use super::{Answer, Evidence, Finding, Origin, Question, Standing, attribute, guilt, window};
-use crate::domain::watchlist::{OWNER, Watchlist};
+use crate::domain::watchlist::{Deal, OWNER, Watchlist};
 
 /// Largest probability to name a copy that did not leak, unless another is asked for.
 pub const EPSILON: f64 = 1e-6;
@@ -23,34 +25,6 @@ const LEAST_LISTED: f64 = 1e-4;
 const MOST_LISTED: usize = 10;
 /// What the guilt of the older literature takes as the chance to guess a record.
 const GUESSED: f64 = 0.2;
-
-/// What was found in a case: the input of a report besides the watchlist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Findings {
-    /// The organization's id.
-    pub organization: String,
-    /// The case's id.
-    pub case: String,
-    /// Largest probability to name a copy that did not leak.
-    pub epsilon: f64,
-    /// Rows that were published, if known.
-    pub rows: Option<u64>,
-    /// The last day on which the copy can have been taken: that of the first post, or of the first find.
-    pub published_by: Date,
-    /// Canaries that were found, by id.
-    pub canaries: Vec<FoundCanary>,
-    /// Fingerprints and anchors that were found: they show that rows are the organization's, not whose copy they are.
-    pub others: u64,
-}
-
-/// A canary that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoundCanary {
-    /// Its id.
-    pub canary: String,
-    /// The most information, in bits, of its fields found together in one row.
-    pub bits: u32,
-}
 
 /// What the report says in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +53,9 @@ pub struct Report {
     pub window: Option<(Date, Date)>,
     /// What was found, and who holds it.
     pub hits: Vec<FoundAt>,
+    /// Real customers' records that were weighed; `None` if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordLine>,
     /// What the answer rests on.
     pub assumptions: Vec<String>,
     /// What the bound does not cover.
@@ -132,6 +109,17 @@ pub struct FoundAt {
     pub role: String,
 }
 
+/// Real customers' records that were weighed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordLine {
+    /// What they are known by.
+    pub kind: String,
+    /// How many.
+    pub found: u64,
+    /// How many of them show a rendering that some copy was marked by.
+    pub rendered: u64,
+}
+
 /// What is known of one custodian's copy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CustodianLine {
@@ -145,7 +133,7 @@ pub struct CustodianLine {
     pub probability: f64,
     /// The guilt of Papadimitriou and Garcia-Molina, for comparison; it has no error bound.
     pub guilt: f64,
-    /// Found canaries that its copy holds.
+    /// Found canaries and records that its copy holds.
     pub holds: u64,
 }
 
@@ -153,7 +141,9 @@ impl Report {
     /// Weighs a case's findings against a watchlist. The same input gives the same report, byte for byte.
     pub fn of(watchlist: &Watchlist, findings: &Findings) -> Self {
         let enrolled = Enrolled::new(watchlist, findings);
-        let (evidence, unique, prior) = (enrolled.evidence(), enrolled.unique(), enrolled.prior());
+        let (mut evidence, unique, prior) = (enrolled.evidence(), enrolled.unique(), enrolled.prior());
+        let (records, mut held) = (enrolled.records(), Held::planted(&enrolled));
+        records.add_to(&mut evidence, |holders| held.add(holders));
         let answer = attribute(&Question {
             evidence: &evidence,
             unique: &unique,
@@ -172,18 +162,23 @@ impl Report {
             posterior: listed(&enrolled, &answer),
             window: taken(&enrolled, &suspects),
             hits: hits(&enrolled),
-            assumptions: assumptions(&enrolled, &evidence),
+            records: records.kind.map(|kind| RecordLine {
+                kind: kind.as_str().to_owned(),
+                found: records.found.len() as u64,
+                rendered: records.rendered() as u64,
+            }),
+            assumptions: assumptions(&enrolled, &evidence, &records),
             outside: OUTSIDE.map(str::to_owned).to_vec(),
             more_rows: (verdict == Verdict::CannotTell).then(|| more_rows(&answer, &evidence, findings)).flatten(),
             upstream_not_excluded: answer.posterior.probability(&Origin::Owner) > UPSTREAM,
-            custodians: lines(&enrolled, &answer),
+            custodians: lines(&enrolled, &answer, &held),
             table_sha256: digest(watchlist),
             findings: findings.clone(),
             build: concat!("dyepack ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 
-    /// Returns one line for lists: `consistent with the copy delivered to H07, error ≤ 1e-6, taken between … and …`.
+    /// Returns one line for lists: `consistent with the copy delivered to H07, error ≤ 1e-6, leaked between … and …`.
     pub fn line(&self) -> String {
         let codes: Vec<&str> = self.accused.iter().map(|accused| accused.code.as_str()).collect();
         let copies = match self.verdict {
@@ -195,7 +190,7 @@ impl Report {
             Verdict::CopyNamed if codes.len() == 1 => format!("consistent with the copy delivered to {}", codes[0]),
             Verdict::CopyNamed => format!("consistent with the copies delivered to {}", codes.join(", ")),
         };
-        let taken = self.window.map(|(from, to)| format!(", taken between {from} and {to}")).unwrap_or_default();
+        let taken = self.window.map(|(from, to)| format!(", leaked between {from} and {to}")).unwrap_or_default();
         let upstream = if self.upstream_not_excluded { ", upstream not excluded" } else { "" };
         format!("{copies}, error ≤ {:e}{taken}{upstream}", self.findings.epsilon)
     }
@@ -260,25 +255,37 @@ fn listed(enrolled: &Enrolled<'_>, answer: &Answer) -> Vec<Weighed> {
     weighed.collect()
 }
 
-fn lines(enrolled: &Enrolled<'_>, answer: &Answer) -> Vec<CustodianLine> {
-    let found: Vec<Vec<usize>> = enrolled
-        .canaries
-        .iter()
-        .filter(|(_, found)| found.is_some())
-        .map(|(canary, _)| enrolled.holders(canary))
-        .collect();
-    let of = |(at, standing): (usize, &Standing)| {
-        let held = found.iter().filter(|holders| holders.contains(&at)).map(Vec::len);
-        CustodianLine {
-            code: enrolled.codes[at].to_owned(),
-            ln_e: rounded(standing.ln_e, 3),
-            p: rounded_p(standing.ln_p),
-            probability: rounded(answer.posterior.marginals[at], 4),
-            guilt: rounded(guilt(held.clone(), GUESSED), 4),
-            holds: held.count() as u64,
+/// For each custodian, how many of the found items it holds, by how many hold them.
+struct Held(Vec<BTreeMap<usize, usize>>);
+
+impl Held {
+    fn planted(enrolled: &Enrolled<'_>) -> Self {
+        let mut held = Self(vec![BTreeMap::new(); enrolled.codes.len()]);
+        for (canary, _) in enrolled.canaries.iter().filter(|(_, found)| found.is_some()) {
+            held.add(&enrolled.holders(canary));
         }
+        held
+    }
+
+    fn add(&mut self, holders: &[usize]) {
+        for holder in holders {
+            if let Some(own) = self.0.get_mut(*holder) {
+                *own.entry(holders.len()).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn lines(enrolled: &Enrolled<'_>, answer: &Answer, held: &Held) -> Vec<CustodianLine> {
+    let of = |((at, standing), held): ((usize, &Standing), &BTreeMap<usize, usize>)| CustodianLine {
+        code: enrolled.codes[at].to_owned(),
+        ln_e: rounded(standing.ln_e, 3),
+        p: rounded_p(standing.ln_p),
+        probability: rounded(answer.posterior.marginals[at], 4),
+        guilt: rounded(guilt(held.iter().map(|(holders, items)| (*holders, *items)), GUESSED), 4),
+        holds: held.values().sum::<usize>() as u64,
     };
-    answer.standings.iter().enumerate().map(of).collect()
+    answer.standings.iter().enumerate().zip(&held.0).map(of).collect()
 }
 
 fn hits(enrolled: &Enrolled<'_>) -> Vec<FoundAt> {
@@ -318,7 +325,7 @@ fn more_rows(answer: &Answer, evidence: &Evidence, findings: &Findings) -> Optio
     (share > 0.02 && (0.0..1e12).contains(&more)).then_some(more.ceil().max(1.0) as u64)
 }
 
-fn assumptions(enrolled: &Enrolled<'_>, evidence: &Evidence) -> Vec<String> {
+fn assumptions(enrolled: &Enrolled<'_>, evidence: &Evidence, records: &Records<'_>) -> Vec<String> {
     let (mut drawn, mut unique, mut shared) = (0, 0, 0);
     for (canary, _) in &enrolled.canaries {
         match role(canary) {
@@ -346,11 +353,36 @@ fn assumptions(enrolled: &Enrolled<'_>, evidence: &Evidence) -> Vec<String> {
             "{shared} canaries are in several copies without a record of a random draw: they enter the posterior only, and accuse nobody"
         ));
     }
+    said.extend(of_records(records));
     let known = enrolled.canaries.iter().filter(|(_, found)| found.is_some()).count();
     if let Some(gone) = enrolled.findings.canaries.len().checked_sub(known).filter(|gone| *gone > 0) {
         said.push(format!("{gone} canaries that were found are enrolled no longer and were left out"));
     }
     said.push("before any evidence, the organization's own copy and foreign data are 5 % probable each".to_owned());
+    said
+}
+
+fn of_records(records: &Records<'_>) -> Vec<String> {
+    let Some(kind) = records.kind else { return Vec::new() };
+    let mut said = Vec::new();
+    let found = records.found.len();
+    said.push(if records.is_drawn() {
+        format!(
+            "{found} customers' records were known by {kind}; which copy was given which was chosen at random by a secret of \
+             its delivery; copies that were given theirs by rule are not accused by them"
+        )
+    } else {
+        format!("{found} customers' records were known by {kind}; who was given which followed rules: they accuse nobody")
+    });
+    if kind.parts().len() > 1 {
+        said.push("of pairs of masked values, fewer than one in ten belongs to several customers".to_owned());
+    }
+    if records.rendered() > 0 {
+        said.push(format!(
+            "{} of those rows are rendered in ways that a secret chose for each copy, independently of the others",
+            records.rendered()
+        ));
+    }
     said
 }
 
@@ -370,6 +402,9 @@ fn digest(watchlist: &Watchlist) -> String {
     }
     for delivery in &watchlist.deliveries {
         hash.update(format!("|{:?}", (&delivery.id, &delivery.dataset, &delivery.custodian, delivery.delivered_at)));
+        let deal = delivery.deal.as_ref().map(Deal::text);
+        let deal = deal.as_ref().map_or("", |deal| deal.reveal());
+        hash.update(format!("|{:?}", (delivery.rows, delivery.share.map(f64::from), deal)));
     }
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
     hash.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
@@ -401,7 +436,7 @@ mod tests {
         assert!(!report.upstream_not_excluded && report.lr_ours > 100.0);
         let line = report.line();
         assert!(
-            line.starts_with("consistent with the copy delivered to H02, error ≤ 1e-6, taken between 2026-"),
+            line.starts_with("consistent with the copy delivered to H02, error ≤ 1e-6, leaked between 2026-"),
             "{line}"
         );
     }

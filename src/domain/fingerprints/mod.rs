@@ -3,6 +3,7 @@
 //! Not here: how one is computed (`identifier`), and where keys and files lie (`ports::vault`).
 
 mod file;
+mod lookup;
 mod read;
 mod set;
 mod write;
@@ -14,6 +15,7 @@ use crate::domain::identifier::{Epoch, FingerprintKey, FingerprintKind, Hasher, 
 use crate::domain::watchlist::OrganizationId;
 
 pub use file::{DpfError, HEADER_BYTES, Header};
+pub use lookup::find_tags;
 pub use read::read;
 pub use set::{COUNT_LIMIT, FingerprintSet};
 pub use write::write;
@@ -76,6 +78,15 @@ pub struct Enrolment {
     pub count: u64,
     /// Under which it is kept.
     pub checksum: Checksum,
+}
+
+/// A file of the fingerprints of one delivery's rows: who was given which row, without any row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The delivery's id.
+    pub delivery: String,
+    /// The file.
+    pub enrolment: Enrolment,
 }
 
 /// All sets that are looked up, each with what makes fingerprints comparable to it: of every organization, all live epochs.

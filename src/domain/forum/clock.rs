@@ -10,6 +10,7 @@ use scraper::{ElementRef, Node};
 use ego_tree::iter::Edge;
 
 use crate::domain::forum::dates::{self, Clock, DayOrder, Moment};
+use crate::domain::forum::sheet::Survey;
 use crate::domain::forum::{Engine, dom};
 use crate::domain::page::FetchedPage;
 
@@ -19,9 +20,10 @@ const LAG: SignedDuration = SignedDuration::from_secs(150);
 const FRESH: SignedDuration = SignedDuration::from_mins(3);
 
 /// Finds the clock of the board that a page comes from.
-pub(super) fn of_board(lines: &[&str], page: &FetchedPage, engine: Engine) -> Clock {
+pub(super) fn of_board(survey: &Survey<'_>, page: &FetchedPage, engine: Engine) -> Clock {
+    let lines = survey.lines.as_slice();
     let order = day_order(lines, page.fetched_at, engine);
-    let stated = stated_zone(lines);
+    let stated = stated_zone(lines).or_else(|| shown_zone(survey, order));
     let printed = printed_clock(lines, order);
     let offset = stated.or_else(|| inferred_zone(printed?, page)).unwrap_or(Offset::UTC);
     let now = printed
@@ -43,9 +45,42 @@ fn day_order(lines: &[&str], fetched_at: Timestamp, engine: Engine) -> DayOrder 
     match (day_first, month_first, engine) {
         (day, month, _) if day > month => DayOrder::DayFirst,
         (day, month, _) if month > day => DayOrder::MonthFirst,
-        (_, _, Engine::Mybb) => DayOrder::MonthFirst,
-        (_, _, Engine::Phpbb | Engine::Discuz | Engine::Generic) => DayOrder::DayFirst,
+        (_, _, Engine::Mybb | Engine::Vbulletin | Engine::Vbulletin5 | Engine::Xenforo | Engine::Invision) => {
+            DayOrder::MonthFirst
+        }
+        (
+            _,
+            _,
+            Engine::Phpbb
+            | Engine::Discuz
+            | Engine::Smf
+            | Engine::Nodebb
+            | Engine::Flarum
+            | Engine::Discourse
+            | Engine::Telegram
+            | Engine::Wordpress
+            | Engine::Paste
+            | Engine::Feed
+            | Engine::Generic,
+        ) => DayOrder::DayFirst,
     }
+}
+
+/// The zone in which a page writes out an instant that it also gives in UTC: `<time datetime=…Z>8:13 PM</time>`.
+fn shown_zone(survey: &Survey<'_>, order: DayOrder) -> Option<Offset> {
+    const STEP: i64 = 900;
+    survey.times.iter().find_map(|(instant, element)| {
+        let is_zoned = instant.ends_with('Z') || instant.ends_with("+00:00") || instant.ends_with("+0000");
+        let clock = Clock { now: Timestamp::UNIX_EPOCH, offset: Offset::UTC, order };
+        let at = clock.read(instant).filter(|_| is_zoned)?.at;
+        let words = dom::line_up_to(*element, 80);
+        let civil = dates::printed(&words, order).or_else(|| dates::printed(dom::attr(*element, "title")?, order))?;
+        let apart = Offset::UTC.to_timestamp(civil).ok()?.duration_since(at).as_secs();
+        // The printed minute may be cut off.
+        let steps = (apart + 59).div_euclid(STEP);
+        let is_whole = (apart - steps * STEP).abs() <= 59 && (steps * STEP).abs() <= 14 * 3_600;
+        is_whole.then(|| Offset::from_seconds(i32::try_from(steps * STEP).ok()?).ok()).flatten()
+    })
 }
 
 /// Lines of a page that begin at `at`, as one: a label and its value are often two elements.
@@ -136,6 +171,9 @@ impl<'a> Dated<'a> {
                             skipping = Some(node.id());
                         } else {
                             dated.take(inner);
+                            if matches!(dom::name(inner), "br" | "td" | "li" | "div" | "p" | "dd") {
+                                dom::push_words(&mut dated.text, " ");
+                            }
                         }
                     } else if let Node::Text(text) = node.value()
                         && dated.text.len() < 300
@@ -164,7 +202,9 @@ impl<'a> Dated<'a> {
     /// Reads the date by a board's clock.
     pub(super) fn read(&self, clock: &Clock) -> Option<Moment> {
         let exact = self.exact.and_then(|exact| match exact.trim().parse::<i64>() {
-            Ok(seconds) => {
+            Ok(count) => {
+                // Scripts count milliseconds.
+                let seconds = if count > 100_000_000_000 { count / 1_000 } else { count };
                 let is_plausible = (315_532_800..7_258_118_400).contains(&seconds);
                 let at = Timestamp::from_second(seconds).ok().filter(|_| is_plausible)?;
                 Some(Moment { at, is_stable: true })
@@ -194,6 +234,27 @@ mod tests {
         FetchedPage { requested: url.clone(), url, status: 200, headers, body: Vec::new(), fetched_at }
     }
 
+    fn survey<'a>(lines: &[&'a str]) -> Survey<'a> {
+        Survey { lines: lines.to_vec(), ..Survey::default() }
+    }
+
+    #[test]
+    fn the_zone_follows_from_an_instant_that_is_also_written_out() {
+        for (markup, hours) in [
+            ("<time datetime=2026-11-21T20:13:54Z>November 21, 2026, 11:13:54 PM</time>", 3),
+            ("<time datetime=2026-11-21T20:13:54+0000 title='Nov 21, 2026 at 3:13 PM'>Yesterday</time>", -5),
+            ("<time datetime=2026-11-21T20:13:54>11-21-2026, 11:13 PM</time>", 0),
+            ("<time datetime=2026-11-21T20:13:54Z>3 hours ago</time>", 0),
+        ] {
+            let dom = scraper::Html::parse_fragment(markup);
+            let element = dom::named(dom.root_element(), "time").next().unwrap();
+            let times = vec![(dom::attr(element, "datetime").unwrap(), element)];
+            let survey = Survey { times, ..Survey::default() };
+            let clock = of_board(&survey, &page("2026-11-21T20:20:00Z", None), Engine::Smf);
+            assert_eq!(clock.offset, Offset::constant(hours), "{markup}");
+        }
+    }
+
     #[test]
     fn the_zone_is_stated_or_follows_from_the_printed_clock() {
         for (lines, fetched_at, date, hours, now) in [
@@ -217,7 +278,7 @@ mod tests {
             ),
             (&["no clock"], "2026-11-21T20:12:41Z", None, 0, "2026-11-21T20:12:41Z"),
         ] {
-            let clock = of_board(lines, &page(fetched_at, date), Engine::Mybb);
+            let clock = of_board(&survey(lines), &page(fetched_at, date), Engine::Mybb);
             assert_eq!(clock.offset, Offset::constant(hours), "{lines:?}");
             assert_eq!(clock.now, now.parse().unwrap(), "{lines:?}");
         }
@@ -227,13 +288,13 @@ mod tests {
     fn a_copy_without_a_date_says_nothing_of_the_zone() {
         let mut copy = page("2026-11-21T23:13:54Z", None);
         copy.headers.push(("content-type".to_owned(), "text/html".to_owned()));
-        let clock = of_board(&["Current time:", "11-21-2026, 08:13 PM"], &copy, Engine::Mybb);
+        let clock = of_board(&survey(&["Current time:", "11-21-2026, 08:13 PM"]), &copy, Engine::Mybb);
         assert_eq!(clock.offset, Offset::UTC);
     }
 
     #[test]
     fn evidence_on_the_page_beats_the_engines_habit() {
-        let clock = of_board(&["21-11-2026, 08:13"], &page("2026-11-21T20:13:54Z", None), Engine::Mybb);
+        let clock = of_board(&survey(&["21-11-2026, 08:13"]), &page("2026-11-21T20:13:54Z", None), Engine::Mybb);
         assert_eq!(clock.order, DayOrder::DayFirst);
     }
 }

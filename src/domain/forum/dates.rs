@@ -1,4 +1,4 @@
-//! Dates as forums print them, in English, Chinese and Russian, absolute and relative.
+//! Dates as forums print them, in English, Chinese, Russian, German and Spanish, absolute and relative.
 //!
 //! The board's clock is an argument (`clock` finds it). A text that is no date gives `None`, never a guess.
 
@@ -100,7 +100,7 @@ impl Clock {
     }
 
     fn relative(&self, tokens: &[Token], text: &str) -> Option<Moment> {
-        const DAYS: [(&str, i32); 13] = [
+        const DAYS: [(&str, i32); 15] = [
             ("позавчера", 2),
             ("today", 0),
             ("今天", 0),
@@ -112,6 +112,8 @@ impl Clock {
             ("昨日", 1),
             ("вчера", 1),
             ("gestern", 1),
+            ("hoy", 0),
+            ("ayer", 1),
             ("前天", 2),
             ("前日", 2),
         ];
@@ -319,7 +321,7 @@ fn zone_after(tokens: &[Token]) -> Option<Offset> {
 
 /// Reads "1 hour, 5 minutes ago", "3 天前", "час назад".
 fn ago(tokens: &[Token], text: &str) -> Option<SignedDuration> {
-    const UNITS: [(&str, i64); 24] = [
+    const UNITS: [(&str, i64); 35] = [
         ("sec", 1),
         ("秒", 1),
         ("сек", 1),
@@ -344,8 +346,21 @@ fn ago(tokens: &[Token], text: &str) -> Option<SignedDuration> {
         ("year", 31_536_000),
         ("年前", 31_536_000),
         ("год", 31_536_000),
+        ("stunde", 3_600),
+        ("tag", 86_400),
+        ("woche", 604_800),
+        ("monat", 2_592_000),
+        ("jahr", 31_536_000),
+        ("seg", 1),
+        ("hora", 3_600),
+        ("día", 86_400),
+        ("semana", 604_800),
+        ("mes", 2_592_000),
+        ("año", 31_536_000),
     ];
-    if !["ago", "前", "назад"].iter().any(|word| text.contains(word)) {
+    let is_before =
+        |token: &Token| matches!(token, Token::Word(word) if matches!(word.as_str(), "ago" | "vor" | "hace" | "назад"));
+    if !text.contains('前') && !tokens.iter().any(is_before) {
         return None;
     }
     if text.contains("半小时前") || text.contains("半小時前") {
@@ -367,7 +382,7 @@ fn ago(tokens: &[Token], text: &str) -> Option<SignedDuration> {
 fn is_filler(token: &Token) -> bool {
     match token {
         Token::Mark(mark) => matches!(mark, ',' | '.' | '-' | '/' | '\''),
-        Token::Word(word) => matches!(word.as_str(), "of" | "st" | "nd" | "rd" | "th" | "г"),
+        Token::Word(word) => matches!(word.as_str(), "of" | "st" | "nd" | "rd" | "th" | "г" | "de" | "del"),
         Token::Number { .. } => false,
     }
 }
@@ -388,10 +403,39 @@ fn month_of(word: &str) -> Option<u32> {
         "december",
     ];
     const RUSSIAN: [&str; 12] = ["янв", "фев", "мар", "апр", "ма", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"];
+    const GERMAN: [&str; 12] = [
+        "januar",
+        "februar",
+        "märz",
+        "april",
+        "mai",
+        "juni",
+        "juli",
+        "august",
+        "september",
+        "oktober",
+        "november",
+        "dezember",
+    ];
+    const SPANISH: [&str; 12] = [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ];
     let is_english = |name: &&str| **name == *word || (word.len() >= 3 && word.len() <= 4 && name.starts_with(word));
     let english = ENGLISH.iter().position(is_english);
+    let other = || [GERMAN, SPANISH].iter().find_map(|names| names.iter().position(is_english));
     let russian = || RUSSIAN.iter().position(|stem| word.starts_with(stem) && word.chars().count() <= 8);
-    u32::try_from(english.or_else(russian)? + 1).ok()
+    u32::try_from(english.or_else(other).or_else(russian)? + 1).ok()
 }
 
 fn fold(text: &str) -> String {
@@ -457,6 +501,12 @@ mod tests {
             (0, "2026-05-29T21:51:10+0300", "2026-05-29T18:51:10Z"),
             (8, "2025-9-23", "2025-09-22T16:00:00Z"),
             (0, "02 Dec, 10:00", "2025-12-02T10:00:00Z"),
+            (0, "« Reply #3 on: March 01, 2026, 03:04:05 pm »", "2026-03-01T15:04:05Z"),
+            (1, "21. Dezember 2025 um 20:13", "2025-12-21T19:13:00Z"),
+            (1, "2. März 2026, 08:58:01", "2026-03-02T07:58:01Z"),
+            (0, "21 de noviembre de 2025 a las 20:13", "2025-11-21T20:13:00Z"),
+            (0, "Enero 05, 2026, 08:13:54 pm", "2026-01-05T20:13:54Z"),
+            (0, "Nov 21, 2025 at 8:13 PM", "2025-11-21T20:13:00Z"),
             (0, "Joined Oct 2nd, 2024", "2024-10-02T00:00:00Z"),
         ] {
             let moment = clock(DayOrder::MonthFirst, hours).read(text);
@@ -482,6 +532,12 @@ mod tests {
             (8, "刚刚", "2026-11-21T20:13:54Z"),
             (3, "Вчера, 23:10", "2026-11-20T20:10:00Z"),
             (3, "5 минут назад", "2026-11-21T20:08:54Z"),
+            (0, "Today at 08:13:54 am", "2026-11-21T08:13:54Z"),
+            (0, "Heute um 19:13:54", "2026-11-21T19:13:54Z"),
+            (0, "vor 5 Minuten", "2026-11-21T20:08:54Z"),
+            (0, "vor 2 Tagen", "2026-11-19T20:13:54Z"),
+            (0, "hace 3 horas", "2026-11-21T17:13:54Z"),
+            (0, "Ayer a las 10:20", "2026-11-20T10:20:00Z"),
             (3, "час назад", "2026-11-21T19:13:54Z"),
         ] {
             let moment = clock(DayOrder::DayFirst, hours).read(text);

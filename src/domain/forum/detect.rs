@@ -8,39 +8,119 @@ use memchr::memmem;
 use scraper::ElementRef;
 use url::Url;
 
+use crate::domain::forum::route::Route;
 use crate::domain::forum::sheet::Survey;
-use crate::domain::forum::{Engine, dom};
+use crate::domain::forum::{Engine, discourse, dom, flarum, invision, nodebb, smf, vbulletin, xenforo};
 
 const ENOUGH: usize = 2;
+/// Scripts that name their engine stand at the head and the foot of a page.
+const SCRIPT_BYTES: usize = 48 << 10;
+
+/// What a page was recognised as.
+#[derive(Debug, Clone)]
+pub(super) struct Detected {
+    /// The software.
+    pub(super) engine: Engine,
+    /// The signs of it that held: `id pid_`, `link showthread` ….
+    pub(super) signs: Vec<String>,
+}
+
+/// Signs that held: of which engine, where it was seen, what it is.
+type Held = HashSet<(Engine, &'static str, &'static str)>;
+
+/// What tells an engine, whatever its theme.
+#[derive(Debug)]
+pub(super) struct Signs {
+    /// What `meta` generator holds, in lower case; empty if the engine writes none.
+    pub(super) generator: &'static str,
+    /// What a footer says.
+    pub(super) credits: &'static [&'static str],
+    /// Ids.
+    pub(super) ids: &'static [&'static str],
+    /// Ids before their number.
+    pub(super) numbered: &'static [&'static str],
+    /// Names of attributes.
+    pub(super) attributes: &'static [&'static str],
+    /// Names in scripts.
+    pub(super) globals: &'static [&'static str],
+    /// Names the shape of a link.
+    pub(super) link: fn(&Route<'_>) -> Option<&'static str>,
+}
+
+const TOLD: [(Engine, &Signs); 8] = [
+    (Engine::Smf, &smf::SIGNS),
+    (Engine::Xenforo, &xenforo::SIGNS),
+    (Engine::Vbulletin, &vbulletin::SIGNS),
+    (Engine::Vbulletin5, &vbulletin::five::SIGNS),
+    (Engine::Invision, &invision::SIGNS),
+    (Engine::Nodebb, &nodebb::SIGNS),
+    (Engine::Flarum, &flarum::SIGNS),
+    (Engine::Discourse, &discourse::SIGNS),
+];
 
 /// Tells the engine; `Generic` where no engine shows two signs.
-pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Engine {
-    let mut signs: HashSet<(Engine, &'static str)> = HashSet::new();
+pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Detected {
+    let mut signs = Held::new();
     document_signs(survey, text, &mut signs);
     for (_, url) in anchors {
         link_signs(url, &mut signs);
+        let route = Route::of(url);
+        signs.extend(TOLD.iter().filter_map(|(engine, told)| Some((*engine, "link", (told.link)(&route)?))));
+    }
+    for (engine, told) in TOLD {
+        table_signs(engine, told, survey, text, &mut signs);
     }
     for id in &survey.order {
         id_signs(id, &mut signs);
     }
-    let count = |engine: Engine| signs.iter().filter(|(found, _)| *found == engine).count();
-    let engines = [Engine::Mybb, Engine::Phpbb, Engine::Discuz];
-    let best = engines.into_iter().max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
-    best.unwrap_or(Engine::Generic)
+    let count = |engine: Engine| signs.iter().filter(|(found, _, _)| *found == engine).count();
+    let own = [Engine::Mybb, Engine::Phpbb, Engine::Discuz, Engine::Telegram, Engine::Wordpress];
+    let engines = own.into_iter().chain(TOLD.map(|(engine, _)| engine));
+    let best = engines.max_by_key(|engine| count(*engine)).filter(|engine| count(*engine) >= ENOUGH);
+    let engine = best.unwrap_or(Engine::Generic);
+    let mut signs: Vec<String> = signs
+        .into_iter()
+        .filter(|(found, _, _)| *found == engine)
+        .map(|(_, place, mark)| format!("{place} {mark}"))
+        .collect();
+    signs.sort_unstable();
+    Detected { engine, signs }
 }
 
-fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut HashSet<(Engine, &'static str)>) {
+fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, text: &str, signs: &mut Held) {
+    if !told.generator.is_empty() && survey.generator.to_ascii_lowercase().contains(told.generator) {
+        signs.insert((engine, "meta", "generator"));
+    }
+    if survey.lines.iter().rev().take(60).any(|line| told.credits.iter().any(|credit| line.contains(credit))) {
+        signs.insert((engine, "footer", "credit"));
+    }
+    let has_number = |prefix: &&str| survey.order.iter().any(|id| dom::numbered(id, prefix).is_some());
+    let bytes = text.as_bytes();
+    let head = bytes.get(..SCRIPT_BYTES.min(bytes.len())).unwrap_or_default();
+    let foot = bytes.get(head.len().max(bytes.len().saturating_sub(SCRIPT_BYTES))..).unwrap_or_default();
+    let is_named = |global: &&str| [head, foot].iter().any(|part| memmem::find(part, global.as_bytes()).is_some());
+    let ids = told.ids.iter().copied().filter(|id| survey.ids.contains_key(id));
+    let ids = ids.chain(told.numbered.iter().copied().filter(has_number)).map(|id| ("id", id));
+    let attributes = told.attributes.iter().copied().filter(|name| survey.attributes.contains(name));
+    let globals = told.globals.iter().copied().filter(is_named);
+    let names = ids.chain(attributes.map(|name| ("attribute", name))).chain(globals.map(|name| ("script", name)));
+    signs.extend(names.map(|(place, mark)| (engine, place, mark)));
+}
+
+fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Held) {
     let generator = survey.generator.to_ascii_lowercase();
-    for (engine, name) in [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz")] {
+    for (engine, name) in
+        [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz"), (Engine::Wordpress, "wordpress")]
+    {
         if generator.contains(name) {
-            signs.insert((engine, "generator"));
+            signs.insert((engine, "meta", "generator"));
         }
     }
     if survey.body_id == "phpbb" {
-        signs.insert((Engine::Phpbb, "body"));
+        signs.insert((Engine::Phpbb, "id", "body"));
     }
     if survey.body_id.starts_with("nv_") {
-        signs.insert((Engine::Discuz, "body"));
+        signs.insert((Engine::Discuz, "id", "body"));
     }
     for (engine, variable) in [
         (Engine::Mybb, "my_post_key"),
@@ -49,24 +129,32 @@ fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut HashSet<(Engine, 
         (Engine::Discuz, "STATICURL"),
         (Engine::Phpbb, "phpbb style name"),
         (Engine::Phpbb, "phpbb_alert"),
+        (Engine::Telegram, "tgme_widget_message"),
+        (Engine::Telegram, "tgme_channel_"),
+        (Engine::Telegram, "js-message_history"),
+        (Engine::Telegram, "tgme_page_"),
+        (Engine::Telegram, "data-post=\""),
+        (Engine::Wordpress, "/wp-content/"),
+        (Engine::Wordpress, "/wp-includes/"),
+        (Engine::Wordpress, "/wp-json/"),
     ] {
         if memmem::find(text.as_bytes(), variable.as_bytes()).is_some() {
-            signs.insert((engine, variable));
+            signs.insert((engine, "script", variable));
         }
     }
     for line in survey.lines.iter().rev().take(60) {
         for (engine, name) in [(Engine::Mybb, "MyBB"), (Engine::Phpbb, "phpBB"), (Engine::Discuz, "Discuz!")] {
             if line.contains(name) {
-                signs.insert((engine, "credit"));
+                signs.insert((engine, "words", "credit"));
             }
         }
     }
     if survey.title.contains("Powered by Discuz!") {
-        signs.insert((Engine::Discuz, "title"));
+        signs.insert((Engine::Discuz, "words", "title"));
     }
 }
 
-fn link_signs(url: &Url, signs: &mut HashSet<(Engine, &'static str)>) {
+fn link_signs(url: &Url, signs: &mut Held) {
     let file = url.path().rsplit('/').next().unwrap_or_default();
     let query = url.query().unwrap_or_default();
     let sign = match file {
@@ -77,6 +165,7 @@ fn link_signs(url: &Url, signs: &mut HashSet<(Engine, &'static str)>) {
         "viewforum.php" => (Engine::Phpbb, "viewforum"),
         "ucp.php" => (Engine::Phpbb, "ucp"),
         "memberlist.php" if query.contains("mode=") => (Engine::Phpbb, "memberlist"),
+        _ if url.path().contains("/archiver/") => (Engine::Discuz, "archiver"),
         "forum.php" if query.contains("mod=viewthread") => (Engine::Discuz, "viewthread"),
         "forum.php" if query.contains("mod=") => (Engine::Discuz, "forum"),
         "home.php" if query.contains("mod=") => (Engine::Discuz, "home"),
@@ -86,11 +175,12 @@ fn link_signs(url: &Url, signs: &mut HashSet<(Engine, &'static str)>) {
             None => return,
         },
     };
-    signs.insert(sign);
+    signs.insert((sign.0, "link", sign.1));
 }
 
 fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
     let parts: Vec<&str> = file.strip_suffix(".html").unwrap_or(file).split('-').collect();
+    let is_page = file.strip_suffix(".html").is_some();
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match parts.as_slice() {
         ["thread", a, b, c] if is_number(a) && is_number(b) && is_number(c) => Some((Engine::Discuz, "thread-a-b-c")),
@@ -99,14 +189,32 @@ fn rewritten(file: &str) -> Option<(Engine, &'static str)> {
         ["thread", id] | ["thread", id, "page" | "post", _] if is_number(id) => Some((Engine::Mybb, "thread-a")),
         ["forum", id] if is_number(id) => Some((Engine::Mybb, "forum-a")),
         ["user", id] if is_number(id) => Some((Engine::Mybb, "user-a")),
+        ["thread", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "thread-slug")),
+        ["forum", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "forum-slug")),
+        ["user", slug, ..] if is_page && !is_number(slug) => Some((Engine::Mybb, "user-slug")),
+        ["viewtopic" | "topic", id, ..] if is_number(&id.trim_start_matches('t')) => Some((Engine::Phpbb, "topic-a")),
+        ["viewforum", id, ..] if is_number(&id.trim_start_matches('f')) => Some((Engine::Phpbb, "forum-a")),
         ["Thread", _, ..] => Some((Engine::Mybb, "Thread-slug")),
         ["Forum", _, ..] => Some((Engine::Mybb, "Forum-slug")),
         ["User", _, ..] => Some((Engine::Mybb, "User-slug")),
+        parts if is_page => parts.iter().rev().take(2).find_map(|part| marked(part)),
         _ => None,
     }
 }
 
-fn id_signs(id: &str, signs: &mut HashSet<(Engine, &'static str)>) {
+/// The parts of addresses that phpBB's plug-ins write: `t12`, `topic12`, `f3`, `forum3`, `u7`, `member7`.
+fn marked(part: &str) -> Option<(Engine, &'static str)> {
+    let rest = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let sign = match rest {
+        "t" | "topic" => "slug-t",
+        "f" | "forum" => "slug-f",
+        "u" | "member" => "slug-u",
+        _ => return None,
+    };
+    (rest.len() < part.len()).then_some((Engine::Phpbb, sign))
+}
+
+fn id_signs(id: &str, signs: &mut Held) {
     for (engine, prefix) in [
         (Engine::Mybb, "pid_"),
         (Engine::Mybb, "tid_"),
@@ -119,7 +227,7 @@ fn id_signs(id: &str, signs: &mut HashSet<(Engine, &'static str)>) {
         (Engine::Discuz, "stickthread_"),
     ] {
         if dom::numbered(id, prefix).is_some() {
-            signs.insert((engine, prefix));
+            signs.insert((engine, "id", prefix));
         }
     }
 }

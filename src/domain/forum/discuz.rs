@@ -8,10 +8,13 @@ use scraper::ElementRef;
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::PlaceKind;
-use crate::domain::forum::{PageKind, Reading, dom, here, paging, rows};
+use crate::domain::forum::{PageKind, Reading, archive, dom, here, paging, rows};
 
 /// Reads a page of a Discuz! board.
 pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
+    if sheet.page.url.path().contains("/archiver/") {
+        return archive::read(sheet);
+    }
     let mut harvest = Harvest::new(sheet);
     harvest.boards();
     let posts = posts(sheet);
@@ -51,7 +54,7 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
         return harvest.finish(PageKind::Other);
     };
     let title = sheet.by_id("thread_subject").map(dom::line).filter(|title| !title.is_empty());
-    harvest.title(title.unwrap_or_else(|| document_title(sheet)));
+    harvest.title(title.or_else(|| headed(sheet)).unwrap_or_else(|| document_title(sheet)));
     harvest.thread(&place, here::board_name(sheet, posts.first().map(|post| post.element)));
     for post in posts {
         let words = dom::line(post.element);
@@ -196,6 +199,17 @@ fn read_row<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>, row: ElementRe
     let created = opened.and_then(dated);
     let last_post = after.last().copied().and_then(dated);
     harvest.row(Row { place, title: dom::line(link.element), author, replies, created, last_post, marks });
+}
+
+/// Touch templates show the title in a heading without an id; the document's title begins with it.
+fn headed(sheet: &Sheet<'_>) -> Option<String> {
+    let headings =
+        dom::elements(sheet.dom.root_element()).filter(|inner| matches!(dom::name(*inner), "h1" | "h2" | "h3"));
+    let is_begin = |text: &String| {
+        let rest = sheet.survey.title.strip_prefix(text.as_str());
+        !text.is_empty() && rest.is_some_and(|rest| rest.trim_start().starts_with('-'))
+    };
+    headings.map(dom::line).find(is_begin)
 }
 
 /// `Board - Site - Powered by Discuz!` without the site.

@@ -10,7 +10,8 @@ use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
 use crate::domain::forum::{
-    Attachment, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRef, ThreadRow, dom, post_text,
+    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, here, overrides,
+    post_text,
 };
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -78,21 +79,22 @@ impl<'s, 'a> Harvest<'s, 'a> {
     pub(super) fn new(sheet: &'s Sheet<'a>) -> Self {
         let reading = Reading {
             engine: sheet.engine,
+            signs: sheet.signs.clone(),
             page: PageKind::Other,
             title: sheet.survey.title.clone(),
-            thread: None,
-            threads: Vec::new(),
-            posts: Vec::new(),
-            next: None,
-            links: Vec::new(),
-            oddities: Vec::new(),
-            standing: Standing::Unclear,
+            ..generic::empty(sheet.page)
         };
         let mut harvest = Self { sheet, reading, seen: HashSet::new() };
         if sheet.survey.is_cut {
             harvest.odd("links-cut", "more links than are read on one page");
         }
         harvest
+    }
+
+    /// Goes on with what was found before.
+    pub(super) fn resume(sheet: &'s Sheet<'a>, reading: Reading) -> Self {
+        let seen = reading.links.iter().map(|link| link.key.clone()).collect();
+        Self { sheet, reading, seen }
     }
 
     /// Returns what was found so far.
@@ -113,10 +115,30 @@ impl<'s, 'a> Harvest<'s, 'a> {
         }
     }
 
-    /// Sets the thread whose posts these are.
+    /// Sets the thread whose posts these are; its title must be set before.
     pub(super) fn thread(&mut self, place: &Place, board: Option<String>) {
         let first = first_page(self.sheet, place);
-        self.reading.thread = Some(ThreadRef { key: first.key, url: first.url, board });
+        let labels = here::labels(self.sheet, &self.reading.title);
+        let page_title = self.sheet.survey.title.clone();
+        self.reading.thread = Some(ThreadRef { key: first.key, url: first.url, board, labels, page_title });
+    }
+
+    /// Returns the thread whose posts these are, once it was set.
+    pub(super) fn place(&self) -> Option<Place> {
+        let thread = self.reading.thread.as_ref()?;
+        let (key, url) = (thread.key.clone(), thread.url.clone());
+        Some(Place { kind: PlaceKind::Thread, key, page: 0, url, is_plain: true })
+    }
+
+    /// Forgets the posts found so far.
+    pub(super) fn clear_posts(&mut self) {
+        self.reading.posts.clear();
+        self.reading.oddities.retain(|oddity| !matches!(oddity.code.as_str(), "date-unread" | "author-unread"));
+    }
+
+    /// Forgets the rows found so far.
+    pub(super) fn clear_rows(&mut self) {
+        self.reading.threads.clear();
     }
 
     /// Notes an oddity, once for each code.
@@ -132,17 +154,16 @@ impl<'s, 'a> Harvest<'s, 'a> {
             if let Some(place) = &anchor.place
                 && place.kind == PlaceKind::Board
             {
-                let first = first_page(self.sheet, place);
-                self.link(Link {
-                    key: first.link_key(),
-                    url: first.url,
-                    kind: LinkKind::Board,
-                    post: None,
-                    mark: None,
-                    name: None,
-                });
+                self.board(place);
             }
         }
+    }
+
+    /// Adds a board.
+    pub(super) fn board(&mut self, place: &Place) {
+        let first = first_page(self.sheet, place);
+        let (key, url) = (first.link_key(), first.url);
+        self.link(Link { key, url, kind: LinkKind::Board, post: None, mark: None, name: None });
     }
 
     /// Adds a row and the link to its thread.
@@ -172,6 +193,7 @@ impl<'s, 'a> Harvest<'s, 'a> {
             self.odd("date-unread", "the last post of a thread in the list has no date that could be read");
         }
         self.reading.threads.push(ThreadRow {
+            price: None,
             key: place.key,
             title,
             url: place.url,
@@ -205,30 +227,25 @@ impl<'s, 'a> Harvest<'s, 'a> {
         let found = found.get(..POST_LIMIT.min(found.len())).unwrap_or_default();
         let elements: Vec<ElementRef<'a>> = found.iter().map(|post| post.element).collect();
         for (post, span) in found.iter().zip(spans(self.sheet, &elements)) {
-            let url = urls::post_url(self.sheet.engine, thread, post.id).unwrap_or_else(|| thread.url.clone());
-            let attachments = attachments(self.sheet, post.element);
-            for attachment in &attachments {
-                self.link(Link {
-                    key: attachment.key.clone(),
-                    url: attachment.url.clone(),
-                    kind: LinkKind::Attachment,
-                    post: Some(post.id.to_owned()),
-                    mark: None,
-                    name: Some(attachment.name.clone()),
-                });
+            let (post, missed) = overrides::refine(self.sheet, post);
+            for name in missed {
+                self.odd("selector-failed", &format!("the source's selector for {name} finds nothing in a post"));
             }
-            if post.posted.is_none() {
-                self.odd("date-unread", "a post has no date that could be read");
-            }
-            if post.author.is_none() {
-                self.odd("author-unread", "a post has no author that could be read");
-            }
-            self.reading.posts.push(Post {
-                id: post.id.to_owned(),
+            let text = post.body.map(|body| post_text::read(body, skip)).unwrap_or_default();
+            let (id, url) = if post.id.is_empty() {
+                (generic::digest(&text), thread.url.clone())
+            } else {
+                let url = urls::post_url(self.sheet.engine, thread, post.id).unwrap_or_else(|| thread.url.clone());
+                (post.id.to_owned(), url)
+            };
+            let attachments = attachments(self.sheet, post.element, post.body);
+            self.post(Post {
+                id,
                 url,
-                author: post.author.clone(),
+                author: post.author,
                 posted_at: post.posted.map(|moment| moment.at),
-                text: post.body.map(|body| post_text::read(body, skip)).unwrap_or_default(),
+                text,
+                price: overrides::priced(self.sheet, post.element),
                 attachments,
                 links: post.body.map(|body| links(self.sheet, body, skip)).unwrap_or_default(),
                 span,
@@ -236,13 +253,49 @@ impl<'s, 'a> Harvest<'s, 'a> {
         }
     }
 
-    /// Adds a post that was read otherwise.
-    pub(super) fn post(&mut self, post: Post) {
-        if self.reading.posts.len() < POST_LIMIT {
-            self.reading.posts.push(post);
-        } else {
-            self.odd("posts-cut", "more posts than are read on one page");
+    /// Adds the next page of a site whose software is unknown.
+    pub(super) fn next_url(&mut self, link: Link) {
+        self.reading.next = Some(link.url.clone());
+        self.link(link);
+    }
+
+    /// Adds a row of a list on a site whose software is unknown, and the link to what it leads to.
+    pub(super) fn item(&mut self, row: ThreadRow) {
+        if self.reading.threads.iter().any(|known| known.key == row.key) || self.reading.threads.len() >= ROW_LIMIT {
+            return;
         }
+        // A row without a page of its own is named by a fragment of this one.
+        if row.url.fragment().is_none() {
+            self.link(generic::link(&row.url, LinkKind::Thread));
+        }
+        self.reading.threads.push(row);
+    }
+
+    /// Adds a post and the links to its files.
+    pub(super) fn post(&mut self, post: Post) {
+        if self.reading.posts.len() >= POST_LIMIT {
+            self.odd("posts-cut", "more posts than are read on one page");
+            return;
+        }
+        for attachment in &post.attachments {
+            self.link(Link {
+                key: attachment.key.clone(),
+                url: attachment.url.clone(),
+                kind: LinkKind::Attachment,
+                post: Some(post.id.clone()),
+                mark: None,
+                name: Some(attachment.name.clone()),
+            });
+        }
+        // A paste or an entry of a feed need not say who wrote it or when.
+        let is_recipe = !matches!(self.sheet.engine, Engine::Generic | Engine::Paste | Engine::Feed);
+        if post.posted_at.is_none() && is_recipe {
+            self.odd("date-unread", "a post has no date that could be read");
+        }
+        if post.author.is_none() && is_recipe {
+            self.odd("author-unread", "a post has no author that could be read");
+        }
+        self.reading.posts.push(post);
     }
 
     /// Adds a link unless its key is known.
@@ -279,9 +332,34 @@ pub(super) fn spans(sheet: &Sheet<'_>, elements: &[ElementRef<'_>]) -> Vec<ByteS
         .collect()
 }
 
+fn is_file_address(address: &str) -> bool {
+    address.contains("attachment") || post_text::FILE_MARKS.iter().any(|mark| address.contains(mark))
+}
+
+/// Tells whether an image only shows what the link around it leads to.
+fn is_preview(element: ElementRef<'_>) -> bool {
+    let leads_to_file = |around: ElementRef<'_>| dom::attr(around, "href").is_some_and(is_file_address);
+    dom::name(element) == "img" && dom::ancestors(element).take(3).any(leads_to_file)
+}
+
+/// Tells whether an element lies in a quote; some engines have the whole text of a post in a `blockquote`.
+fn is_quoted(element: ElementRef<'_>, body: Option<ElementRef<'_>>) -> bool {
+    let is_quote = |around: ElementRef<'_>| {
+        dom::name(around) == "blockquote" && body.is_none_or(|body| !dom::is_within(body, around))
+    };
+    dom::ancestors(element).any(is_quote)
+}
+
 /// Files attached anywhere in a post but in its quotes.
-pub(super) fn attachments(sheet: &Sheet<'_>, post: ElementRef<'_>) -> Vec<Attachment> {
-    let mut found: Vec<Attachment> = Vec::new();
+pub(super) fn attachments<'a>(
+    sheet: &Sheet<'a>,
+    post: ElementRef<'a>,
+    body: Option<ElementRef<'a>>,
+) -> Vec<Attachment> {
+    let chosen = overrides::attachments(sheet, post).into_iter();
+    let mut found: Vec<Attachment> = chosen
+        .map(|(name, url)| Attachment { key: format!("attachment{}", generic::path_of(&url)), name, url })
+        .collect();
     for element in dom::elements(post) {
         let address = match dom::name(element) {
             "a" => dom::attr(element, "href"),
@@ -290,8 +368,8 @@ pub(super) fn attachments(sheet: &Sheet<'_>, post: ElementRef<'_>) -> Vec<Attach
         };
         let Some(address) = address else { continue };
         let is_stored = dom::attr(element, "zoomfile").is_some();
-        let is_likely = ["attachment", "download/file.php"].iter().any(|part| address.contains(part));
-        if !is_stored && !is_likely {
+        let is_likely = is_file_address(address);
+        if !is_stored && (!is_likely || is_preview(element)) {
             continue;
         }
         let Some((key, url)) = attachment_key(sheet, element, address) else { continue };
@@ -303,7 +381,7 @@ pub(super) fn attachments(sheet: &Sheet<'_>, post: ElementRef<'_>) -> Vec<Attach
             if !is_stored {
                 known.url = url;
             }
-        } else if !dom::ancestors(element).any(|around| dom::name(around) == "blockquote") {
+        } else if !is_quoted(element, body) {
             let name = name.unwrap_or_else(|| key.replace('/', "-"));
             found.push(Attachment { name, url, key });
         }
@@ -326,7 +404,8 @@ fn attachment_key(sheet: &Sheet<'_>, element: ElementRef<'_>, address: &str) -> 
 fn file_name(element: ElementRef<'_>) -> Option<String> {
     let has_extension = |name: &str| {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        (1..=8).contains(&extension.len()) && extension.chars().all(char::is_alphanumeric)
+        let is_word = extension.chars().all(char::is_alphanumeric) && extension.chars().any(char::is_alphabetic);
+        (1..=8).contains(&extension.len()) && is_word
     };
     let text = dom::line(element);
     if has_extension(&text) {
@@ -340,21 +419,27 @@ fn file_name(element: ElementRef<'_>) -> Option<String> {
     if !is_generic {
         return Some(text);
     }
-    dom::ancestors(element)
-        .take(4)
-        .find_map(|around| dom::named(around, "strong").map(dom::line).find(|name| has_extension(name)))
+    // Else the name stands alone nearby.
+    let named = |around| {
+        let leaves = dom::elements(around).filter(|inner| dom::children(*inner).next().is_none());
+        leaves.map(|inner| dom::line_up_to(inner, 200)).find(|name| has_extension(name))
+    };
+    dom::ancestors(element).take(4).find_map(named)
 }
 
+/// A name in a tool tip: `scan.png`, `Filename: scan.png`; vBulletin has it on a line of its own, behind its label.
 fn titled(element: ElementRef<'_>) -> Option<String> {
-    ["alt", "title"].into_iter().find_map(|key| {
-        let value = dom::attr(element, key)?.split(['\r', '\n']).next()?.trim();
-        let value = value.strip_prefix("Filename:").unwrap_or(value).trim();
-        (!value.is_empty()).then(|| value.to_owned())
-    })
+    let is_name = |line: &&str| line.contains('.') && !line.ends_with('.');
+    let named = |value: &str| {
+        let lines = value.split(['\r', '\n', '\t']).map(str::trim);
+        let own = lines.map(|line| line.strip_prefix("Filename:").unwrap_or(line).trim()).find(is_name);
+        own.map(str::to_owned)
+    };
+    ["alt", "title"].into_iter().find_map(|key| named(dom::attr(element, key)?))
 }
 
 /// Addresses that the author's own words link to.
-fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
+pub(super) fn links(sheet: &Sheet<'_>, body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> Vec<String> {
     let mut links: Vec<String> = Vec::new();
     for anchor in dom::named(body, "a") {
         if links.len() >= POST_LINK_LIMIT {

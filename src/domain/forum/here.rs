@@ -67,6 +67,39 @@ fn is_heading(name: &str) -> bool {
     matches!(name, "h1" | "h2" | "h3")
 }
 
+/// Longest label in bytes.
+const LABEL_LIMIT: usize = 40;
+
+/// Returns what stands right before a thread's title in its heading or in the way that leads to it: `SELLING`, `[出售]`.
+pub(super) fn labels(sheet: &Sheet<'_>, title: &str) -> Vec<String> {
+    let title = title.trim();
+    let mut labels: Vec<String> = Vec::new();
+    if title.is_empty() {
+        return labels;
+    }
+    let texts = sheet.dom.tree.nodes().filter_map(|node| Some((node, node.value().as_text()?.trim())));
+    for (node, _) in texts.filter(|(_, text)| *text == title).take(8) {
+        let around = node.ancestors().filter_map(ElementRef::wrap).take(3);
+        let lines = around
+            .take_while(|element| {
+                matches!(dom::name(*element), "span" | "strong" | "b" | "a" | "em" | "h1" | "h2" | "h3")
+            })
+            .map(|element| dom::line_up_to(element, title.len() + LABEL_LIMIT));
+        // The nearest element that holds more than the title.
+        let label =
+            lines.filter_map(|line| Some(line.strip_suffix(title)?.trim().to_owned())).find(|label| !label.is_empty());
+        let Some(label) = label.filter(|label| label.len() <= LABEL_LIMIT && !label.contains(['›', '»', '>', '/']))
+        else {
+            continue;
+        };
+        let label = label.trim_matches(['[', ']', '(', ')', '【', '】', ' ', ':', '|']);
+        if label.chars().any(char::is_alphabetic) && !labels.iter().any(|known| known == label) {
+            labels.push(label.to_owned());
+        }
+    }
+    labels
+}
+
 /// Returns the document's title without the board's own name before or after it.
 pub(super) fn document_title(sheet: &Sheet<'_>) -> String {
     let title = sheet.survey.title.as_str();

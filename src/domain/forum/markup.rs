@@ -3,7 +3,8 @@
 //! An HTML parser takes quadratic time and memory on markup made to hurt it: elements nested a hundred thousand deep,
 //! formatting elements that are never closed, tags with a million attributes. This pass follows the parser's own rule
 //! for which end tag closes what, closely enough never to think the tree shallower than it is, and drops what goes too
-//! deep. Scripts, styles and comments are left out. Not here: reading the tree (`dom`).
+//! deep. Scripts, styles and comments are left out; so is `noscript`, unless its attributes say that it holds the page
+//! itself (Discourse, Flarum). Not here: reading the tree (`dom`).
 
 use memchr::{memchr, memmem};
 
@@ -149,11 +150,16 @@ impl<'a> Pass<'a> {
         let name = self.name(at + 1);
         let (end, attributes) = self.tag_end(at + 1 + name.len());
         let class = class_of(name);
+        if name.eq_ignore_ascii_case("noscript") && attributes > 0 && self.stack.len() < DEPTH_LIMIT {
+            self.stack.push(Open { name, class: Class::Special });
+            self.emit_start(at, "div", end, (attributes, name.len()));
+            return end;
+        }
         match class {
             Class::Silent => return self.after_element(name, end).1,
             Class::TextOnly => {
                 let (inner_end, after) = self.after_element(name, end);
-                self.emit_start(at, name, end, attributes);
+                self.emit_start(at, name, end, (attributes, name.len()));
                 let inner = self.text.get(end..inner_end).unwrap_or_default().replace('<', "&lt;");
                 self.out.push_str(&inner);
                 self.emit_end(name);
@@ -183,7 +189,7 @@ impl<'a> Pass<'a> {
             self.stack.push(Open { name, class });
             self.formatting += usize::from(class == Class::Formatting);
         }
-        self.emit_start(at, name, end, attributes);
+        self.emit_start(at, name, end, (attributes, name.len()));
         end
     }
 
@@ -197,7 +203,13 @@ impl<'a> Pass<'a> {
         }
         match class_of(name) {
             Class::Void | Class::Optional => self.emit_end(name),
-            Class::Silent | Class::TextOnly | Class::Bare => {}
+            Class::Silent => {
+                if let Some(index) = self.find_open(name, is_scope_boundary) {
+                    self.close_down_to(index);
+                    self.emit_end("div");
+                }
+            }
+            Class::TextOnly | Class::Bare => {}
             Class::TablePart => {
                 self.leave_cell();
                 self.emit_end(name);
@@ -278,9 +290,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn emit_start(&mut self, at: usize, name: &str, end: usize, attributes: usize) {
+    /// Writes a start tag with the attributes that it has in the text, where its name may be of another length.
+    fn emit_start(&mut self, at: usize, name: &str, end: usize, (attributes, length): (usize, usize)) {
         use std::fmt::Write as _;
-        let inner_end = end.saturating_sub(1).max(at + 1 + name.len());
+        let inner_end = end.saturating_sub(1).max(at + 1 + length);
         let is_too_large = attributes > ATTRIBUTE_LIMIT || end - at > TAG_LENGTH_LIMIT_BYTES;
         self.out.push('<');
         self.out.push_str(name);
@@ -289,7 +302,7 @@ impl<'a> Pass<'a> {
             let _ = write!(self.out, " {OFFSET_ATTRIBUTE}={at} ");
         }
         if !is_too_large {
-            self.copy(at + 1 + name.len(), inner_end);
+            self.copy(at + 1 + length, inner_end);
         }
         self.out.push('>');
     }
@@ -414,6 +427,12 @@ mod tests {
     fn scripts_styles_and_comments_are_left_out() {
         let html = bound("a<script>if (a</b) '<div>'</SCRIPT>b<!-- <div> -->c<style>x</style>d<!-->e").html;
         assert_eq!(html, "abcde");
+    }
+
+    #[test]
+    fn a_page_kept_for_readers_without_scripts_is_read() {
+        let html = bound("<noscript>please</noscript><noscript id=x><p>page</noscript>end").html;
+        assert_eq!(html, "<div dp-at=27  id=x><p dp-at=42 >page</div>end");
     }
 
     #[test]

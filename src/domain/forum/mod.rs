@@ -3,31 +3,51 @@
 //! Not here: matching (`matcher` works on the raw bytes), fetching, scheduling.
 
 mod acts;
+mod archive;
+mod blindness;
 mod clock;
 mod dates;
 mod detect;
+mod discourse;
 mod discuz;
 mod dom;
+mod feed;
+mod flarum;
+mod frames;
 mod generic;
 mod harvest;
 mod here;
-mod items;
+mod invision;
 pub mod login;
 mod markup;
 mod mybb;
+mod nodebb;
 mod notice;
+mod overrides;
 mod paging;
+mod paste;
+mod payload;
 mod phpbb;
 mod post_text;
+mod price;
+mod recipe;
+mod route;
 mod rows;
 mod sheet;
+mod smf;
+mod telegram;
 mod urls;
+mod vbulletin;
+mod wordpress;
+mod xenforo;
 
 use jiff::Timestamp;
+use memchr::memmem;
 use scraper::Html;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::listing::Price;
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
@@ -37,27 +57,53 @@ pub use acts::acts;
 pub use login::Standing;
 use sheet::Sheet;
 
+pub use overrides::{Css, CssError, Overrides};
+
 /// Reads a page by the recipe of the engine that it shows itself to be; links off the site of `source_start` are dropped.
 ///
 /// Never fails: what cannot be read is told in `oddities`. Linear in the size of the page.
 pub fn read(page: &FetchedPage, source_start: &Url) -> Reading {
+    read_with(page, source_start, &Overrides::default())
+}
+
+/// Reads a page as `read` does, with an operator's selectors before the recipe's own.
+pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) -> Reading {
     let form = Form::of(page);
     if form == Form::Binary {
         return generic::empty(page);
     }
     let decoded = text::decode(&page.body, page.declared_charset());
     if form == Form::Plain {
-        return generic::read_plain(page, &decoded.text);
+        if feed::is_json_feed(&decoded.text) {
+            return feed::read_json(page, source_start, &decoded.text);
+        }
+        return paste::raw(generic::read_plain(page, &decoded.text));
+    }
+    if feed::is_feed(&decoded.text) {
+        return feed::read(page, source_start, &decoded);
     }
     let bounded = markup::bound(&decoded.text);
     let dom = Html::parse_document(&bounded.html);
-    let sheet = Sheet::new(page, source_start, &decoded, &dom);
-    let mut reading = match sheet.engine {
+    let sheet = Sheet::new(page, source_start, &decoded, &dom, overrides);
+    let reading = match sheet.engine {
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
         Engine::Discuz => discuz::read(&sheet),
-        Engine::Generic => generic::read(&sheet),
+        Engine::Smf => recipe::read(&sheet, &smf::RECIPE),
+        Engine::Xenforo => recipe::read(&sheet, &xenforo::RECIPE),
+        Engine::Vbulletin => recipe::read(&sheet, &vbulletin::RECIPE),
+        Engine::Vbulletin5 => recipe::read(&sheet, &vbulletin::five::RECIPE),
+        Engine::Invision => recipe::read(&sheet, &invision::RECIPE),
+        Engine::Nodebb => recipe::read(&sheet, &nodebb::RECIPE),
+        Engine::Flarum => flarum::read(&sheet),
+        Engine::Discourse => discourse::read(&sheet),
+        Engine::Telegram => telegram::read(&sheet),
+        Engine::Wordpress => wordpress::read(&sheet),
+        Engine::Paste => paste::read(&sheet),
+        Engine::Feed | Engine::Generic => generic::read(&sheet),
     };
+    let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
+    blindness::tell(&sheet, &mut reading);
     reading.oddities.extend(bounded.oddities);
     reading.standing = login::standing(&sheet);
     reading
@@ -84,7 +130,11 @@ impl Form {
         let head = page.body.get(..512.min(page.body.len())).unwrap_or_default();
         let is_wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
         let has_nul = head.contains(&0) && !is_wide;
-        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide;
+        // Pages saved by programs often begin with something before the first tag.
+        let lower = head.to_ascii_lowercase();
+        let has_tag =
+            [b"<html".as_slice(), b"<!doctype html", b"<body"].iter().any(|tag| memmem::find(&lower, tag).is_some());
+        let is_markup_like = head.trim_ascii_start().first() == Some(&b'<') || is_wide || has_tag;
         match page.media_type().as_deref() {
             Some("text/html" | "application/xhtml+xml") => Self::Markup,
             Some("application/json") => Self::Plain,
@@ -109,7 +159,7 @@ impl Form {
 }
 
 /// The software a site runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// MyBB 1.8.
@@ -118,6 +168,31 @@ pub enum Engine {
     Phpbb,
     /// Discuz! X3.
     Discuz,
+    /// SMF 2.0 and 2.1.
+    Smf,
+    /// XenForo 1 and 2.
+    Xenforo,
+    /// vBulletin 3 and 4.
+    Vbulletin,
+    /// vBulletin 5 and 6, which share no page with those before.
+    #[serde(rename(serialize = "vbulletin", deserialize = "vbulletin5"))]
+    Vbulletin5,
+    /// Invision Community 4.
+    Invision,
+    /// NodeBB.
+    Nodebb,
+    /// Flarum.
+    Flarum,
+    /// Discourse.
+    Discourse,
+    /// Public previews of Telegram channels.
+    Telegram,
+    /// `WordPress` and blogs built like it.
+    Wordpress,
+    /// Paste sites.
+    Paste,
+    /// RSS, Atom, JSON Feed.
+    Feed,
     /// Anything else, read without a recipe of its own.
     Generic,
 }
@@ -147,6 +222,8 @@ pub enum PageKind {
 pub struct Reading {
     /// The recipe that read it.
     pub engine: Engine,
+    /// The signs of that engine that held: `id pid_`, `link showthread` ….
+    pub signs: Vec<String>,
     /// What kind of page it is.
     pub page: PageKind,
     /// Title of the thread or board, else of the document.
@@ -176,6 +253,10 @@ pub struct ThreadRef {
     pub url: Url,
     /// Its board's name where the page tells it.
     pub board: Option<String>,
+    /// What the board shows beside its title: `SELLING`, `出售`.
+    pub labels: Vec<String>,
+    /// Title of the page it was read from.
+    pub page_title: String,
 }
 
 /// One row of a list of threads.
@@ -200,6 +281,9 @@ pub struct ThreadRow {
     pub sticky: bool,
     /// Closed for replies.
     pub locked: bool,
+    /// What is asked, on a list of offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// One message.
@@ -219,6 +303,9 @@ pub struct Post {
     pub attachments: Vec<Attachment>,
     /// Addresses its text links to.
     pub links: Vec<String>,
+    /// What is asked, on a page that offers something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// Where its markup lies in the raw bytes of the page, signature and quotes included.
     #[serde(skip)]
     pub span: ByteSpan,

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use scraper::ElementRef;
 
 use crate::domain::forum::dates::Moment;
+use crate::domain::forum::generic::items;
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{Place, PlaceKind};
-use crate::domain::forum::{PageKind, Reading, dom, here, paging, rows};
+use crate::domain::forum::{PageKind, Reading, dom, frames, here, paging, rows};
 
 /// Reads a page of a MyBB board.
 pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
@@ -74,15 +75,46 @@ fn title(sheet: &Sheet<'_>, posts: &[Found<'_>]) -> Option<String> {
 }
 
 fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
-    sheet
+    let framed: Vec<_> = sheet
         .outermost("post_")
         .into_iter()
         .filter_map(|(id, element)| {
-            let body = sheet.by_id(&format!("pid_{id}")).filter(|body| dom::is_within(*body, element))?;
-            let author = author(sheet, element, body);
-            Some(Found { id, element, body: Some(body), author, posted: posted(sheet, id, element, body) })
+            let body = sheet.by_id(&format!("pid_{id}")).filter(|body| dom::is_within(*body, element));
+            Some((id, element, body.or_else(|| marked_body(element))?))
+        })
+        .collect();
+    let shown = if framed.is_empty() { unframed(sheet) } else { framed };
+    shown
+        .into_iter()
+        .map(|(id, element, body)| {
+            let author = author(sheet, element, body).or_else(|| items::author(element));
+            Found { id, element, body: Some(body), author, posted: posted(sheet, id, element, body) }
         })
         .collect()
+}
+
+/// A theme may drop the id of the body and keep that of the frame.
+fn marked_body(post: ElementRef<'_>) -> Option<ElementRef<'_>> {
+    items::body(post).or_else(|| frames::text_block(post))
+}
+
+/// A theme may drop the id of the frame and keep that of the body, which scripts need, or of the mark that links lead to.
+fn unframed<'a>(sheet: &Sheet<'a>) -> Vec<(&'a str, ElementRef<'a>, ElementRef<'a>)> {
+    let is_whole = |around: ElementRef<'a>| {
+        sheet
+            .anchors_in(around)
+            .any(|anchor| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member))
+    };
+    let bodies = sheet.outermost("pid_");
+    let elements: Vec<ElementRef<'a>> = bodies.iter().map(|(_, body)| *body).collect();
+    if !bodies.is_empty() {
+        let around = frames::around(&elements, &is_whole).into_iter();
+        return bodies.into_iter().zip(around).map(|((id, body), frame)| (id, frame, body)).collect();
+    }
+    let marks: Vec<(&'a str, ElementRef<'a>)> = sheet.numbered("pid").collect();
+    let elements: Vec<ElementRef<'a>> = marks.iter().map(|(_, mark)| *mark).collect();
+    let around = frames::around(&elements, &is_whole).into_iter();
+    marks.into_iter().zip(around).filter_map(|((id, _), frame)| Some((id, frame, marked_body(frame)?))).collect()
 }
 
 fn author(sheet: &Sheet<'_>, post: ElementRef<'_>, body: ElementRef<'_>) -> Option<String> {
@@ -121,7 +153,16 @@ fn posted<'a>(sheet: &Sheet<'a>, id: &str, post: ElementRef<'a>, body: ElementRe
     dom::elements(post)
         .filter(|inner| !dom::is_within(*inner, body))
         .filter(is_short)
+        .filter(|inner| !tells_membership(&dom::line_up_to(*inner, 80)))
         .find_map(|inner| sheet.moment(inner, &is_edit))
+}
+
+/// Since when somebody is a member is no time of a post.
+fn tells_membership(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ["joined", "registered", "member since", "регистрация", "注册", "registriert", "inscrit"]
+        .iter()
+        .any(|word| line.contains(word))
 }
 
 /// Code captions; what else is not the author's lies outside of the body.

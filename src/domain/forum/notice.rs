@@ -5,7 +5,7 @@
 
 use crate::domain::forum::PageKind;
 
-const LOGIN: [&str; 24] = [
+const LOGIN: [&str; 38] = [
     "requires you to be registered and logged in",
     "you need to login",
     "you need to log in",
@@ -30,9 +30,23 @@ const LOGIN: [&str; 24] = [
     "вы не авторизованы",
     "войдите на форум",
     "требуется авторизация",
+    "must be logged-in",
+    "please login below",
+    "please log in below",
+    "try logging in",
+    "you seem to be not logged in",
+    "seem to be logged in",
+    "sie sind nicht angemeldet",
+    "sie müssen sich anmelden",
+    "sie müssen angemeldet",
+    "bitte melden sie sich an",
+    "debes iniciar sesión",
+    "debe iniciar sesión",
+    "no has iniciado sesión",
+    "авторизуйтесь",
 ];
 
-const MISSING: [&str; 22] = [
+const MISSING: [&str; 34] = [
     "does not exist",
     "do not exist",
     "no longer exists",
@@ -55,9 +69,21 @@ const MISSING: [&str; 22] = [
     "удалена или перемещена",
     "has been deleted",
     "page not found",
+    "no thread specified",
+    "no forum specified",
+    "either missing or off limits",
+    "could not locate the item",
+    "doesn’t exist or is private",
+    "doesn't exist or is private",
+    "page doesn’t exist",
+    "existiert nicht",
+    "nicht gefunden",
+    "no se ha encontrado",
+    "no se encontró",
+    "no existe",
 ];
 
-const DENIED: [&str; 25] = [
+const DENIED: [&str; 32] = [
     "you do not have permission",
     "you don't have permission",
     "not authorised",
@@ -83,6 +109,13 @@ const DENIED: [&str; 25] = [
     "доступ запрещ",
     "недостаточно прав",
     "вы заблокированы",
+    "not have enough privileges",
+    "is not available for your account",
+    "keine berechtigung",
+    "nicht berechtigt",
+    "no tienes permiso",
+    "no tiene permiso",
+    "no tienes los permisos",
 ];
 
 /// Who is looking.

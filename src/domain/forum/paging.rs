@@ -1,27 +1,116 @@
 //! The next page of the same board or thread, by the page's own paging controls; pages are never probed.
 
+use url::Url;
+
 use crate::domain::forum::dom;
 use crate::domain::forum::sheet::{Anchor, Sheet};
 use crate::domain::forum::urls::Place;
 
-const NEXT_WORDS: [&str; 16] = [
+/// What links to the next page say, in English, Chinese, Russian, German, French, Spanish, Portuguese, Italian, Turkish,
+/// Polish, Japanese, Ukrainian, Arabic and Persian.
+const NEXT_WORDS: [&str; 52] = [
     "next",
     "next page",
-    "next »",
-    "next ›",
-    "next >",
+    "older",
+    "older posts",
+    "older entries",
+    "previous posts",
+    "load more",
     "»",
     "›",
     ">",
+    ">>",
+    "→",
     "下一页",
     "下一頁",
     "下页",
+    "下頁",
+    "后一页",
+    "后页",
     "след",
     "след.",
     "следующая",
+    "следующая страница",
     "вперёд",
+    "вперед",
     "далее",
+    "weiter",
+    "nächste",
+    "nächste seite",
+    "suivant",
+    "suivante",
+    "page suivante",
+    "siguiente",
+    "página siguiente",
+    "próxima",
+    "próximo",
+    "próxima página",
+    "seguinte",
+    "successivo",
+    "successiva",
+    "pagina successiva",
+    "avanti",
+    "sonraki",
+    "sonraki sayfa",
+    "ileri",
+    "następna",
+    "następny",
+    "次へ",
+    "次のページ",
+    "наступна",
+    "далі",
+    "التالي",
+    "بعدی",
 ];
+
+/// Parameters that number pages.
+const PAGE_KEYS: [&str; 8] = ["page", "p", "pg", "paged", "pagenum", "page_id", "pageno", "seite"];
+
+/// Finds the next page on a site whose software is unknown: by `rel`, by words, by the number after this page's.
+pub(super) fn next_url(sheet: &Sheet<'_>) -> Option<Url> {
+    let here = &sheet.page.url;
+    let is_other = |url: &Url| url.path() != here.path() || url.query() != here.query();
+    let stated = dom::named(sheet.dom.root_element(), "link")
+        .find(|link| dom::attr(*link, "rel") == Some("next"))
+        .and_then(|link| sheet.resolve(dom::attr(link, "href")?));
+    let labelled = || sheet.anchors.iter().filter(|anchor| is_other(&anchor.url)).find(|anchor| is_next(anchor));
+    let numbered = || {
+        let (stem, number) = page_of(here).unwrap_or_else(|| (stem_of(here), 1));
+        let follows = |anchor: &&Anchor<'_>| {
+            let text = dom::line_up_to(anchor.element, 20);
+            is_numeric(&text) && page_of(&anchor.url).is_some_and(|(other, page)| other == stem && page == number + 1)
+        };
+        sheet.anchors.iter().find(follows)
+    };
+    stated
+        .or_else(|| labelled().map(|anchor| anchor.url.clone()))
+        .or_else(|| numbered().map(|anchor| anchor.url.clone()))
+        .filter(is_other)
+}
+
+/// The number of a page and the address without it: `/list?page=3`, `/list/page/3/`, `/list-3.html`.
+fn page_of(url: &Url) -> Option<(String, u64)> {
+    let queried = url.query_pairs().find_map(|(key, value)| {
+        PAGE_KEYS.contains(&key.to_ascii_lowercase().as_str()).then(|| value.parse().ok()).flatten()
+    });
+    if let Some(number) = queried {
+        return Some((stem_of(url), number));
+    }
+    let path = url.path().trim_end_matches('/');
+    let (stem, last) = path.rsplit_once('/')?;
+    let number = last.parse().ok()?;
+    let stem = stem.strip_suffix("/page").unwrap_or(stem);
+    Some((stem.trim_end_matches('/').to_owned(), number))
+}
+
+/// The address without its page, as far as it names what is paged.
+fn stem_of(url: &Url) -> String {
+    let mut stem = url.path().trim_end_matches('/').to_owned();
+    for (key, value) in url.query_pairs().filter(|(key, _)| !PAGE_KEYS.contains(&key.to_ascii_lowercase().as_str())) {
+        stem.extend(["&", &key, "=", &value]);
+    }
+    stem
+}
 
 /// Finds the next page of `here`.
 pub(super) fn next(sheet: &Sheet<'_>, here: &Place) -> Option<Place> {
@@ -41,7 +130,8 @@ pub(super) fn next(sheet: &Sheet<'_>, here: &Place) -> Option<Place> {
             .map(|(_, place)| *place)
             .min_by_key(|place| place.page)
     };
-    labelled.or_else(following).filter(|place| place.page != asked).cloned()
+    let named = || sheet.survey.next.and_then(|href| sheet.place(href)).filter(|place| is_same(place, here));
+    labelled.cloned().or_else(named).or_else(|| following().cloned()).filter(|place| place.page != asked)
 }
 
 fn is_same(place: &Place, here: &Place) -> bool {
@@ -53,15 +143,17 @@ fn is_next(anchor: &Anchor<'_>) -> bool {
     if dom::attr(element, "rel").is_some_and(|rel| rel.split_ascii_whitespace().any(|word| word == "next")) {
         return true;
     }
-    if dom::class(element)
-        .split_ascii_whitespace()
-        .any(|word| word == "nxt" || word.ends_with("_next") || word == "next")
-    {
+    let is_marked = |element| {
+        let mut words = dom::class(element).split_ascii_whitespace();
+        words.any(|word| word == "nxt" || word == "next" || word.ends_with("_next") || word.ends_with("-next"))
+    };
+    if is_marked(element) || element.parent().and_then(scraper::ElementRef::wrap).is_some_and(is_marked) {
         return true;
     }
     let text = dom::line_up_to(element, 60).to_lowercase();
-    let text = text.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{a0}');
-    NEXT_WORDS.contains(&text)
+    // "Next »" and "← Older posts" say the word with a mark beside it.
+    let bare = text.trim_matches(|letter: char| !letter.is_alphabetic() && letter != '.');
+    NEXT_WORDS.contains(&text.trim()) || NEXT_WORDS.contains(&bare)
 }
 
 /// The page shown, where the controls mark it: a number among the links that is no link itself.

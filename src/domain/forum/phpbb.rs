@@ -6,10 +6,11 @@ use std::collections::HashSet;
 
 use scraper::ElementRef;
 
+use crate::domain::forum::dates::Moment;
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::{Anchor, Sheet};
 use crate::domain::forum::urls::{Place, PlaceKind};
-use crate::domain::forum::{PageKind, Reading, dom, here, paging, rows};
+use crate::domain::forum::{PageKind, Reading, dom, frames, here, paging, rows};
 
 /// Reads a page of a phpBB board.
 pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
@@ -68,11 +69,15 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
 }
 
 fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
-    sheet
+    let framed: Vec<_> = sheet
         .outermost("p")
         .into_iter()
-        .filter_map(|(id, element)| {
-            let body = body(sheet, id, element)?;
+        .filter_map(|(id, element)| Some((id, element, body(sheet, id, element)?)))
+        .collect();
+    let shown = if framed.is_empty() { unframed(sheet) } else { framed };
+    shown
+        .into_iter()
+        .map(|(id, element, body)| {
             let time = dom::named(element, "time")
                 .find(|time| !dom::is_within(*time, body) && !dom::ancestors(*time).any(is_profile));
             let posted = time.and_then(|time| sheet.moment(time, &|_| false)).or_else(|| {
@@ -81,9 +86,43 @@ fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
                     .filter(|line| !dom::ancestors(*line).any(is_profile))
                     .find_map(|line| sheet.moment(line, &|_| false))
             });
-            Some(Found { id, element, body: Some(body), author: author(sheet, element, body), posted })
+            let posted =
+                posted.or_else(|| labelled_time(sheet, element, body)).or_else(|| sheet.moment_in(element, Some(body)));
+            Found { id, element, body: Some(body), author: author(sheet, element, body), posted }
         })
         .collect()
+}
+
+/// `Posted: …` beside `Joined: …`, as styles in tables have them.
+fn labelled_time<'a>(sheet: &Sheet<'a>, post: ElementRef<'a>, body: ElementRef<'a>) -> Option<Moment> {
+    let is_label = |inner: &ElementRef<'_>| {
+        let text = dom::line_up_to(*inner, 20).to_lowercase();
+        ["posted:", "добавлено:", "сообщение добавлено", "отправлено:", "发表于", "verfasst:"]
+            .iter()
+            .any(|label| text.starts_with(label))
+    };
+    let labelled = dom::elements(post).filter(|inner| !dom::is_within(*inner, body)).filter(is_label);
+    labelled.filter(|inner| dom::line_up_to(*inner, 120).len() <= 120).find_map(|inner| {
+        let parent =
+            inner.parent().and_then(ElementRef::wrap).filter(|parent| dom::line_up_to(*parent, 120).len() <= 120);
+        sheet.moment(inner, &|_| false).or_else(|| sheet.moment(parent?, &|_| false))
+    })
+}
+
+/// Styles made of tables mark a post only by the anchor that links to it lead to: `<a name="p123">`.
+fn unframed<'a>(sheet: &Sheet<'a>) -> Vec<(&'a str, ElementRef<'a>, ElementRef<'a>)> {
+    let named = dom::named(sheet.dom.root_element(), "a");
+    let marks: Vec<(&'a str, ElementRef<'a>)> = named
+        .filter_map(|mark| Some((dom::numbered(dom::attr(mark, "name").unwrap_or(dom::id(mark)), "p")?, mark)))
+        .collect();
+    let elements: Vec<ElementRef<'a>> = marks.iter().map(|(_, mark)| *mark).collect();
+    let is_whole = |around: ElementRef<'a>| dom::elements(around).any(|inner| dom::has_class(inner, "postbody"));
+    let around = frames::around(&elements, &is_whole).into_iter();
+    let bodied = |frame: ElementRef<'a>| {
+        let marked = dom::elements(frame).find(|inner| dom::has_class(*inner, "postbody"));
+        marked.or_else(|| frames::text_block(frame))
+    };
+    marks.into_iter().zip(around).filter_map(|((id, _), frame)| Some((id, frame, bodied(frame)?))).collect()
 }
 
 fn is_profile(element: ElementRef<'_>) -> bool {
@@ -108,6 +147,10 @@ fn body<'a>(sheet: &Sheet<'a>, id: &str, post: ElementRef<'a>) -> Option<Element
 
 fn author(sheet: &Sheet<'_>, post: ElementRef<'_>, body: ElementRef<'_>) -> Option<String> {
     let is_outside = |link: &ElementRef<'_>| !dom::is_within(*link, body);
+    // Styles in tables name the author in bold and link to the profile by a button.
+    if let Some(name) = dom::elements(post).find(|inner| dom::has_class(*inner, "postauthor")) {
+        return Some(dom::line(name)).filter(|name| !name.is_empty());
+    }
     let member = sheet
         .anchors_in(post)
         .filter(|anchor| is_outside(&anchor.element))
@@ -169,7 +212,8 @@ fn topic_rows<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>) {
             continue;
         }
         let title = dom::line(anchor.element);
-        let is_title = dom::has_class(anchor.element, "topictitle") || has_last_post(sheet, row);
+        let is_title =
+            dom::has_class(anchor.element, "topictitle") || has_last_post(sheet, row) || has_columns(sheet, row);
         if is_title && !title.is_empty() && !dom::ancestors(anchor.element).take(6).any(dom::is_hidden) {
             known.insert(row.id());
             read_row(sheet, harvest, row, (anchor, place), title);
@@ -184,6 +228,13 @@ fn has_last_post(sheet: &Sheet<'_>, row: ElementRef<'_>) -> bool {
     let is_post =
         |anchor: &Anchor<'_>| anchor.url.query().is_some_and(|query| query.starts_with("p=") || query.contains("&p="));
     sheet.anchors_in(row).any(is_post)
+}
+
+/// A row of topics has cells for counts and somebody's name, whatever its addresses look like.
+fn has_columns(sheet: &Sheet<'_>, row: ElementRef<'_>) -> bool {
+    let cells = dom::elements(row).filter(|inner| matches!(dom::name(*inner), "dd" | "td"));
+    let is_member = |anchor: &Anchor<'_>| anchor.place.as_ref().is_some_and(|place| place.kind == PlaceKind::Member);
+    cells.take(2).count() == 2 && sheet.anchors_in(row).any(is_member)
 }
 
 fn read_row<'a>(

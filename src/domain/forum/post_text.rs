@@ -10,6 +10,22 @@ use crate::domain::forum::dom;
 
 const LIMIT_BYTES: usize = 4 << 20;
 
+/// What addresses of attached files hold, on any engine.
+pub(super) const FILE_MARKS: [&str; 12] = [
+    "attachment.php?aid=",
+    "attachment.php?attachmentid=",
+    "attachment.php?id=",
+    "mod=attachment",
+    "download/file.php?",
+    "action=dlattach",
+    "/attachments/",
+    "filedata/fetch?",
+    "/assets/uploads/",
+    "/assets/files/",
+    "/uploads/default/",
+    "/uploads/short-url/",
+];
+
 /// Collects the visible text of `body`, without the elements that `skip` names.
 pub(super) fn read(body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> String {
     let mut text = Text::default();
@@ -63,9 +79,7 @@ pub(super) fn is_never_text(element: ElementRef<'_>) -> bool {
 
 /// Tells whether an element links to an attached file, which is told apart from the text.
 fn is_file_link(element: ElementRef<'_>) -> bool {
-    let leads_to_file = |href: &str| {
-        ["attachment.php?aid=", "mod=attachment", "download/file.php?"].iter().any(|mark| href.contains(mark))
-    };
+    let leads_to_file = |href: &str| FILE_MARKS.iter().any(|mark| href.contains(mark));
     dom::name(element) == "a" && dom::attr(element, "href").is_some_and(leads_to_file)
 }
 
@@ -129,6 +143,7 @@ impl Text {
                 self.line();
                 self.preformatted += 1;
             }
+            "span" if is_preformatted(element) => self.preformatted += 1,
             name if is_block(name) => self.line(),
             _ => {}
         }
@@ -141,6 +156,7 @@ impl Text {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 self.line();
             }
+            "span" if is_preformatted(element) => self.preformatted = self.preformatted.saturating_sub(1),
             name if is_block(name) => self.line(),
             _ => {}
         }
@@ -180,6 +196,11 @@ impl Text {
         text.truncate(text.trim_end().len());
         text.trim_start_matches([' ', '\n']).to_owned()
     }
+}
+
+/// SMF keeps each tab of a code box in a span of its own.
+fn is_preformatted(element: ElementRef<'_>) -> bool {
+    dom::attr(element, "style").is_some_and(|style| style.contains("white-space: pre"))
 }
 
 fn is_block(name: &str) -> bool {

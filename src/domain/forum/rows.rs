@@ -79,9 +79,45 @@ pub(super) fn count(text: &str) -> Option<u64> {
     if is_count && is_alone { digits.parse().ok() } else { None }
 }
 
+/// Reads the first number of a text that may say more: `Replies: 1,234 Views: 9`, `12 replies`, `1.2K`.
+pub(super) fn first_count(text: &str) -> Option<u64> {
+    let start = text.find(|letter: char| letter.is_ascii_digit())?;
+    let rest = text.get(start..)?;
+    let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, ',' | '.' | '\'' | '\u{a0}' | '\u{202f}');
+    let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+    let (number, after) = rest.split_at_checked(end)?;
+    let scale: u64 = match after.trim_start().chars().next() {
+        Some('K' | 'k') if !after.starts_with(' ') => 1_000,
+        Some('M' | 'm') if !after.starts_with(' ') => 1_000_000,
+        Some(_) | None => 1,
+    };
+    if scale == 1 {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        return if digits.len() <= 12 { digits.parse().ok() } else { None };
+    }
+    let (whole, tenth) = number.split_once(['.', ',']).unwrap_or((number, ""));
+    let tenth = tenth.get(..1).unwrap_or("0").parse::<u64>().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(tenth * scale / 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_among_words_are_found() {
+        for (text, expected) in [
+            ("Replies: 1,234 Views: 9", Some(1_234)),
+            ("12 Antworten 300 Aufrufe", Some(12)),
+            ("Replies 1.2K Views 8K", Some(1_200)),
+            ("2M", Some(2_000_000)),
+            ("12 million", Some(12)),
+            ("no number", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(first_count(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn counts_stand_alone() {

@@ -2,7 +2,7 @@
 //!
 //! One walk over the tree collects what every recipe needs. Not here: what makes a post or a row (the recipes).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use ego_tree::NodeId;
@@ -13,13 +13,14 @@ use url::Url;
 use crate::domain::forum::clock::{self, Dated};
 use crate::domain::forum::dates::{Clock, Moment};
 use crate::domain::forum::urls::{self, Place};
-use crate::domain::forum::{Engine, detect, dom};
+use crate::domain::forum::{Engine, Overrides, detect, dom, paste};
 use crate::domain::page::FetchedPage;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::Decoded;
 
 const ANCHOR_LIMIT: usize = 4_000;
 const LINE_LIMIT: usize = 4_000;
+const TIME_LIMIT: usize = 8;
 
 /// What one walk over the tree finds.
 #[derive(Debug, Default)]
@@ -32,12 +33,20 @@ pub(super) struct Survey<'a> {
     pub(super) anchors: Vec<(ElementRef<'a>, &'a str)>,
     /// Texts outside of posts' bodies, in page order.
     pub(super) lines: Vec<&'a str>,
+    /// Names of attributes that engines' scripts look for: `data-…`, `component`.
+    pub(super) attributes: HashSet<&'a str>,
+    /// Elements that show an instant in words and in an attribute.
+    pub(super) times: Vec<(&'a str, ElementRef<'a>)>,
     /// `meta` generator.
     pub(super) generator: &'a str,
     /// Id of the body.
     pub(super) body_id: &'a str,
     /// What the document says its own address is.
     pub(super) canonical: Option<&'a str>,
+    /// Where a link that calls itself the site's home leads.
+    pub(super) home: Option<&'a str>,
+    /// The page that the document says comes after it.
+    pub(super) next: Option<&'a str>,
     /// Address that relative links start from.
     pub(super) base: Option<&'a str>,
     /// Document title.
@@ -66,6 +75,10 @@ pub(super) struct Sheet<'a> {
     pub(super) page: &'a FetchedPage,
     /// The software it comes from.
     pub(super) engine: Engine,
+    /// The signs of that.
+    pub(super) signs: Vec<String>,
+    /// What the operator knows better.
+    pub(super) overrides: &'a Overrides,
     /// The tree.
     pub(super) dom: &'a Html,
     /// What the walk found.
@@ -83,12 +96,19 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Lays a parsed page out.
-    pub(super) fn new(page: &'a FetchedPage, site: &Url, decoded: &'a Decoded<'a>, dom: &'a Html) -> Self {
+    pub(super) fn new(
+        page: &'a FetchedPage,
+        site: &Url,
+        decoded: &'a Decoded<'a>,
+        dom: &'a Html,
+        overrides: &'a Overrides,
+    ) -> Self {
         let survey = survey(dom);
         let addresses = Addresses::new(page, site, &survey, &decoded.text);
         let resolved: Vec<(ElementRef<'a>, Url)> =
             survey.anchors.iter().filter_map(|(element, href)| Some((*element, addresses.resolve(href)?))).collect();
-        let engine = detect::engine(&survey, &resolved, &decoded.text);
+        let detected = detect::engine(&survey, &resolved, &decoded.text);
+        let engine = overrides.engine.unwrap_or(detected.engine);
         let anchors: Vec<Anchor<'a>> = resolved
             .into_iter()
             .map(|(element, url)| {
@@ -97,9 +117,18 @@ impl<'a> Sheet<'a> {
             })
             .collect();
         let indices = anchors.iter().enumerate().map(|(index, anchor)| (anchor.element.id(), index)).collect();
-        let clock = clock::of_board(&survey.lines, page, engine);
+        let clock = clock::of_board(&survey, page, engine);
         let asked = urls::place(engine, &page.url);
-        Self { page, engine, dom, survey, anchors, clock, asked, indices, decoded, addresses }
+        let signs = detected.signs;
+        let mut sheet =
+            Self { page, engine, signs, overrides, dom, survey, anchors, clock, asked, indices, decoded, addresses };
+        if sheet.engine == Engine::Generic && overrides.engine.is_none() {
+            sheet.signs = paste::signs(&sheet);
+            if !sheet.signs.is_empty() {
+                sheet.engine = Engine::Paste;
+            }
+        }
+        sheet
     }
 
     /// Returns the element with this id.
@@ -148,6 +177,21 @@ impl<'a> Sheet<'a> {
         Dated::of(element, skip).read(&self.clock)
     }
 
+    /// Reads the first date in an element, outside of `body`: of a `time` or its like, else of a short text.
+    pub(super) fn moment_in(&self, element: ElementRef<'a>, body: Option<ElementRef<'a>>) -> Option<Moment> {
+        let is_outside = |inner: &ElementRef<'_>| body.is_none_or(|body| !dom::is_within(*inner, body));
+        let is_time = |inner: &ElementRef<'_>| {
+            matches!(dom::name(*inner), "time" | "abbr") || dom::attr(*inner, "data-time").is_some()
+        };
+        let times = dom::elements(element).filter(is_time).filter(is_outside).take(8);
+        let is_short = |inner: &ElementRef<'_>| dom::line_up_to(*inner, 60).len() <= 60;
+        let short = || dom::elements(element).filter(is_outside).filter(is_short).take(80);
+        times
+            .into_iter()
+            .find_map(|time| self.moment(time, &|_| false))
+            .or_else(|| short().find_map(|inner| self.moment(inner, &|_| false)))
+    }
+
     /// Links within an element, in page order.
     pub(super) fn anchors_in(&self, element: ElementRef<'a>) -> impl Iterator<Item = &Anchor<'a>> {
         dom::elements(element).filter_map(|inner| self.anchors.get(*self.indices.get(&inner.id())?))
@@ -165,6 +209,11 @@ impl<'a> Sheet<'a> {
             node = current.parent();
         }
         self.decoded.text.len()
+    }
+
+    /// Returns the decoded text of the whole page, scripts and all.
+    pub(super) fn text(&self) -> &'a str {
+        &self.decoded.text
     }
 
     /// Returns the raw bytes behind a range of the decoded text.
@@ -231,11 +280,30 @@ fn declared_home<'a>(survey: &Survey<'a>, text: &'a str) -> Option<&'a str> {
         .or(survey.base)
         .or(survey.canonical)
         .filter(|home| home.starts_with("http"))
+        .or(survey.home)
 }
 
 /// Returns the address that a parsed page names as its board's own.
 pub(super) fn home(dom: &Html, text: &str) -> Option<Url> {
-    declared_home(&survey(dom), text).and_then(|home| Url::parse(home).ok())
+    let survey = survey(dom);
+    let linked = || usual_host(&survey);
+    declared_home(&survey, text).and_then(|home| Url::parse(home).ok()).or_else(linked)
+}
+
+/// The host that most of a page's links name, where they name hosts at all.
+fn usual_host(survey: &Survey<'_>) -> Option<Url> {
+    let whole: Vec<Url> = survey
+        .anchors
+        .iter()
+        .filter(|(_, href)| href.starts_with("http"))
+        .filter_map(|(_, href)| Url::parse(href).ok()?.join("/").ok())
+        .collect();
+    let mut counts: HashMap<&Url, usize> = HashMap::new();
+    for url in &whole {
+        *counts.entry(url).or_default() += 1;
+    }
+    let (url, count) = counts.into_iter().max_by_key(|(url, count)| (*count, url.as_str()))?;
+    (count >= 5 && count * 2 > survey.anchors.len()).then(|| url.clone())
 }
 
 fn is_same_site(url: &Url, site: &Url) -> bool {
@@ -291,9 +359,14 @@ impl<'a> Survey<'a> {
             self.ids.insert(id, element);
             self.order.push(id);
         }
+        let marks = element.value().attrs().map(|(name, _)| name);
+        self.attributes.extend(marks.filter(|name| name.starts_with("data-") || *name == "component"));
         match dom::name(element) {
             "a" => {
                 if let Some(href) = dom::attr(element, "href") {
+                    if dom::attr(element, "rel") == Some("home") && href.starts_with("http") {
+                        self.home = self.home.or(Some(href));
+                    }
                     if self.anchors.len() < ANCHOR_LIMIT {
                         self.anchors.push((element, href));
                     } else {
@@ -307,6 +380,10 @@ impl<'a> Survey<'a> {
             "body" => self.body_id = id,
             "base" => self.base = self.base.or_else(|| dom::attr(element, "href")),
             "link" if dom::attr(element, "rel") == Some("canonical") => self.canonical = dom::attr(element, "href"),
+            "link" if dom::attr(element, "rel") == Some("next") => self.next = dom::attr(element, "href"),
+            "time" if self.times.len() < TIME_LIMIT => {
+                self.times.extend(dom::attr(element, "datetime").map(|instant| (instant, element)));
+            }
             "title" if self.title.is_empty() => self.title = dom::line(element),
             "input" if dom::attr(element, "type") == Some("password") => self.has_password = true,
             _ => {}
@@ -320,6 +397,12 @@ pub(super) fn is_post_body(element: ElementRef<'_>) -> bool {
     matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option")
         || dom::numbered(id, "pid_").is_some()
         || dom::numbered(id, "postmessage_").is_some()
+        || dom::numbered(id, "post_message_").is_some()
+        || dom::numbered(id, "msg_").is_some()
+        || dom::has_class(element, "bbWrapper")
+        || dom::attr(element, "data-role").is_some_and(|role| role == "commentContent" || role == "memberSignature")
+        || dom::attr(element, "component").is_some_and(|name| name == "post/content" || name == "post/signature")
+        || dom::attr(element, "itemprop").is_some_and(|property| property == "text" || property == "articleBody")
         || (dom::has_class(element, "content") && is_in_postbody(element))
         || dom::has_class(element, "signature")
         || dom::has_class(element, "sign")

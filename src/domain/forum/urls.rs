@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use crate::domain::forum::Engine;
+use crate::domain::forum::{Engine, discourse, flarum, invision, nodebb, route, smf, vbulletin, xenforo};
 
 /// What a link leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,7 +63,16 @@ pub(super) fn place(engine: Engine, url: &Url) -> Option<Place> {
         Engine::Mybb => mybb(&shape),
         Engine::Phpbb => phpbb(&shape),
         Engine::Discuz => discuz(&shape),
-        Engine::Generic => None,
+        Engine::Telegram => telegram(&shape),
+        Engine::Smf => smf::place(url),
+        Engine::Xenforo => xenforo::place(url),
+        Engine::Vbulletin => vbulletin::place(url),
+        Engine::Vbulletin5 => vbulletin::five::place(url),
+        Engine::Invision => invision::place(url),
+        Engine::Nodebb => nodebb::place(url),
+        Engine::Flarum => flarum::place(url),
+        Engine::Discourse => discourse::place(url),
+        Engine::Wordpress | Engine::Paste | Engine::Feed | Engine::Generic => None,
     }
 }
 
@@ -100,7 +109,15 @@ pub(super) fn post_url(engine: Engine, thread: &Place, post: &str) -> Option<Url
             let query = format!("mod=redirect&goto=findpost&ptid={}&pid={post}", thread.key);
             with_query(sibling(&url, "forum.php")?, &query)
         }
-        Engine::Generic => with_fragment(thread.url.clone(), post),
+        Engine::Telegram => url.join(&format!("/{}/{post}", thread.key)).ok()?,
+        Engine::Smf => smf::post_url(thread, post)?,
+        Engine::Xenforo => xenforo::post_url(thread, post),
+        Engine::Vbulletin => vbulletin::post_url(thread, post)?,
+        Engine::Vbulletin5 => vbulletin::five::post_url(thread, post),
+        Engine::Invision => invision::post_url(thread, post),
+        Engine::Nodebb => nodebb::post_url(thread, post)?,
+        Engine::Flarum | Engine::Discourse => route::beneath(thread, post),
+        Engine::Wordpress | Engine::Paste | Engine::Feed | Engine::Generic => with_fragment(thread.url.clone(), post),
     })
 }
 
@@ -109,9 +126,22 @@ pub(super) fn first_page(engine: Engine, place: &Place) -> Option<Url> {
     let Place { key, url, .. } = place;
     let file = url.path().rsplit('/').next()?;
     match engine {
+        Engine::Smf => Some(smf::first_page(url)),
+        Engine::Xenforo
+        | Engine::Vbulletin
+        | Engine::Vbulletin5
+        | Engine::Invision
+        | Engine::Nodebb
+        | Engine::Flarum
+        | Engine::Discourse => Some(route::first_page(url)),
         Engine::Mybb if is_file(file) => {
             let word = if place.kind == PlaceKind::Board { "forum" } else { "thread" };
             sibling(url, &format!("{word}-{key}.html"))
+        }
+        Engine::Discuz if url.path().contains("/archiver/") => {
+            let name =
+                if place.kind == PlaceKind::Board { format!("fid-{key}.html") } else { format!("tid-{key}.html") };
+            if url.query().is_some() { Some(with_query(bare(url), &name)) } else { sibling(url, &name) }
         }
         Engine::Discuz if is_file(file) => {
             let file = if place.kind == PlaceKind::Board {
@@ -121,11 +151,19 @@ pub(super) fn first_page(engine: Engine, place: &Place) -> Option<Url> {
             };
             sibling(url, &file)
         }
+        Engine::Phpbb if file.starts_with("page") => url.join("./").ok(),
         Engine::Phpbb if is_file(file) => {
             let stem = file.rsplit_once('-').map_or(file, |(stem, _)| stem);
             sibling(url, &format!("{stem}.html"))
         }
-        Engine::Mybb | Engine::Phpbb | Engine::Discuz | Engine::Generic => {
+        Engine::Telegram => Some(bare(url)),
+        Engine::Mybb
+        | Engine::Phpbb
+        | Engine::Discuz
+        | Engine::Wordpress
+        | Engine::Paste
+        | Engine::Feed
+        | Engine::Generic => {
             let pairs: Vec<&str> = url
                 .query()?
                 .split('&')
@@ -223,7 +261,13 @@ fn mybb_static(shape: &Shape<'_>, file: &str) -> Option<Place> {
     if file.starts_with("User-") {
         return shape.filed(PlaceKind::Member, file, file, 0);
     }
-    let parts: Vec<&str> = file.strip_suffix(".html")?.split('-').collect();
+    let stem = file.strip_suffix(".html")?;
+    let parts: Vec<&str> = stem.split('-').collect();
+    if let [word @ ("thread" | "forum" | "user"), slug, ..] = parts.as_slice()
+        && digits(slug).is_none()
+    {
+        return mybb_slug(shape, word, stem);
+    }
     let (kind, word) = match parts.first() {
         Some(&"thread") => (PlaceKind::Thread, "thread"),
         Some(&"forum") => (PlaceKind::Board, "forum"),
@@ -238,6 +282,21 @@ fn mybb_static(shape: &Shape<'_>, file: &str) -> Option<Place> {
     let file = if page > 1 { format!("{word}-{key}-page-{page}.html") } else { format!("{word}-{key}.html") };
     let place = shape.filed(kind, &key, &file, page)?;
     Some(Place { is_plain: parts.len() == 2 || page > 0, ..place })
+}
+
+/// `thread-some-title.html`, `forum-goods-page-2.html`, as other plug-ins write them.
+fn mybb_slug(shape: &Shape<'_>, word: &str, stem: &str) -> Option<Place> {
+    let kind = match word {
+        "forum" => PlaceKind::Board,
+        "user" => PlaceKind::Member,
+        _ => PlaceKind::Thread,
+    };
+    let slug = stem.get(word.len() + 1..)?;
+    let paged = slug.rsplit_once("-page-").and_then(|(slug, page)| Some((slug, digits(page)?.parse().ok()?)));
+    let (slug, page) = paged.unwrap_or((slug, 0));
+    let slug = slug.strip_suffix("-lastpost").unwrap_or(slug);
+    let file = if page > 1 { format!("{word}-{slug}-page-{page}.html") } else { format!("{word}-{slug}.html") };
+    shape.filed(kind, slug, &file, page)
 }
 
 fn phpbb(shape: &Shape<'_>) -> Option<Place> {
@@ -273,25 +332,63 @@ fn phpbb(shape: &Shape<'_>) -> Option<Place> {
     }
 }
 
-/// The usual plug-ins' addresses: `some-title-t123-10.html`, `topic123-10.html`, `market-f12.html`, `forum12.html`.
+/// The usual plug-ins' addresses: `some-title-t123-10.html`, `topic123-10.html`, `viewtopic-t123.html`, `topic-123.html`,
+/// `market-f12.html`, `market-f12/page50.html`, `forum12.html`, `ada-u7.html`.
 fn phpbb_static(shape: &Shape<'_>, file: &str) -> Option<Place> {
-    let parts: Vec<&str> = file.strip_suffix(".html")?.split('-').collect();
-    let marked = |part: &&str| {
-        let kinds = [
-            ("topic", PlaceKind::Thread),
-            ("forum", PlaceKind::Board),
-            ("t", PlaceKind::Thread),
-            ("f", PlaceKind::Board),
-        ];
-        kinds.iter().find_map(|(mark, kind)| Some((*kind, part.strip_prefix(mark).and_then(digits)?)))
-    };
+    if let Some(page) = file.strip_prefix("page").and_then(|rest| digits(rest.strip_suffix(".html")?)) {
+        let folder = shape.url.path_segments()?.nth_back(1)?;
+        let (kind, key) = phpbb_marked(folder.split('-').next_back()?)?;
+        return Some(Place { kind, key, page: page.parse().ok()?, url: bare(shape.url), is_plain: true });
+    }
+    if file.is_empty() {
+        let folder = shape.url.path_segments()?.nth_back(1)?;
+        let (kind, key) = folder.contains('-').then(|| phpbb_marked(folder.split('-').next_back()?)).flatten()?;
+        return Some(Place { kind, key, page: 0, url: bare(shape.url), is_plain: shape.pairs.is_empty() });
+    }
+    let is_named = file.starts_with("viewtopic-") || file.starts_with("viewforum-");
+    let stem = file.strip_suffix(".html").or_else(|| is_named.then_some(file))?;
+    let parts: Vec<&str> = stem.split('-').collect();
+    if let [word @ ("topic" | "viewtopic" | "forum" | "viewforum"), key, rest @ ..] = parts.as_slice()
+        && let Some(key) = digits(key)
+    {
+        let kind = if word.ends_with("topic") { PlaceKind::Thread } else { PlaceKind::Board };
+        let page = rest.last().and_then(|page| digits(page)).and_then(|page| page.parse().ok()).unwrap_or(0);
+        return shape.filed(kind, &key, file, page);
+    }
     let (last, before) = (parts.last()?, parts.len().checked_sub(2).and_then(|at| parts.get(at)));
-    let ((kind, key), page) = match (marked(last), before.and_then(marked)) {
+    let ((kind, key), page) = match (phpbb_marked(last), before.and_then(|part| phpbb_marked(part))) {
         (Some(found), _) => (found, 0),
         (None, Some(found)) => (found, digits(last)?.parse().ok()?),
         (None, None) => return None,
     };
     shape.filed(kind, &key, file, page)
+}
+
+/// `t123`, `topic123`, `f12`, `forum12`, `u7`, `member7`.
+fn phpbb_marked(part: &str) -> Option<(PlaceKind, String)> {
+    const MARKS: [(&str, PlaceKind); 6] = [
+        ("topic", PlaceKind::Thread),
+        ("forum", PlaceKind::Board),
+        ("member", PlaceKind::Member),
+        ("t", PlaceKind::Thread),
+        ("f", PlaceKind::Board),
+        ("u", PlaceKind::Member),
+    ];
+    MARKS.iter().find_map(|(mark, kind)| Some((*kind, part.strip_prefix(mark).and_then(digits)?)))
+}
+
+/// `/s/channel?before=51`; the page number is the message before which it ends.
+fn telegram(shape: &Shape<'_>) -> Option<Place> {
+    let mut segments = shape.url.path_segments()?;
+    let (first, name) = (segments.next()?, segments.next()?);
+    if first != "s" || name.is_empty() || segments.next().is_some_and(|rest| !rest.is_empty()) {
+        return None;
+    }
+    let before: u64 = shape.number("before").and_then(|number| number.parse().ok()).unwrap_or(0);
+    let query = if before > 0 { format!("before={before}") } else { String::new() };
+    let url = with_query(bare(shape.url), &query);
+    let is_plain = shape.has_only(&["before"]);
+    Some(Place { kind: PlaceKind::Thread, key: name.to_owned(), page: before, url, is_plain })
 }
 
 fn discuz(shape: &Shape<'_>) -> Option<Place> {
@@ -321,9 +418,27 @@ fn discuz(shape: &Shape<'_>) -> Option<Place> {
             let place = shape.queried(PlaceKind::Member, key, "mod=space".to_owned(), ("page", 0));
             Some(Place { is_plain: shape.has_only(&["mod", "uid", "username", "mobile"]), ..place })
         }
-        (file, None) => discuz_static(shape, file),
+        (file, None) => discuz_archive(shape).or_else(|| discuz_static(shape, file)),
         (_, Some(_)) => None,
     }
+}
+
+/// The plain pages for search engines: `archiver/?tid-7.html`, `archiver/tid-7-page-2.html`, `archiver/?fid-3.html`.
+fn discuz_archive(shape: &Shape<'_>) -> Option<Place> {
+    if !shape.url.path().contains("/archiver/") {
+        return None;
+    }
+    let name = shape.url.query().filter(|query| query.contains("id-")).unwrap_or(shape.file);
+    let stem = name.split(['&', '=']).next()?.strip_suffix(".html")?;
+    let (kind, key, page) = match stem.split('-').collect::<Vec<_>>().as_slice() {
+        ["tid", key] => (PlaceKind::Thread, digits(key)?, 0),
+        ["fid", key] => (PlaceKind::Board, digits(key)?, 0),
+        ["tid", key, "page", page] => (PlaceKind::Thread, digits(key)?, digits(page)?.parse().ok()?),
+        ["fid", key, "page", page] => (PlaceKind::Board, digits(key)?, digits(page)?.parse().ok()?),
+        _ => return None,
+    };
+    let url = with_fragmentless(shape.url);
+    Some(Place { kind, key, page, url, is_plain: true })
 }
 
 /// `thread-TID-PAGE-PREV.html` (any PREV gives the same page), `forum-FID-PAGE.html`, `space-uid-N.html`.
@@ -374,28 +489,38 @@ fn attachment_number(signed: &str) -> Option<String> {
 }
 
 /// Accepts a number as engines write them; drops leading zeros so that one thing has one name.
-fn digits(text: &str) -> Option<String> {
+pub(super) fn digits(text: &str) -> Option<String> {
     let is_number = !text.is_empty() && text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse::<u64>().ok().map(|number| number.to_string())).flatten()
 }
 
-fn bare(url: &Url) -> Url {
+/// Drops query and fragment.
+pub(super) fn bare(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
     url
 }
 
-fn sibling(url: &Url, file: &str) -> Option<Url> {
+fn with_fragmentless(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    url
+}
+
+/// Returns the address of another file in the same folder.
+pub(super) fn sibling(url: &Url, file: &str) -> Option<Url> {
     url.join(&format!("./{file}")).ok()
 }
 
-fn with_query(mut url: Url, query: &str) -> Url {
+/// Sets the query; an empty one is none.
+pub(super) fn with_query(mut url: Url, query: &str) -> Url {
     url.set_query((!query.is_empty()).then_some(query));
     url
 }
 
-fn with_fragment(mut url: Url, fragment: &str) -> Url {
+/// Sets the fragment.
+pub(super) fn with_fragment(mut url: Url, fragment: &str) -> Url {
     url.set_fragment(Some(fragment));
     url
 }

@@ -101,6 +101,29 @@ impl Unfit {
 }
 
 impl Part {
+    /// Returns about how many bits tell one customer's part from another's, with the issuer's own cards and a country's
+    /// telephone numbers: what all share is worth nothing.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Whole(Kind::Phone) => 33,
+            Self::Whole(_) => 40,
+            Self::CardEnds => 13,
+            Self::PhoneEnds | Self::ResidentEnds => 19,
+            Self::Name => 12,
+        }
+    }
+
+    /// Returns what it is a part of.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Whole(kind) => kind,
+            Self::CardEnds => Kind::Pan,
+            Self::PhoneEnds => Kind::Phone,
+            Self::ResidentEnds => Kind::ResidentId,
+            Self::Name => Kind::Name,
+        }
+    }
+
     /// Returns what is hashed of a value in any spelling. `home` is the calling code of the country whose national
     /// telephone numbers are meant (`86`); without it they are read as `identifier::canonical` reads them.
     ///
@@ -197,6 +220,16 @@ impl FingerprintKind {
             message.push_str(&part.canonical(value, home)?);
         }
         Ok(message)
+    }
+
+    /// Tells whether it is made of two masked values.
+    pub const fn is_pair(self) -> bool {
+        self.parts().len() > 1
+    }
+
+    /// Returns about how many bits tell one customer from another; see [`Part::bits`].
+    pub fn bits(self) -> u32 {
+        self.parts().iter().map(|part| part.bits()).sum()
     }
 
     /// Returns what a row must hold to be fingerprinted, in the order in which the parts are hashed.

@@ -4,6 +4,7 @@
 //! A canary's value need not be valid by public rules, so [`needles()`] checks none. Not here: where planted values stand in
 //! a text (`matcher`).
 
+mod account;
 mod canonical;
 mod card;
 pub mod check;
@@ -17,11 +18,13 @@ pub mod phone;
 mod plan;
 pub mod wallet;
 
+pub use account::AccountPattern;
 pub use canonical::{canonical, is_valid};
 pub use find::{Identified, identify, identify_view};
 pub use fingerprint::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher, KeyId, Part, Unfit};
 pub use mask::mask;
 pub use needles::{Form, Needle, STANDS_ALONE_BITS, needles};
+pub use phone::national_heads;
 
 /// What a field or a find holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -148,6 +148,15 @@ pub(super) fn national(e164: &str) -> &str {
     digits.get(calling_code_length(digits.as_bytes())..).unwrap_or_default()
 }
 
+/// Lists the first digits of a national number that the visible beginning of a masked one may be: as it stands, behind an exit
+/// code, a country's code, a trunk prefix.
+pub fn national_heads(first: &str) -> impl Iterator<Item = &str> {
+    let abroad = first.strip_prefix("00").unwrap_or(first);
+    let behind_code = abroad.get(calling_code_length(abroad.as_bytes())..);
+    let behind_trunk = first.strip_prefix(['0', '8']);
+    [Some(first), behind_code, behind_trunk].into_iter().flatten()
+}
+
 /// Takes the digits of a written number, and whether they follow a `+`; an extension is left out.
 fn digits(value: &str) -> Option<(Vec<u8>, bool)> {
     let folded = fold(value);

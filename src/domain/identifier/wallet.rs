@@ -25,6 +25,11 @@ pub enum Currency {
     Xmr,
 }
 
+impl Currency {
+    /// Every currency.
+    pub const ALL: [Self; 5] = [Self::Btc, Self::Ltc, Self::Eth, Self::Trx, Self::Xmr];
+}
+
 /// Returns the canonical form of an address.
 pub fn canonical(currency: Currency, value: &str) -> Option<String> {
     let bare = value.trim().rsplit(':').next()?;

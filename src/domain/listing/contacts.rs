@@ -1,7 +1,8 @@
 //! How the seller wants to be reached or paid: handles, addresses, keys, wallets.
 //!
 //! A contact is kept as a digest, by which sellers are linked across sites, and a short form that people can read; the
-//! contact as written is at hand while the post is, and is not serialised.
+//! contact as written is at hand while the post is, and is not serialised. What handles, addresses and wallets look like is
+//! `identifier`'s; here is where they stand in a post and whose they are.
 
 use std::sync::LazyLock;
 
@@ -13,6 +14,7 @@ use super::forms::Forms;
 use super::layout::LineKind;
 use super::post::Part;
 use super::{Found, Source};
+use crate::domain::identifier::{email, handle, wallet};
 use crate::domain::secret::Secret;
 
 /// What a contact is reached by.
@@ -122,25 +124,31 @@ fn hex(bytes: &[u8]) -> String {
 /// Folds what does not tell contacts apart: case (but of wallets), `@`, the host of a link.
 fn canonical(kind: ContactKind, written: &str) -> String {
     let bare = written.trim_start_matches('@');
-    match kind {
-        ContactKind::Wallet if !written.starts_with("0x") => written.to_owned(),
-        ContactKind::Telegram => bare.rsplit('/').next().unwrap_or(bare).to_ascii_lowercase(),
+    let known = match kind {
+        ContactKind::Telegram => handle::telegram(written),
+        ContactKind::Tox => handle::tox(written),
+        ContactKind::Session => handle::session(written),
+        ContactKind::Jabber | ContactKind::Email => email::canonical(written),
+        ContactKind::Wallet => wallet_of(written),
         ContactKind::Pgp | ContactKind::Whatsapp | ContactKind::Icq => {
-            bare.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+            Some(bare.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase())
         }
-        ContactKind::Tox
-        | ContactKind::Session
-        | ContactKind::Jabber
-        | ContactKind::Email
-        | ContactKind::Wallet
-        | ContactKind::Wickr
+        ContactKind::Wickr
         | ContactKind::Discord
         | ContactKind::Qq
         | ContactKind::Wechat
         | ContactKind::Signal
         | ContactKind::Threema
-        | ContactKind::Skype => bare.to_lowercase(),
-    }
+        | ContactKind::Skype => None,
+    };
+    known.unwrap_or_else(|| bare.to_lowercase())
+}
+
+/// Returns the canonical form of a wallet's address whose own sum is right.
+fn wallet_of(written: &str) -> Option<String> {
+    wallet::Currency::ALL.into_iter().find_map(|currency| {
+        wallet::canonical(currency, written).filter(|canonical| wallet::is_valid(currency, canonical))
+    })
 }
 
 fn short(written: &str) -> String {
@@ -169,14 +177,15 @@ const LABELS: [(ContactKind, &[&str]); 15] = [
             "телега",
             "тг",
             "تلگرام",
-            "تليجرام",
+            "تلیجرام",
+            "تیلیجرام",
         ],
     ),
     (ContactKind::Session, &["session id", "session", "сессия"]),
     (ContactKind::Tox, &["tox id", "qtox", "tox", "токс"]),
     (ContactKind::Jabber, &["jabber", "xmpp", "жаба", "джаббер", "otr"]),
     (ContactKind::Email, &["e-mail", "email", "mail", "邮箱", "почта", "correo"]),
-    (ContactKind::Pgp, &["pgp fingerprint", "fingerprint", "pgp"]),
+    (ContactKind::Pgp, &["pgp fingerprint", "fingerprint", "pgp", "gpg"]),
     (ContactKind::Wickr, &["wickr me", "wickr"]),
     (ContactKind::Discord, &["discord"]),
     (ContactKind::Icq, &["icq"]),
@@ -195,12 +204,12 @@ static LABEL_FORMS: LazyLock<Forms<ContactKind>> =
 pub(super) fn find(part: &Part<'_>) -> Vec<Found<Contact>> {
     let text = part.plain.text.as_str();
     let mut found: Vec<Found<Contact>> = Vec::new();
-    for token in tokens(text) {
-        let Some((kind, start, end)) = recognise(text, &token) else { continue };
-        let kind_of_line = part.kind_in_plain(token.start);
+    let recognised = tokens(text).filter_map(|token| Some((token.start, recognise(part, &token)?)));
+    for (token_start, (kind, start, end)) in recognised.chain(keys(text)) {
+        let kind_of_line = part.kind_in_plain(token_start);
         let is_others = match kind_of_line {
             LineKind::Prose => false,
-            LineKind::Row => label_before(text, token.start).is_none(),
+            LineKind::Row => label_before(text, token_start).is_none(),
             LineKind::Quote => true,
         };
         if is_others {
@@ -238,8 +247,48 @@ fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
+/// Finds fingerprints of OpenPGP keys, ten groups of four digits, and whole keys: where the reader is to look, kind and place.
+fn keys(text: &str) -> Vec<(usize, (ContactKind, usize, usize))> {
+    const HEAD: &str = "-----begin pgp public key block-----";
+    let mut keys = Vec::new();
+    if let Some(at) = text.find(HEAD) {
+        let body = text.get(at + HEAD.len()..).unwrap_or_default();
+        let body = body.get(..super::fold::floor_boundary(body, KEY_LIMIT)).unwrap_or_default();
+        let body = body.split("-----").next().unwrap_or_default();
+        let start = at + HEAD.len() + (body.len() - body.trim_start().len());
+        if body.trim().len() >= 64 {
+            keys.push((at, (ContactKind::Pgp, start, start + body.trim().len())));
+        }
+    }
+    if !(text.contains("pgp") || text.contains("gpg") || text.contains("fingerprint")) {
+        return keys;
+    }
+    let mut groups: Vec<(usize, usize)> = Vec::new();
+    for token in tokens(text) {
+        let follows = groups.last().is_some_and(|(_, end)| {
+            text.get(*end..token.start).is_some_and(|gap| gap.len() <= 2 && gap.bytes().all(|sign| sign == b' '))
+        });
+        let is_group = token.text.len() == 4 && token.text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !(is_group && follows) {
+            groups.clear();
+        }
+        if is_group {
+            groups.push((token.start, token.start + 4));
+        }
+        if let ([(start, _), .., (_, end)], 10) = (groups.as_slice(), groups.len()) {
+            keys.push((*start, (ContactKind::Pgp, *start, *end)));
+            groups.clear();
+        }
+    }
+    keys
+}
+
+/// Bytes of a key that are read.
+const KEY_LIMIT: usize = 20_000;
+
 /// Tells what a token is, and which bytes of the text the contact itself takes.
-fn recognise(text: &str, token: &Token<'_>) -> Option<(ContactKind, usize, usize)> {
+fn recognise(part: &Part<'_>, token: &Token<'_>) -> Option<(ContactKind, usize, usize)> {
+    let text = part.plain.text.as_str();
     // `telegram:@name` is one token: what follows the last colon or link prefix counts.
     let mut body = token.text;
     if body.len() < 4 {
@@ -278,7 +327,7 @@ fn recognise(text: &str, token: &Token<'_>) -> Option<(ContactKind, usize, usize
             .unwrap_or(ContactKind::Telegram);
         return is_handle(name).then_some((kind, at, at + 1 + name.len()));
     }
-    let by_shape = shape(body, label);
+    let by_shape = shape(body, label, || part.plain.source(at, at + body.len()));
     by_shape.or_else(|| labelled(body, label?)).map(|kind| (kind, at, at + body.len()))
 }
 
@@ -293,40 +342,28 @@ fn offset_in(text: &str, part: &str) -> usize {
 }
 
 fn is_handle(name: &str) -> bool {
-    (4..=32).contains(&name.len())
-        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+    (4..=32).contains(&name.len()) && handle::is_handle(name)
 }
 
-/// What a token is by its shape alone.
-fn shape(body: &str, label: Option<ContactKind>) -> Option<ContactKind> {
-    let is_hex = body.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_base = body.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let length = body.len();
-    if let Some((name, host)) = body.split_once('@') {
-        let is_host = host.contains('.') && !host.contains('@') && host.split('.').all(|label| !label.is_empty());
-        let is_name =
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte));
-        let is_jabber = label == Some(ContactKind::Jabber)
-            || ["xmpp", "jabber", "exploit.im", "thesecure.biz"].iter().any(|word| host.contains(word));
-        return (is_host && is_name).then_some(if is_jabber { ContactKind::Jabber } else { ContactKind::Email });
+/// What a token is by its shape alone; wallets need the letters as they were written.
+fn shape<'a>(body: &str, label: Option<ContactKind>, written: impl Fn() -> &'a str) -> Option<ContactKind> {
+    if body.contains('@') {
+        let address = email::canonical(body).filter(|address| email::is_valid(address))?;
+        let is_jabber =
+            label == Some(ContactKind::Jabber) || address.rsplit('@').next().is_some_and(handle::is_jabber_host);
+        return Some(if is_jabber { ContactKind::Jabber } else { ContactKind::Email });
     }
-    if is_hex && length == 76 {
-        return Some(ContactKind::Tox);
+    match body.len() {
+        76 if handle::tox(body).is_some() => Some(ContactKind::Tox),
+        66 if handle::is_session(body) => Some(ContactKind::Session),
+        40 if label == Some(ContactKind::Pgp) && body.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Some(ContactKind::Pgp)
+        }
+        14..=106 if body.starts_with(['0', '1', '3', '4', '8', 'b', 'l', 'm', 't']) => {
+            wallet_of(written()).map(|_| ContactKind::Wallet)
+        }
+        _ => None,
     }
-    if is_hex && length == 66 && body.starts_with("05") {
-        return Some(ContactKind::Session);
-    }
-    if is_hex && length == 40 && label == Some(ContactKind::Pgp) {
-        return Some(ContactKind::Pgp);
-    }
-    let is_ethereum =
-        length == 42 && body.starts_with("0x") && body.bytes().skip(2).all(|byte| byte.is_ascii_hexdigit());
-    let is_segwit = (body.starts_with("bc1") || body.starts_with("ltc1")) && (39..=66).contains(&length) && is_base;
-    let is_tron = length == 34 && body.starts_with('t') && is_base && !is_hex;
-    let is_legacy = (26..=35).contains(&length) && body.starts_with(['1', '3']) && is_base && !is_hex;
-    let is_monero = matches!(length, 95 | 106) && body.starts_with(['4', '8']) && is_base;
-    (is_ethereum || is_segwit || is_tron || is_legacy || is_monero).then_some(ContactKind::Wallet)
 }
 
 /// What a token is because a word before it says so.
@@ -363,14 +400,16 @@ fn labelled(body: &str, label: ContactKind) -> Option<ContactKind> {
                 | "users"
         );
     let digits = body.bytes().filter(u8::is_ascii_digit).count();
+    let is_number = (8..=15).contains(&digits) && digits + 2 >= body.len();
     match label {
         ContactKind::Telegram => is_name && is_handle(body) && (digits > 0 || body.contains('_') || body.len() >= 5),
-        ContactKind::Wickr | ContactKind::Discord | ContactKind::Signal | ContactKind::Skype => is_name,
+        ContactKind::Signal => is_name || is_number,
+        ContactKind::Wickr | ContactKind::Discord | ContactKind::Skype => is_name,
         ContactKind::Threema => is_name && body.len() == 8,
         ContactKind::Wechat => is_name && body.len() >= 6,
         ContactKind::Icq => (5..=10).contains(&digits) && digits == body.len() - body.matches('-').count(),
         ContactKind::Qq => (5..=11).contains(&digits) && digits == body.len(),
-        ContactKind::Whatsapp => (8..=15).contains(&digits) && digits + 2 >= body.len(),
+        ContactKind::Whatsapp => is_number,
         ContactKind::Tox
         | ContactKind::Session
         | ContactKind::Jabber
@@ -395,11 +434,12 @@ fn label_before(text: &str, at: usize) -> Option<ContactKind> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Written;
     use super::super::post::Post;
     use super::*;
 
     fn kinds(text: &str) -> Vec<(ContactKind, String)> {
-        let post = Post::new("title", text);
+        let post = Post::new(&Written::new("title", text));
         find(&post.body).into_iter().map(|found| (found.value.kind, found.value.written.reveal().clone())).collect()
     }
 
@@ -423,6 +463,18 @@ mod tests {
                 ContactKind::Wallet,
                 "0x00112233445566778899aabbccddeeff00112233",
             ),
+            ("signal +15550100222", ContactKind::Signal, "+15550100222"),
+            ("تليجرام nakhil_55", ContactKind::Telegram, "nakhil_55"),
+            (
+                "BTC bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+                ContactKind::Wallet,
+                "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            ),
+            (
+                "PGP: 1A2B 3C4D 5E6F 7081 92A3  B4C5 D6E7 F809 1021 3243",
+                ContactKind::Pgp,
+                "1A2B 3C4D 5E6F 7081 92A3  B4C5 D6E7 F809 1021 3243",
+            ),
             (&format!("Session: {session}"), ContactKind::Session, &session),
             (&format!("tox {tox}"), ContactKind::Tox, &tox),
         ] {
@@ -438,9 +490,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_block_is_known_again() {
+        let body = "mQINBFexampleexampleexampleexampleexampleexampleexampleexample\nexampleexample=abcd";
+        let block = format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{body}\n-----END PGP PUBLIC KEY BLOCK-----");
+        let found = kinds(&format!("write to me\n{block}\nbye"));
+        assert_eq!(found, [(ContactKind::Pgp, body.to_owned())]);
+    }
+
+    #[test]
     fn the_same_contact_links_whatever_its_spelling() {
         let digest = |kind, text| Contact::new(kind, text).digest;
         assert_eq!(digest(ContactKind::Telegram, "@Vendor_Lynx"), digest(ContactKind::Telegram, "vendor_lynx"));
+        assert_eq!(
+            digest(ContactKind::Telegram, "https://t.me/Vendor_Lynx"),
+            digest(ContactKind::Telegram, "vendor_lynx")
+        );
         assert_ne!(digest(ContactKind::Telegram, "vendor_lynx"), digest(ContactKind::Wickr, "vendor_lynx"));
     }
 

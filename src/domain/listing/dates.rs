@@ -31,7 +31,7 @@ pub enum DateRole {
 }
 
 /// Names of months, folded; `"may"` must stand alone.
-const MONTHS: [(&str, i8); 60] = [
+const MONTHS: [(&str, i8); 114] = [
     ("january", 1),
     ("february", 2),
     ("march", 3),
@@ -92,6 +92,60 @@ const MONTHS: [(&str, i8); 60] = [
     ("ноя", 11),
     ("дек", 12),
     ("enero", 1),
+    ("janeiro", 1),
+    ("janvier", 1),
+    ("januari", 1),
+    ("ینایر", 1),
+    ("febrero", 2),
+    ("fevereiro", 2),
+    ("fevrier", 2),
+    ("februari", 2),
+    ("فبرایر", 2),
+    ("marzo", 3),
+    ("marco", 3),
+    ("mars", 3),
+    ("maret", 3),
+    ("مارس", 3),
+    ("abril", 4),
+    ("avril", 4),
+    ("ابریل", 4),
+    ("mayo", 5),
+    ("maio", 5),
+    ("mai", 5),
+    ("mei", 5),
+    ("مایو", 5),
+    ("junio", 6),
+    ("junho", 6),
+    ("juin", 6),
+    ("juni", 6),
+    ("یونیو", 6),
+    ("julio", 7),
+    ("julho", 7),
+    ("juillet", 7),
+    ("juli", 7),
+    ("یولیو", 7),
+    ("agosto", 8),
+    ("aout", 8),
+    ("agustus", 8),
+    ("اغسطس", 8),
+    ("septiembre", 9),
+    ("setembro", 9),
+    ("septembre", 9),
+    ("سبتمبر", 9),
+    ("octubre", 10),
+    ("outubro", 10),
+    ("octobre", 10),
+    ("oktober", 10),
+    ("اکتوبر", 10),
+    ("noviembre", 11),
+    ("novembro", 11),
+    ("novembre", 11),
+    ("نوفمبر", 11),
+    ("diciembre", 12),
+    ("dezembro", 12),
+    ("decembre", 12),
+    ("desember", 12),
+    ("دیسمبر", 12),
 ];
 
 /// Finds the dates of a post, at most eight.
@@ -165,7 +219,7 @@ fn numeric(rest: &str) -> Option<(i16, Option<i8>, Option<i8>, usize)> {
             let (day, month) = if separator == '/' && day <= 12 && month > 12 { (month, day) } else { (day, month) };
             Some((year.parse().ok()?, Some(month), Some(day), token.len()))
         }
-        [year, month] | [month, year] if year.len() == 4 && month.len() == 2 => {
+        [year, month] | [month, year] if year.len() == 4 && (1..=2).contains(&month.len()) => {
             Some((year.parse().ok()?, Some(month.parse().ok()?), None, token.len()))
         }
         _ => None,
@@ -197,6 +251,14 @@ fn named(before: &str, rest: &str, start: usize) -> Option<Parts> {
     let digits = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(rest.len());
     let number: i16 = rest.get(..digits)?.parse().ok()?;
     let ahead = before.trim_end_matches([' ', '.', ',']);
+    // `marzo de 2026`, `tháng 3 năm 2026`.
+    let joined = [" de", " del", " nam"].into_iter().find_map(|word| ahead.strip_suffix(word)).filter(|_| digits == 4);
+    let ahead = joined.unwrap_or(ahead);
+    if let Some((rest, month)) = ahead.rsplit_once(' ').filter(|(rest, _)| joined.is_some() && rest.ends_with("thang"))
+    {
+        let from = start - (before.len() - rest.len()) - "thang".len();
+        return Some((number, Some(month.parse().ok()?), None, from, start + 4));
+    }
     let last = ahead.as_bytes().last();
     let month_before = MONTHS.iter().filter(|(name, _)| name.as_bytes().last() == last).filter(|(name, _)| {
         ahead.strip_suffix(name).is_some_and(|rest| !rest.ends_with(|last: char| last.is_alphanumeric()))
@@ -247,10 +309,11 @@ fn bare_year(text: &str, number: &Number) -> Option<Parts> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Written;
     use super::*;
 
     fn first(text: &str) -> Option<(i16, Option<i8>, Option<i8>)> {
-        let post = Post::new("title", text);
+        let post = Post::new(&Written::new("title", text));
         find(&post).first().map(|found| (found.value.year, found.value.month, found.value.day))
     }
 
@@ -266,6 +329,13 @@ mod tests {
             ("от 01.05.2024", (2024, Some(5), Some(1))),
             ("bank database 2025 fresh", (2025, None, None)),
             ("11 June 2025", (2025, Some(6), Some(11))),
+            ("marzo de 2026", (2026, Some(3), None)),
+            ("mars 2026", (2026, Some(3), None)),
+            ("março de 2026", (2026, Some(3), None)),
+            ("Maret 2026", (2026, Some(3), None)),
+            ("tháng 3 năm 2026", (2026, Some(3), None)),
+            ("tháng 3/2026", (2026, Some(3), None)),
+            ("مارس 2026", (2026, Some(3), None)),
         ] {
             assert_eq!(first(text), Some(date), "{text}");
         }

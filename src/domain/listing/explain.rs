@@ -4,9 +4,9 @@
 
 use super::features::{Features, Meaning, meaning};
 use super::model::{ACTS, Model};
-use super::post::Post;
+use super::post::{Part, Post};
 use super::vocabulary::Concept;
-use super::{Found, Source};
+use super::{Found, Place, Source};
 
 /// How many cues are kept.
 const KEPT: usize = 6;
@@ -24,6 +24,7 @@ pub(super) fn cues(
     // Against an offer speaks what speaks for its rivals, each as far as it is likely.
     let rest = (1.0 - sale).max(1e-6);
     let mut of_concept = [0.0_f32; Concept::ALL.len()];
+    let mut of_setting = of_concept;
     let mut shapes: Vec<(f32, &'static str)> = Vec::new();
     for (feature, value) in &features.active {
         let Some(weights) = model.weights.get(*feature as usize) else { continue };
@@ -37,16 +38,19 @@ pub(super) fn cues(
                 let share = weight / both.iter().flatten().count().max(1) as f32;
                 both.into_iter().flatten().for_each(|concept| credit(&mut of_concept, concept, share));
             }
+            Some(Meaning::Setting(concept)) => credit(&mut of_setting, concept, weight),
             Some(Meaning::Shape(label)) => shapes.push((weight, label)),
             None => {}
         }
     }
     let mut reasons: Vec<(f32, String, Option<Found<String>>)> =
         shapes.into_iter().map(|(weight, label)| (weight, label.to_owned(), None)).collect();
-    reasons.extend(Concept::ALL.into_iter().zip(of_concept).filter_map(|(concept, weight)| {
-        let (words, at) = phrase(post, concept)?;
-        Some((weight, words, Some(Found { value: concept.label().to_owned(), at })))
-    }));
+    for (parts, weights) in [(&post.parts()[..], of_concept), (&post.setting.each_ref()[..], of_setting)] {
+        reasons.extend(Concept::ALL.into_iter().zip(weights).filter_map(|(concept, weight)| {
+            let (words, at) = phrase(parts, concept)?;
+            Some((weight, words, Some(Found { value: concept.label().to_owned(), at })))
+        }));
+    }
     reasons.retain(|(weight, ..)| *weight > 0.05);
     reasons.sort_by(|left, right| right.0.total_cmp(&left.0));
     let (words, phrases): (Vec<_>, Vec<_>) =
@@ -60,12 +64,15 @@ fn credit(of_concept: &mut [f32; Concept::ALL.len()], concept: Concept, weight: 
     }
 }
 
-/// `offers for sale: “selling”`.
-fn phrase(post: &Post<'_>, concept: Concept) -> Option<(String, Source)> {
-    let (part, mention) = post
-        .parts()
-        .into_iter()
-        .find_map(|part| Some((part, part.mentions.iter().find(|mention| mention.concept == concept)?)))?;
-    let written = part.words.source(mention.start, mention.end);
-    Some((format!("{}: “{}”", concept.label(), written.trim()), part.source(mention.start, mention.end)))
+/// `offers for sale: “selling”`; where it is neither title nor text that says it, with its place.
+fn phrase(parts: &[&Part<'_>], concept: Concept) -> Option<(String, Source)> {
+    let (part, mention) = parts.iter().find_map(|part| Some((part, part.first(concept)?)))?;
+    let written = part.words.source(mention.start, mention.end).trim();
+    let words = match part.place() {
+        Place::Title | Place::Text => format!("{}: “{written}”", concept.label()),
+        Place::Tags | Place::Board | Place::Page => {
+            format!("{} ({}): “{written}”", concept.label(), part.place().as_str())
+        }
+    };
+    Some((words, part.source(mention.start, mention.end)))
 }

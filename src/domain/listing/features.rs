@@ -5,7 +5,7 @@
 use super::fold::{is_alphabetic, is_han};
 use super::layout::LineKind;
 use super::post::{Part, Post};
-use super::vocabulary::Concept;
+use super::vocabulary::{Concept, THINGS};
 
 /// Concepts that say what the writer does; their place in this table is their number.
 const ACTS: [Concept; 13] = [
@@ -24,24 +24,6 @@ const ACTS: [Concept; 13] = [
     Concept::Closed,
 ];
 
-/// Concepts that say what it is about.
-const THINGS: [Concept; 14] = [
-    Concept::Database,
-    Concept::Credentials,
-    Concept::Cards,
-    Concept::Identity,
-    Concept::Leads,
-    Concept::Lookup,
-    Concept::Access,
-    Concept::Corporate,
-    Concept::Accounts,
-    Concept::Tool,
-    Concept::Service,
-    Concept::Goods,
-    Concept::Exchange,
-    Concept::Links,
-];
-
 const CONCEPTS: usize = Concept::ALL.len();
 const NO_ACT: usize = ACTS.len();
 const NO_THING: usize = THINGS.len();
@@ -56,7 +38,9 @@ const FIRST_ACT_BASE: usize = PAIR_BASE + PAIRS;
 const FIRST_THING_BASE: usize = FIRST_ACT_BASE + ACTS.len() + 1;
 /// The last two things of the title: in Chinese, English and Russian the last noun is what is offered, those before tell of it.
 const LAST_THINGS_BASE: usize = FIRST_THING_BASE + THINGS.len() + 1;
-const LAYOUT_BASE: usize = LAST_THINGS_BASE + LAST_PAIRS;
+/// What the labels say, then what board and page say.
+const SETTING_BASE: usize = LAST_THINGS_BASE + LAST_PAIRS;
+const LAYOUT_BASE: usize = SETTING_BASE + CONCEPTS * 2;
 /// Number of features that have a name.
 pub(super) const NAMED: usize = LAYOUT_BASE + Layout::ALL.len();
 /// Number of hashed features.
@@ -91,10 +75,13 @@ pub(super) enum Layout {
     Ornaments,
     Sentences,
     Untraded,
+    TitleOnly,
+    Weighed,
+    Answer,
 }
 
 impl Layout {
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::PriceInHead,
         Self::PriceInBody,
         Self::PriceTag,
@@ -116,6 +103,9 @@ impl Layout {
         Self::Ornaments,
         Self::Sentences,
         Self::Untraded,
+        Self::TitleOnly,
+        Self::Weighed,
+        Self::Answer,
     ];
 
     const fn label(self) -> &'static str {
@@ -141,6 +131,9 @@ impl Layout {
             Self::Ornaments => "pictograms",
             Self::Sentences => "long sentences",
             Self::Untraded => "no price, contact, amount or sample is given",
+            Self::TitleOnly => "there is only a title",
+            Self::Weighed => "goods are weighed",
+            Self::Answer => "it is an answer",
         }
     }
 }
@@ -170,6 +163,7 @@ impl Features {
         features.concepts(&post.head, 0);
         features.concepts(&post.body, 2);
         features.combinations(post);
+        features.setting(post);
         features.layout(post, facts);
         features.wording(post);
         features.add(BIAS, 1.0);
@@ -235,6 +229,20 @@ impl Features {
         self.add(LAST_THINGS_BASE + NO_THING * (THINGS.len() + 1) + at, 0.5);
     }
 
+    /// What labels, board and page say, each concept once.
+    fn setting(&mut self, post: &Post<'_>) {
+        let [tags, board, page] = &post.setting;
+        for (level, parts) in [(0, [tags, tags]), (1, [board, page])] {
+            let mut seen = [false; CONCEPTS];
+            for mention in parts.into_iter().flat_map(|part| &part.mentions) {
+                if let Some(slot) = seen.get_mut(mention.concept as usize).filter(|slot| !**slot) {
+                    *slot = true;
+                    self.add(SETTING_BASE + mention.concept as usize * 2 + level, 1.0);
+                }
+            }
+        }
+    }
+
     fn pairs(&mut self, profile: &Profile, base: usize) {
         for act in profile.acts() {
             for thing in profile.things() {
@@ -261,6 +269,12 @@ impl Features {
         let amounts = facts.prices_in_head + facts.prices_in_body + facts.volumes_in_head + facts.volumes_in_body;
         for (layout, is_so) in [
             (Layout::Sentences, has_sentences(head) || has_sentences(&post.body.words.text)),
+            (Layout::TitleOnly, post.body.words.text.trim().is_empty()),
+            (Layout::Weighed, post.parts().into_iter().any(is_weighed)),
+            (
+                Layout::Answer,
+                ["re:", "回复:", "回复：", "答复", "ответ:", "aw:"].iter().any(|start| head.starts_with(start)),
+            ),
             (Layout::Untraded, amounts + facts.contacts + facts.links + rows == 0),
             (Layout::PriceInHead, facts.prices_in_head > 0),
             (Layout::PriceInBody, facts.prices_in_body > 0),
@@ -455,6 +469,18 @@ fn has_sentences(text: &str) -> bool {
     false
 }
 
+/// Tells whether a number is a weight or a dose: `112g`, `50 mg`, `1lb`.
+fn is_weighed(part: &Part<'_>) -> bool {
+    const UNITS: [&str; 16] =
+        ["g", "gr", "gram", "grams", "kg", "kgs", "mg", "ug", "oz", "ounce", "lb", "lbs", "ml", "tabs", "caps", "克拉"];
+    part.numbers.iter().any(|number| {
+        let after = part.words.text.get(number.digits_end..).unwrap_or_default();
+        let after = after.strip_prefix(' ').unwrap_or(after);
+        let length = after.find(|sign: char| !is_alphabetic(sign)).unwrap_or(after.len());
+        after.get(..length).is_some_and(|unit| UNITS.contains(&unit))
+    })
+}
+
 /// Tells whether a line is drawn: the same sign four times or more.
 fn has_separators(text: &str) -> bool {
     let (mut last, mut run) = ('\0', 0);
@@ -492,8 +518,11 @@ pub(super) fn meaning(feature: usize) -> Option<Meaning> {
     if feature < LAST_THINGS_BASE {
         return Some(Meaning::Pair(None, THINGS.get(feature - FIRST_THING_BASE).copied()));
     }
-    if feature < LAYOUT_BASE {
+    if feature < SETTING_BASE {
         return Some(Meaning::Pair(None, THINGS.get((feature - LAST_THINGS_BASE) % (THINGS.len() + 1)).copied()));
+    }
+    if feature < LAYOUT_BASE {
+        return Some(Meaning::Setting(*Concept::ALL.get((feature - SETTING_BASE) / 2)?));
     }
     Layout::ALL.get(feature.checked_sub(LAYOUT_BASE)?).map(|layout| Meaning::Shape(layout.label()))
 }
@@ -505,6 +534,8 @@ pub(super) enum Meaning {
     Said(Concept),
     /// An act and a thing were mentioned together.
     Pair(Option<Concept>, Option<Concept>),
+    /// A concept was mentioned in labels, board or page.
+    Setting(Concept),
     /// The shape of the post.
     Shape(&'static str),
 }

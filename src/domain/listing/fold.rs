@@ -217,7 +217,12 @@ fn spaced_out(text: &str, word: &Word) -> Option<usize> {
 
 /// Tells whether a folded character is a letter, the common ones first.
 pub(super) fn is_alphabetic(character: char) -> bool {
-    matches!(character, 'a'..='z' | 'а'..='я') || (!character.is_ascii() && character.is_alphabetic())
+    match character {
+        'a'..='z' | 'а'..='я' | '\u{4e00}'..='\u{9fff}' => true,
+        // Signs that stand between words: the slow table need not be asked.
+        '\0'..='\u{7f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => false,
+        _ => character.is_alphabetic(),
+    }
 }
 
 /// Tells whether a character is a Han ideograph.

@@ -16,6 +16,7 @@ mod languages;
 mod layout;
 mod model;
 mod numbers;
+mod owners;
 mod post;
 mod prices;
 pub mod training;
@@ -28,9 +29,9 @@ use crate::domain::span::ByteSpan;
 
 pub use contacts::{Contact, ContactKind};
 pub use dates::{DateRole, Dated};
-pub use details::Owner;
 pub use languages::Language;
 pub use model::Act;
+pub use owners::Owner;
 pub use prices::{Price, PriceUnit};
 pub use vocabulary::Concept;
 pub use volumes::{Volume, VolumeUnit};
@@ -109,13 +110,13 @@ pub struct Found<T> {
 /// A place in a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Title or text.
+    /// Which part of [`Written`].
     pub place: Place,
     /// Bytes of it.
     pub span: ByteSpan,
 }
 
-/// Which of the two arguments of [`read`].
+/// A part of [`Written`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
@@ -123,6 +124,47 @@ pub enum Place {
     Title,
     /// The text.
     Text,
+    /// The labels.
+    Tags,
+    /// The name of the board.
+    Board,
+    /// The title of the page.
+    Page,
+}
+
+impl Place {
+    /// Returns the word of JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Text => "text",
+            Self::Tags => "tags",
+            Self::Board => "board",
+            Self::Page => "page",
+        }
+    }
+}
+
+/// A post and where it stands; what is not known is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written<'a> {
+    /// Title of the thread; without one, the first line of the text counts as title.
+    pub title: &'a str,
+    /// The writer's words.
+    pub text: &'a str,
+    /// Labels that the engine shows beside the title, in one line: `Selling`, `出售`.
+    pub tags: &'a str,
+    /// Name of the board.
+    pub board: &'a str,
+    /// Title of the page.
+    pub page: &'a str,
+}
+
+impl<'a> Written<'a> {
+    /// A post of which only title and text are known.
+    pub fn new(title: &'a str, text: &'a str) -> Self {
+        Self { title, text, ..Self::default() }
+    }
 }
 
 /// A price and what it buys.
@@ -218,15 +260,18 @@ impl Listing {
     }
 }
 
-/// Reads a post; `title` may be empty, then the first line of the text counts as one. Costs some 20 µs for a short post; of
-/// long ones at most the first 128 kB are searched, and the telling passages are read closely (`excerpt`).
-pub fn read(title: &str, text: &str) -> Listing {
-    let post = Post::new(title, text);
+/// Reads a post. Costs some 20 µs for a short post; of long ones at most the first 128 kB are searched, and the telling passages
+/// are read closely (`excerpt`).
+pub fn read(written: &Written<'_>) -> Listing {
+    read_with(Model::shipped(), written)
+}
+
+fn read_with(model: &Model, written: &Written<'_>) -> Listing {
+    let post = Post::new(written);
     let money = Money::of(&post);
     let contacts: Vec<_> = post.parts().into_iter().flat_map(contacts::find).collect();
     let links = details::links(&post);
     let features = Features::of(&post, &money.facts(contacts.len(), links.len()));
-    let model = Model::shipped();
     let probabilities = model.probabilities(&features);
     let act = Act::ALL
         .into_iter()
@@ -246,7 +291,7 @@ pub fn read(title: &str, text: &str) -> Listing {
             goods: details::goods(&post),
             prices,
             volume: money.volume(&post),
-            owners: details::owners(&post),
+            owners: owners::find(&post),
             dates: dates::find(&post),
             fields: details::fields(&post),
             samples: details::samples(&post),
@@ -257,7 +302,7 @@ pub fn read(title: &str, text: &str) -> Listing {
             exclusive: details::first(&post, Concept::Exclusive),
             fresh: details::first(&post, Concept::Fresh),
             closed: details::first(&post, Concept::Closed),
-            languages: languages::of([title, text]),
+            languages: languages::of([written.title, written.text]),
         },
     }
 }
@@ -305,7 +350,9 @@ impl Money {
         let head = self.head.0.iter().map(|price| (price, &post.head, 2));
         let body = self.body.0.iter().map(|price| (price, &post.body, 0));
         let mut all: Vec<_> = head.chain(body).filter(|(price, ..)| price.score > 0).collect();
-        all.sort_by_key(|(price, _, bonus)| -(price.score + bonus));
+        // What a month of access costs is not what the goods cost, if that is said too.
+        let is_rent = |price: &PriceFound| i32::from(price.unit == PriceUnit::Month);
+        all.sort_by_key(|(price, _, bonus)| 6 * is_rent(price) - (price.score + bonus));
         all.truncate(16);
         let found = |(price, part, _): (&PriceFound, &Part<'_>, i32)| Found {
             value: Asked { price: price.price.clone(), unit: price.unit },

@@ -87,6 +87,13 @@ impl Model {
         Self { weights: vec![[0.0; ACTS]; FEATURES], temperature: 1.0 }
     }
 
+    /// Takes another model into a mean, as the `nth`.
+    pub(super) fn blend(&mut self, other: &Self, nth: u16) {
+        for (mean, weight) in self.weights.iter_mut().flatten().zip(other.weights.iter().flatten()) {
+            *mean += (weight - *mean) / f32::from(nth);
+        }
+    }
+
     /// The model in `weights.txt`.
     pub(super) fn shipped() -> &'static Self {
         &SHIPPED
@@ -177,9 +184,24 @@ fn signed(digits: &[u8]) -> i8 {
 /// Makes odds sum to one.
 pub(super) fn softmax(odds: [f32; ACTS]) -> [f32; ACTS] {
     let largest = odds.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let shares = odds.map(|odds| (odds - largest).exp());
+    let shares = odds.map(|odds| exp(odds - largest));
     let sum: f32 = shares.iter().sum();
     shares.map(|share| share / sum)
+}
+
+/// Returns e to a power of at most 0 by additions and multiplications alone: the same bits on every machine, which mathematical
+/// libraries do not promise, so that the same training gives the same weights everywhere.
+fn exp(power: f32) -> f32 {
+    use std::f64::consts::{LN_2, LOG2_E};
+    let power = f64::from(power).clamp(-700.0, 0.0);
+    let halvings = (-power * LOG2_E).round();
+    let rest = power + halvings * LN_2;
+    let series = (1..=12).rev().fold(1.0, |sum, term| 1.0 + sum * rest / f64::from(term));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1010")]
+    let exponent = 1023 - halvings as u64;
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to what the model computes with")]
+    let value = (series * f64::from_bits(exponent << 52)) as f32;
+    value
 }
 
 #[cfg(test)]
@@ -198,6 +220,15 @@ mod tests {
         for (written, read) in model.weights.iter().flatten().zip(read.weights.iter().flatten()) {
             assert!((written - read).abs() < 0.005, "{written} {read}");
         }
+    }
+
+    #[test]
+    fn the_series_is_the_exponential() {
+        for power in (0..2000_u16).map(|step| -f32::from(step) / 16.0) {
+            let (made, real) = (f64::from(exp(power)), f64::from(power).exp());
+            assert!((made - real).abs() <= real * 1e-6 + 1e-40, "{power}: {made} {real}");
+        }
+        assert!((exp(0.0) - 1.0).abs() < 1e-9 && exp(f32::NEG_INFINITY) == 0.0);
     }
 
     #[test]

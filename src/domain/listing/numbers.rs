@@ -20,7 +20,7 @@ pub(super) struct Number {
 }
 
 /// Multipliers after a number; those that are words must not run on.
-const SCALES: [(&str, f64); 44] = [
+const SCALES: [(&str, f64); 50] = [
     ("亿", 1e8),
     ("千万", 1e7),
     ("百万", 1e6),
@@ -57,14 +57,20 @@ const SCALES: [(&str, f64); 44] = [
     ("миллиона", 1e6),
     ("млрд", 1e9),
     ("лям", 1e6),
-    ("mil lineas", 1e3),
     ("millones", 1e6),
     ("milhoes", 1e6),
     ("juta", 1e6),
     ("ribu", 1e3),
     ("trieu", 1e6),
     ("nghin", 1e3),
-    ("مليون", 1e6),
+    ("ملیون", 1e6),
+    ("میلیون", 1e6),
+    ("ملیار", 1e9),
+    ("میلیارد", 1e9),
+    ("الف", 1e3),
+    ("هزار", 1e3),
+    ("milliers", 1e3),
+    ("mille", 1e3),
 ];
 
 /// Finds the numbers in some ranges of a folded text; at most 4000, which no honest prose holds.

@@ -7,7 +7,7 @@ use super::fold::Folded;
 use super::layout::{self, Line, LineKind};
 use super::numbers::{self, Number};
 use super::vocabulary::{self, Concept, Mention};
-use super::{Place, Source};
+use super::{Place, Source, Written};
 use crate::domain::span::ByteSpan;
 
 /// Bytes of a title that are read.
@@ -41,22 +41,32 @@ pub(super) struct Part<'a> {
 pub(super) struct Post<'a> {
     pub(super) head: Part<'a>,
     pub(super) body: Part<'a>,
+    /// Labels, name of the board, what the title of the page adds.
+    pub(super) setting: [Part<'a>; 3],
 }
 
 impl<'a> Post<'a> {
     /// Takes a post apart; without a title the first line of the text counts as one.
-    pub(super) fn new(title: &'a str, text: &'a str) -> Self {
-        if !title.trim().is_empty() {
-            return Self {
-                head: Part::new(title, TITLE_LIMIT, Place::Title, 0),
-                body: Part::new(text, TEXT_LIMIT, Place::Text, 0),
-            };
-        }
-        let (heading, body, offset) = split_heading(text);
-        let lead = u64::try_from(heading.start).unwrap_or(0);
+    pub(super) fn new(written: &Written<'a>) -> Self {
+        let (title, text) = (written.title, written.text);
+        let page = addition(written.page, title);
+        let page_at = u64::try_from(page.start).unwrap_or(0);
+        let setting = [
+            Part::new(written.tags, TITLE_LIMIT, Place::Tags, 0),
+            Part::new(written.board, TITLE_LIMIT, Place::Board, 0),
+            Part::new(written.page.get(page).unwrap_or_default(), TITLE_LIMIT, Place::Page, page_at),
+        ];
+        let (title, title_place, heading_at, text, text_at) = if title.trim().is_empty() {
+            let (heading, body, offset) = split_heading(text);
+            let lead = u64::try_from(heading.start).unwrap_or(0);
+            (text.get(heading).unwrap_or_default(), Place::Text, lead, body, offset)
+        } else {
+            (title, Place::Title, 0, text, 0)
+        };
         Self {
-            head: Part::new(text.get(heading).unwrap_or_default(), TITLE_LIMIT, Place::Text, lead),
-            body: Part::new(body, TEXT_LIMIT, Place::Text, offset),
+            head: Part::new(title, TITLE_LIMIT, title_place, heading_at),
+            body: Part::new(text, TEXT_LIMIT, Place::Text, text_at),
+            setting,
         }
     }
 
@@ -64,6 +74,20 @@ impl<'a> Post<'a> {
     pub(super) fn parts(&self) -> [&Part<'a>; 2] {
         [&self.head, &self.body]
     }
+
+    /// All parts, title and text first.
+    pub(super) fn all_parts(&self) -> [&Part<'a>; 5] {
+        let [tags, board, page] = &self.setting;
+        [&self.head, &self.body, tags, board, page]
+    }
+}
+
+/// What the title of a page says beside the thread's title, which most engines repeat in it: the longer side.
+fn addition(page: &str, title: &str) -> Range<usize> {
+    let title = title.trim();
+    let Some(at) = page.find(title).filter(|_| !title.is_empty()) else { return 0..page.len() };
+    let after = at + title.len();
+    if page.len() - after >= at { after..page.len() } else { 0..at }
 }
 
 /// Where the title of an untitled text lies, what follows it, and where that starts.
@@ -81,6 +105,7 @@ impl<'a> Part<'a> {
         let mut words = plain.unmasked();
         let mut lines = layout::lines(&words.text);
         let mut mentions = vocabulary::mentions(&words.text);
+        vocabulary::drop_everyday(&mut mentions);
         let (rows, extent) = excerpt::extent(&lines, LineKind::Row);
         let rows = (rows, words.span(extent.start, extent.end));
         let (quotes, _) = excerpt::extent(&lines, LineKind::Quote);
@@ -127,6 +152,16 @@ impl<'a> Part<'a> {
 
     fn shifted(&self, span: ByteSpan) -> Source {
         Source { place: self.place, span: ByteSpan::new(span.start + self.offset, span.end + self.offset) }
+    }
+
+    /// Finds where a concept is first mentioned.
+    pub(super) fn first(&self, concept: Concept) -> Option<&Mention> {
+        self.mentions.iter().find(|mention| mention.concept == concept)
+    }
+
+    /// Which of the parts of what was written it is.
+    pub(super) const fn place(&self) -> Place {
+        self.place
     }
 
     /// Lines of one kind, as folded text with their range.

@@ -18,7 +18,7 @@ fn offers_are_told_from_everything_else() {
         ("Researchers say bank data breach exposed 2 million customers", "The company said on Monday", false),
         ("Not selling, just asking", "what would a bank database be worth?", false),
     ] {
-        let listing = read(title, text);
+        let listing = read(&Written::new(title, text));
         assert_eq!(listing.is_offer(), is_offer, "{title}: {listing:?}");
     }
 }
@@ -26,7 +26,7 @@ fn offers_are_told_from_everything_else() {
 #[test]
 fn the_phrases_that_decided_are_told_with_their_places() {
     let text = "Selling a fresh customer database of a bank, 2M rows, price 500 USD, escrow accepted.";
-    let phrases = read("Bank data", text).claims.phrases;
+    let phrases = read(&Written::new("Bank data", text)).claims.phrases;
     assert!(phrases.iter().any(|phrase| phrase.value == Concept::Sell.label()), "{phrases:?}");
     for Found { value, at } in phrases {
         let (start, end) = (usize::try_from(at.span.start).unwrap(), usize::try_from(at.span.end).unwrap());

@@ -102,6 +102,8 @@ struct Phrase {
     /// What it says, each with the tag of its line.
     concepts: Vec<(Concept, &'static str)>,
     is_prefix: bool,
+    /// An everyday word, which counts only near a thing of the trade.
+    is_everyday: bool,
 }
 
 struct Vocabulary {
@@ -120,10 +122,11 @@ impl Vocabulary {
             let (word, tag) = word.split_once('/').unwrap_or((word, ""));
             let Some(concept) = Concept::ALL.into_iter().find(|concept| concept.as_str() == word) else { continue };
             for phrase in list.split('|') {
+                let (phrase, is_everyday) = phrase.strip_suffix('~').map_or((phrase, false), |phrase| (phrase, true));
                 let (phrase, is_prefix) = phrase.strip_suffix('*').map_or((phrase, false), |phrase| (phrase, true));
                 let text = fold_phrase(phrase);
                 let at = *known.entry(text.clone()).or_insert_with(|| {
-                    phrases.push(Phrase { text, concepts: Vec::new(), is_prefix: false });
+                    phrases.push(Phrase { text, concepts: Vec::new(), is_prefix: false, is_everyday });
                     phrases.len() - 1
                 });
                 if let Some(entry) = phrases.get_mut(at) {
@@ -140,7 +143,7 @@ impl Vocabulary {
     /// Finds the longest phrase that stands at a place of a text.
     fn longest_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
         let rest = text.get(at..)?;
-        for key in self.openings.keys_at(rest.as_bytes()).into_iter().rev().filter(|key| *key != 0) {
+        for key in self.openings.keys_at(rest.as_bytes()) {
             for number in self.openings.phrases.get(&key).map_or(&[][..], Vec::as_slice) {
                 let phrase = self.phrases.get(*number as usize)?;
                 if rest.starts_with(&phrase.text) && stands_alone(text, (at, at + phrase.text.len()), phrase.is_prefix)
@@ -156,8 +159,10 @@ impl Vocabulary {
 /// Bytes by which longer phrases are looked up.
 const OPENING: usize = 6;
 
-/// Which phrases start with which bytes: a small table that says no to nearly every place, then the phrases themselves.
+/// Which phrases start with which bytes: two small tables that say no to nearly every place, then the phrases themselves.
 struct Openings {
+    /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
+    lengths: Vec<u8>,
     may_open: Vec<u64>,
     phrases: HashMap<u64, Vec<u32>>,
 }
@@ -166,9 +171,20 @@ impl Openings {
     const BITS: u32 = 18;
 
     fn of(phrases: &[Phrase]) -> Self {
-        let mut openings = Self { may_open: vec![0; 1 << (Self::BITS - 6)], phrases: HashMap::new() };
+        let mut openings =
+            Self { lengths: vec![0; 1 << 16], may_open: vec![0; 1 << (Self::BITS - 6)], phrases: HashMap::new() };
         for (number, phrase) in (0_u32..).zip(phrases) {
-            let key = phrase.text.bytes().take(OPENING).fold(0, |key, byte| key << 8 | u64::from(byte));
+            let bytes = phrase.text.as_bytes();
+            let opening = bytes.get(..OPENING).unwrap_or(bytes);
+            let Some(first) = opening.first() else { continue };
+            // A phrase of one byte may be followed by any.
+            let seconds = opening.get(1).map_or(0..=u8::MAX, |second| *second..=*second);
+            for slot in seconds.map(|second| Self::pair(*first, second)) {
+                if let Some(lengths) = openings.lengths.get_mut(slot) {
+                    *lengths |= 1 << (opening.len() - 1);
+                }
+            }
+            let key = Self::key(opening);
             let (word, bit) = Self::place(key);
             if let Some(word) = openings.may_open.get_mut(word) {
                 *word |= 1 << bit;
@@ -180,17 +196,24 @@ impl Openings {
         openings
     }
 
-    /// The first bytes of a text as numbers, the shortest first; 0 for those that open no phrase.
-    fn keys_at(&self, rest: &[u8]) -> [u64; OPENING] {
-        let (mut keys, mut key) = ([0; OPENING], 0);
-        for (slot, byte) in keys.iter_mut().zip(rest) {
-            key = key << 8 | u64::from(*byte);
+    /// The openings that a text may have, as numbers, the longest first.
+    fn keys_at<'a>(&'a self, rest: &'a [u8]) -> impl Iterator<Item = u64> + 'a {
+        let [first, second] = [0, 1].map(|at| rest.get(at).copied().unwrap_or_default());
+        let lengths = self.lengths.get(Self::pair(first, second)).copied().unwrap_or_default();
+        let known = (1..=OPENING).rev().filter(move |length| lengths >> (length - 1) & 1 == 1);
+        known.filter_map(move |length| {
+            let key = Self::key(rest.get(..length)?);
             let (word, bit) = Self::place(key);
-            if self.may_open.get(word).is_some_and(|word| word >> bit & 1 == 1) {
-                *slot = key;
-            }
-        }
-        keys
+            self.may_open.get(word).is_some_and(|word| word >> bit & 1 == 1).then_some(key)
+        })
+    }
+
+    fn pair(first: u8, second: u8) -> usize {
+        usize::from(first) << 8 | usize::from(second)
+    }
+
+    fn key(bytes: &[u8]) -> u64 {
+        bytes.iter().fold(0, |key, byte| key << 8 | u64::from(*byte))
     }
 
     const fn place(key: u64) -> (usize, u32) {
@@ -221,9 +244,51 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
     mentions
 }
 
+/// Bytes between an everyday word and a thing of the trade, at most, for the word to count.
+const NEAR: usize = 60;
+
+/// Drops everyday words far from all things of the trade: a boat leaks too.
+pub(super) fn drop_everyday(mentions: &mut Vec<Mention>) {
+    let is_everyday =
+        |mention: &Mention| VOCABULARY.phrases.get(mention.phrase as usize).is_some_and(|phrase| phrase.is_everyday);
+    if !mentions.iter().any(is_everyday) {
+        return;
+    }
+    let things: Vec<(usize, usize)> = mentions
+        .iter()
+        .filter(|mention| THINGS.contains(&mention.concept) && !is_everyday(mention))
+        .map(|mention| (mention.start, mention.end))
+        .collect();
+    let is_near = |mention: &Mention| {
+        let after = things.partition_point(|(start, _)| *start < mention.end);
+        let next = things.get(after).is_some_and(|(start, _)| start - mention.end <= NEAR);
+        let before = after.checked_sub(1).and_then(|at| things.get(at));
+        next || before.is_some_and(|(_, end)| mention.start.saturating_sub(*end) <= NEAR)
+    };
+    mentions.retain(|mention| !is_everyday(mention) || is_near(mention));
+}
+
+/// Concepts that say what a post is about.
+pub(super) const THINGS: [Concept; 14] = [
+    Concept::Database,
+    Concept::Credentials,
+    Concept::Cards,
+    Concept::Identity,
+    Concept::Leads,
+    Concept::Lookup,
+    Concept::Access,
+    Concept::Corporate,
+    Concept::Accounts,
+    Concept::Tool,
+    Concept::Service,
+    Concept::Goods,
+    Concept::Exchange,
+    Concept::Links,
+];
+
 /// A letter of a script that sets words apart.
 fn is_letter(character: char) -> bool {
-    is_alphabetic(character) && !is_han(character)
+    !is_han(character) && is_alphabetic(character)
 }
 
 /// Tells whether a phrase is not a part of a longer word; Han text has no such borders.
@@ -295,6 +360,17 @@ mod tests {
         assert_eq!(concepts_of("for sale"), [Concept::Sell]);
         assert_eq!(concepts_of("不出售"), [Concept::Negated]);
         assert_eq!(concepts_of("не продаю"), [Concept::Negated]);
+    }
+
+    #[test]
+    fn everyday_words_count_beside_the_goods_only() {
+        let kept = |text: &str| {
+            let mut found = mentions(text);
+            drop_everyday(&mut found);
+            found.into_iter().any(|mention| mention.concept == Concept::Free)
+        };
+        assert!(kept("leaked: the customer database of a bank") && kept("a database, now released"));
+        assert!(!kept("two weeks by the lake, the boat leaked and the food was fine"));
     }
 
     #[test]

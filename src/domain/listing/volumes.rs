@@ -40,7 +40,7 @@ pub(super) struct VolumeFound {
 }
 
 /// What is counted, by the word after the number.
-const ROWS: [&str; 92] = [
+const ROWS: [&str; 111] = [
     "条",
     "份",
     "套",
@@ -133,6 +133,25 @@ const ROWS: [&str; 92] = [
     "سجل",
     "رکورد",
     "مستخدم",
+    "سجلات",
+    "عمیل",
+    "عملاء",
+    "نفر",
+    "کاربر",
+    "مشتری",
+    "筆",
+    "笔",
+    "khach hang",
+    "nguoi",
+    "ban ghi",
+    "nasabah",
+    "pelanggan",
+    "orang",
+    "personas",
+    "pessoas",
+    "personnes",
+    "enregistrements",
+    "sets",
 ];
 
 /// Words before a number that make it the whole of the goods.
@@ -303,6 +322,13 @@ mod tests {
             ("4.4 M lines fresh", 4_400_000.0),
             ("4kk records", 4e6),
             ("база 1,2 млн записей", 1_200_000.0),
+            ("1,5 millones de registros", 1_500_000.0),
+            ("800 000 lignes", 800_000.0),
+            ("5 juta baris", 5e6),
+            ("2 triệu khách hàng", 2e6),
+            ("1500000 سجل", 1_500_000.0),
+            ("۲ میلیون رکورد", 2e6),
+            ("50萬筆", 500_000.0),
         ] {
             assert_eq!(read(text), Some(amount), "{text}");
         }

@@ -5,6 +5,9 @@
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
 //! teach people to ignore mails.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use super::groups::{Letters, Shape};
 use super::literal::Literals;
 use super::masked::Index;
@@ -13,7 +16,7 @@ use super::testing::Testing;
 use super::verdict::Premises;
 use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::{FingerprintKind, Form, Kind, Needle, STANDS_ALONE_BITS, needles};
-use crate::domain::watchlist::{Canary, OrganizationId, Watchlist};
+use crate::domain::watchlist::{Anchors, Canary, OrganizationId, Watchlist};
 
 /// Everything that is looked for.
 #[derive(Debug, Default)]
@@ -36,8 +39,8 @@ pub(super) struct Compiled {
     pub(super) emails: Table,
     pub(super) masked: Index,
     pub(super) literals: Literals,
-    /// First digits of each organization's cards, if it told them.
-    prefixes: Vec<Vec<String>>,
+    /// What each organization issues.
+    anchors: Vec<Anchors>,
     pub(super) testing: Testing,
 }
 
@@ -102,7 +105,7 @@ impl Compiled {
             compiled.organizations.push(watchlist.organization.id.clone());
             compiled.canaries.push(number(watchlist.canaries.len()));
             compiled.premises.push(Premises::of(watchlist));
-            compiled.prefixes.push(watchlist.organization.anchors.bin.clone());
+            compiled.anchors.push(watchlist.organization.anchors.clone());
             let rarity = Rarity::of(&watchlist.canaries);
             for canary in &watchlist.canaries {
                 compiled.add(canary, &rarity, &mut spellings);
@@ -111,10 +114,14 @@ impl Compiled {
                 compiled.entries.push(Entry { organization, id_end, values_end });
             }
         }
-        compiled.numbers = Table::build(spellings.numbers);
-        compiled.emails = Table::build(spellings.emails);
-        compiled.literals = Literals::build(spellings.literals);
-        compiled.masked.finish();
+        let Spellings { numbers, emails, literals } = spellings;
+        thread::scope(|scope| {
+            let numbers = scope.spawn(move || Table::build(&numbers));
+            compiled.emails = Table::build(&emails);
+            compiled.literals = Literals::build(literals);
+            compiled.masked.finish();
+            compiled.numbers = numbers.join().unwrap_or_else(|panic| resume_unwind(panic));
+        });
         compiled.ids.shrink_to_fit();
         compiled.entries.shrink_to_fit();
         compiled.texts.shrink_to_fit();
@@ -196,7 +203,7 @@ impl Compiled {
     pub(super) fn test(&mut self, fingerprints: &Fingerprints) {
         self.testing = Testing::of(fingerprints, |organization| {
             let index = self.organizations.iter().position(|known| known == organization);
-            index.and_then(|index| self.prefixes.get(index)).cloned().unwrap_or_default()
+            index.and_then(|index| self.anchors.get(index))
         });
         let asked = |kinds: &[FingerprintKind]| kinds.iter().any(|kind| self.testing.has(*kind));
         let (short, iban) = (
@@ -213,6 +220,9 @@ impl Compiled {
             ),
             (asked(&[iban]), 34, 10, Letters::Within),
         ];
+        if let Some(longest) = self.testing.longest_account() {
+            self.shape.admit(longest, 5, Letters::Within);
+        }
         for (_, longest, digits, letters) in admitted.into_iter().filter(|(is_asked, ..)| *is_asked) {
             self.shape.admit(longest, digits, letters);
         }

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::block::{BLOCK_BYTES, Edge, word_starts};
 use super::table::{Table, hash};
+use crate::domain::text::block::{BLOCK_BYTES, Edge, block_at, word_starts};
 
 const GRAM_BYTES: usize = 8;
 /// Counters of how often grams occur among literals; some share one.
@@ -53,7 +53,7 @@ impl Grams {
             let end = u32::try_from(own.texts.len()).unwrap_or(u32::MAX);
             own.literals.push(Literal { number, end, offset });
         }
-        own.table = Table::build(pairs);
+        own.table = Table::build(&pairs);
         (own, others)
     }
 
@@ -125,16 +125,6 @@ fn grams(text: &str) -> impl Iterator<Item = (u32, u64)> {
 
 fn counter(hash: u64) -> usize {
     usize::try_from(hash).unwrap_or_default() % COUNTERS
-}
-
-/// Returns the block at a place; zeros behind the end.
-fn block_at(bytes: &[u8], at: usize) -> [u8; BLOCK_BYTES] {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.first_chunk().copied().unwrap_or_else(|| {
-        let mut padded = [0; BLOCK_BYTES];
-        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        padded
-    })
 }
 
 #[cfg(test)]

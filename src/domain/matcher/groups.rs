@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use super::block::{BLOCK_BYTES, Block, Blocks, digits};
 use super::table::{Table, hash};
+use crate::domain::text::block::{BLOCK_BYTES, Block, Blocks, digits, runs, with_newer_instructions};
 
 /// What all keys have in common; what does not fit is passed over without a look-up.
 #[derive(Debug, Clone)]
@@ -159,18 +159,61 @@ impl<'a, L: Listener> Walk<'a, L> {
         let chain = Chain { bytes: [0; CHAIN_BYTES], length: 0, borders: 0 };
         let (blocks, batch) = (Blocks::of(text), [Window::default(); BATCH]);
         let mut walk = Self { table, shape, text, blocks, listener, chain, batch, batched: 0 };
-        let mut ahead = Digits::of(text, shape.digits_in_two_blocks());
+        with_newer_instructions(|| walk.run());
+    }
+
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn run(&mut self) {
+        let mut ahead = Digits::of(self.text, self.shape.digits_in_two_blocks());
+        let mut next = ahead.next(0);
         let mut at = 0;
-        while let Some(digit) = ahead.next(at) {
-            at = walk.too_few_digits(digit).unwrap_or_else(|| walk.read(walk.chain_start(digit, at)));
-            walk.listener.cut();
+        while let Some(digit) = next {
+            at = self.pass(digit).unwrap_or_else(|| self.read(self.chain_start(digit, at)));
+            self.listener.cut();
+            // Where many digits are, another look ahead is not worth it.
+            let near = self.blocks.at(at).digits;
+            let is_dense = near.count_ones() >= ahead.least;
+            next = if is_dense { Some(at + near.trailing_zeros() as usize) } else { ahead.next(at) };
         }
-        walk.look_up_batch();
+        self.look_up_batch();
+    }
+
+    /// Passes over what needs no reading: a number that stands by itself, which is one window, and what has fewer digits
+    /// than any key. Returns where to go on.
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn pass(&mut self, digit: usize) -> Option<usize> {
+        let block = self.blocks.at(digit);
+        let own = block.digits.trailing_ones() as usize;
+        if own < BLOCK_BYTES && self.is_alone(&block, digit, own) {
+            let end = digit + own;
+            if own >= self.shape.digits as usize && own <= self.shape.longest {
+                self.listener.group(digit..end);
+                if own <= LONGEST_KEY && self.shape.lengths >> own & 1 == 1 {
+                    self.note(hash(self.text.get(digit..end).unwrap_or_default()), end, own);
+                }
+            }
+            return Some(end);
+        }
+        self.too_few_digits(&block, digit)
+    }
+
+    /// Tells whether neither letters nor what may separate groups stand beside so many digits.
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn is_alone(&self, block: &Block, digit: usize, own: usize) -> bool {
+        let is_open = |byte: u8| is_member(byte) || is_separator(byte) || matches!(byte, 0xc2 | 0xb7);
+        let before = digit.checked_sub(1).and_then(|before| self.byte(before));
+        (block.members() | block.separators) >> own & 1 == 0
+            && self.byte(digit + own) != Some(0xc2)
+            && !before.is_some_and(is_open)
     }
 
     /// Tells where to go on if the digits that can belong to one key with this first one are fewer than any key has.
-    fn too_few_digits(&mut self, digit: usize) -> Option<usize> {
-        let block = self.blocks.at(digit);
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn too_few_digits(&self, block: &Block, digit: usize) -> Option<usize> {
         let mut run = (block.digits | block.separators).trailing_ones();
         if self.shape.has_inner_letters {
             run = (block.members() | block.separators).trailing_ones();
@@ -222,6 +265,8 @@ impl<'a, L: Listener> Walk<'a, L> {
     }
 
     /// Reads a chain and looks its windows up; returns where to go on.
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
     fn read(&mut self, start: usize) -> usize {
         (self.chain.length, self.chain.borders) = (0, 0);
         let mut at = start;
@@ -254,18 +299,26 @@ impl<'a, L: Listener> Walk<'a, L> {
     }
 
     /// Notes the windows that end where the chain ends now.
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
     fn add_windows(&mut self, end: usize) {
         let mut windows = self.chain.borders & self.shape.lengths;
         while windows != 0 {
             let length = windows.trailing_zeros() as usize;
             windows &= windows - 1;
-            if self.batched == BATCH {
-                self.look_up_batch();
-            }
-            if let Some(window) = self.batch.get_mut(self.batched) {
-                *window = Window { hash: hash(self.chain.last(length)), end, length };
-                self.batched += 1;
-            }
+            self.note(hash(self.chain.last(length)), end, length);
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn note(&mut self, hash: u64, end: usize, length: usize) {
+        if self.batched == BATCH {
+            self.look_up_batch();
+        }
+        if let Some(window) = self.batch.get_mut(self.batched) {
+            *window = Window { hash, end, length };
+            self.batched += 1;
         }
     }
 
@@ -345,11 +398,6 @@ fn window_start(text: &[u8], window: &Window) -> usize {
     members.take(window.length).last().map_or(window.end, |(at, _)| at)
 }
 
-/// Tells where so many neighbouring bits begin.
-fn runs(mask: u64, length: usize) -> u64 {
-    (1..length.min(BLOCK_BYTES)).fold(mask, |mask, _| mask & (mask >> 1))
-}
-
 /// The lowest bits.
 const fn low(count: usize) -> u64 {
     if count < BLOCK_BYTES { (1 << count) - 1 } else { u64::MAX }
@@ -396,6 +444,8 @@ impl<'a> Digits<'a> {
     }
 
     /// Returns the first digit at `from` or behind it with which a key may begin; `from` never goes back.
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
     fn next(&mut self, from: usize) -> Option<usize> {
         let passed = from - self.start;
         if passed < BLOCK_BYTES {
@@ -440,7 +490,8 @@ mod tests {
         let mut sorted: Vec<&str> = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let table = Table::build((0..).zip(&sorted).map(|(index, key)| (hash(key.as_bytes()), index)).collect());
+        let table =
+            Table::build(&(0..).zip(&sorted).map(|(index, key)| (hash(key.as_bytes()), index)).collect::<Vec<_>>());
         let mut shape = Shape::default();
         for key in &sorted {
             shape.add(key);

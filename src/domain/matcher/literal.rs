@@ -96,6 +96,8 @@ fn all(texts: &[&str]) -> Vec<u32> {
 pub(super) fn find_in(text: &str, part: &Range<usize>, spellings: &[String]) -> Option<Range<usize>> {
     let haystack = text.as_bytes().get(part.clone())?;
     spellings.iter().find_map(|spelling| {
+        // To prepare a search costs more than to see that it is in vain.
+        memchr::memchr(*spelling.as_bytes().first()?, haystack)?;
         memchr::memmem::find_iter(haystack, spelling.as_bytes())
             .map(|at| part.start + at..part.start + at + spelling.len())
             .find(|range| is_bounded(text, range))

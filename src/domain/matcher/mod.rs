@@ -5,7 +5,6 @@
 //! tells each hit in raw bytes with the steps to read it there. Nothing that was read can make it fail.
 //! Not here: archives (`container`), which post a hit belongs to (`services::crawl`), which case (`case`).
 
-mod block;
 mod compile;
 mod email;
 mod grams;
@@ -27,8 +26,9 @@ pub use self::verdict::{KindRate, Ownership, Premises, Rates, Rows, Verdict};
 
 use self::compile::Compiled;
 use crate::domain::fingerprints::Fingerprints;
-use crate::domain::identifier::Kind;
+use crate::domain::identifier::FingerprintKind;
 use crate::domain::oddity::Oddity;
+use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
 use crate::domain::watchlist::{OrganizationId, Watchlist};
 
@@ -169,7 +169,7 @@ pub struct Tested {
     /// Whose fingerprints were asked.
     pub organization: OrganizationId,
     /// Kind of the values; `None` counts the values and rows of all kinds together.
-    pub kind: Option<Kind>,
+    pub kind: Option<FingerprintKind>,
     /// Values looked up.
     pub values: u64,
     /// Values found.
@@ -215,6 +215,9 @@ pub struct Hit {
     pub strength: u32,
     /// Which row of the member, by the raw byte where it begins: hits of one row belong together.
     pub row: u64,
+    /// How the row of a customer is rendered: which delivered copy it was written for may be read off it.
+    #[serde(default)]
+    pub renderings: Renderings,
 }
 
 #[cfg(test)]
@@ -355,6 +358,13 @@ mod tests {
         ] {
             assert_eq!(found(text, "x.txt"), vec![expected], "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_of_numbers_is_no_short_value() {
+        assert_eq!(found("int table[] = {0, 0, 0, 4, 0, 1022, 7};", "x.txt"), Vec::<String>::new());
+        assert_eq!(found("Gideon Brackenholt 0, 0, 0, 4, 0, 1022", "x.txt"), vec!["en.name", "en.national_id"]);
+        assert_eq!(found("9, 9, 9, 0, 4838, 3464, 5856", "x.txt"), vec!["zh.pan"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::compile::{Compiled, Target};
+use super::compile::{Companion, Compiled, Target};
 use super::literal::find_in;
 use super::masked::find_name;
 use super::records::{Extent, LINE_BYTES, Record, Records};
@@ -61,21 +61,33 @@ pub(super) fn tie(text: &str, compiled: &Compiled, mut finds: Vec<Find>, masked_
     let mut held: Vec<(Record, Find)> = finds.into_iter().map(|find| (records.holding(&find.range), find)).collect();
     held.sort_by_key(|(record, find)| (find.target.entry, record.range.start, find.range.start, find.range.end));
     let mut tied = Vec::new();
+    let mut last = None;
     for row in held.chunk_by(|(one, find), (other, next)| {
         find.target.entry == next.target.entry && one.range.start == other.range.start
     }) {
-        tied.extend(weigh(text, compiled, row, masked_rows));
+        let Some(entry) = row.first().map(|(_, find)| find.target.entry) else { continue };
+        let companions = match last.take() {
+            Some((known, companions)) if known == entry => companions,
+            _ => compiled.companions(entry),
+        };
+        tied.extend(weigh(text, (compiled, &companions), row, masked_rows));
+        last = Some((entry, companions));
     }
     tied.sort_by_key(|tied| (tied.find.range.start, tied.find.range.end, tied.find.target));
     tied
 }
 
 /// Adds the companions that stand in the row; gives everything if it is enough together.
-fn weigh(text: &str, compiled: &Compiled, row: &[(Record, Find)], masked_rows: u64) -> Vec<Tied> {
+fn weigh(
+    text: &str,
+    (compiled, companions): (&Compiled, &[Companion]),
+    row: &[(Record, Find)],
+    masked_rows: u64,
+) -> Vec<Tied> {
     let Some((record, first)) = row.first() else { return Vec::new() };
     let part = part(text, record, row);
     let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
-    for companion in compiled.companions(first.target.entry) {
+    for companion in companions {
         let is_found = |find: &Find| find.target.field == companion.field;
         if finds.iter().any(is_found) {
             continue;

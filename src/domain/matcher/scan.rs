@@ -10,11 +10,12 @@ use super::compile::Compiled;
 use super::records::{self, unfinished};
 use super::row::{Find, Reading, Tied, tie};
 use super::search::{finds, finds_and_prints};
-use super::testing::{Print, Tally};
+use super::testing::{Print, Tally, Tester};
 use super::verdict::Premises;
 use super::within::{Within, sells};
 use super::{Document, EntryKind, FINGERPRINT_HITS, Hit, masked};
-use crate::domain::identifier::{FingerprintKind, Kind, mask};
+use crate::domain::identifier::{Kind, mask};
+use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
 use crate::domain::watchlist::OrganizationId;
@@ -25,11 +26,10 @@ const PIECE_BYTES: usize = 1 << 18;
 const OVERLAP_BYTES: usize = 4096;
 /// How near to where a line was cut a value may be incomplete.
 pub(super) const TORN_BYTES: usize = 256;
-/// About the bits that tell one telephone number from all others, and one value of another kind.
-const TELEPHONE_BITS: u32 = 33;
-const CUSTOMER_BITS: u32 = 40;
 /// Larger documents are dumps, in which nobody reverses lines.
 const DEEP_BYTES: usize = 1 << 20;
+/// Renderings are read so far behind a value at most.
+const ROW_BYTES: usize = 2048;
 
 /// Scans one member and appends its hits; returns how many rows could hold an identifier, where that matters.
 pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &mut Found) -> u64 {
@@ -46,7 +46,9 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &
         Form::Plain => scan_pieces(compiled, document, found),
     };
     put_in_order(&mut found.hits);
-    rows
+    // How many rows were not a canary's tells what chance explains, but it is asked only where one was found.
+    let is_found = found.hits.iter().any(|hit| hit.kind == EntryKind::Canary);
+    if rows == 0 && is_found { records::count_raw(document.bytes) } else { rows }
 }
 
 /// What was found in a document so far.
@@ -146,16 +148,21 @@ fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut, found: &mut Foun
     if compiled.premises.iter().any(Premises::counts_rows) {
         cut.rows += records::count(text);
     }
-    let (mut finds_first, prints) = finds_and_prints(compiled, text, cut, &mut found.tally);
-    cut.masked_rows += masked::add(compiled, text, &mut finds_first);
+    found.tally.begin_view();
+    let (mut finds_first, mut prints) = finds_and_prints(compiled, text, cut, &mut found.tally);
+    let masked = masked::Rows::of(compiled, text);
+    cut.masked_rows += masked.find(compiled, &mut finds_first);
+    let offset = cut.start as u64;
+    let tally = &mut found.tally;
+    prints.extend(masked.test(&compiled.testing, || Tester::new(&compiled.testing, tally, text.as_bytes(), offset)));
     let cut = &*cut;
     let mut within = Within::new(compiled, cut);
-    collect_view((compiled, seen.view), (finds_first, &prints), &mut within, &mut found.hits);
+    collect_view((compiled, seen.view), (finds_first, &prints), &mut within, found);
     if let Some(charset) = seen.view.other_charset() {
         let other = View::of_piece(seen.bytes, charset, seen.form, String::new());
         let mut again = finds(compiled, &other.text, cut);
-        masked::add(compiled, &other.text, &mut again);
-        collect_view((compiled, &other), (again, &[]), &mut within, &mut found.hits);
+        masked::Rows::of(compiled, &other.text).find(compiled, &mut again);
+        collect_view((compiled, &other), (again, &[]), &mut within, found);
     }
 }
 
@@ -171,9 +178,10 @@ fn collect_view(
     (compiled, view): (&Compiled, &View<'_>),
     (finds, prints): (Vec<Find>, &[Print]),
     within: &mut Within<'_>,
-    hits: &mut Vec<Hit>,
+    found: &mut Found,
 ) {
     let cut = within.cut;
+    let hits = &mut found.hits;
     let locator = LazyCell::new(|| view.locator());
     for tied in tie(&view.text, compiled, finds, cut.masked_rows) {
         let range = &tied.find.range;
@@ -182,20 +190,22 @@ fn collect_view(
             continue;
         }
         within.note(&tied.find, place.span);
-        let row = locator.place(&first_character(&view.text, tied.row)).span.start;
+        let row = locator.start(&first_character(&view.text, tied.row));
         let made = Made { text: &view.text, plain: locator.unfolded(range), place, row };
         hits.extend(hit(compiled, made, cut, &tied));
     }
     let room = FINGERPRINT_HITS.saturating_sub(hits.len());
     for print in prints.iter().take(room) {
         let place = locator.place(&print.range);
-        let row = locator.place(&first_character(&view.text, print.line)).span.start;
+        let row = locator.start(&first_character(&view.text, print.row));
+        let line = print.row..line_end(&view.text, print.range.end);
+        let renderings = Renderings::of(locator.unfolded(&line));
         let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
-        hits.extend(print_hit(compiled, made, cut, print));
+        hits.extend(print_hit(compiled, made, cut, print).map(|hit| Hit { renderings, ..hit }));
     }
-    view.derive(&mut |derived| within.collect(derived, &locator, hits));
+    view.derive(&mut |derived| within.collect(derived, &locator, found));
     if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
-        view.derive_deep(&mut |derived| within.collect(derived, &locator, hits));
+        view.derive_deep(&mut |derived| within.collect(derived, &locator, found));
     }
 }
 
@@ -203,6 +213,17 @@ fn collect_view(
 pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
     let (finds, prints) = finds_and_prints(compiled, text, &Cut::whole(text.len()), &mut Tally::default());
     finds.len() + prints.len()
+}
+
+/// Returns where the line of a place ends; a row is no longer than so many bytes.
+fn line_end(text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let rest = rest.get(..ROW_BYTES).unwrap_or(rest);
+    let mut end = from + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 /// Returns the range of the character that begins at an offset.
@@ -231,29 +252,26 @@ pub(super) fn hit(compiled: &Compiled, made: Made<'_>, cut: &Cut, tied: &Tied) -
         kind: EntryKind::Canary,
         field: field.clone(),
         strength: tied.strength,
-        ..made.told(range, *reading, field, cut)?
+        ..made.told(range, *reading, Kind::of_field(field), cut)?
     })
 }
 
 /// A hit of a customer tells how rare the value is; what it proves, the rates tell (`Scan::tested`).
-fn print_hit(compiled: &Compiled, made: Made<'_>, cut: &Cut, print: &Print) -> Option<Hit> {
+pub(super) fn print_hit(compiled: &Compiled, made: Made<'_>, cut: &Cut, print: &Print) -> Option<Hit> {
     let (organization, kind) = compiled.testing.label(print)?;
-    let is_address = kind == FingerprintKind::Email;
-    let reading = if is_address { Reading::Plain } else { Reading::Compact };
     Some(Hit {
         organization: organization.clone(),
         entry: format!("fp:{kind}:{}", print.fingerprint),
         kind: EntryKind::Fingerprint,
         field: kind.as_str().to_owned(),
-        strength: if kind == FingerprintKind::Phone { TELEPHONE_BITS } else { CUSTOMER_BITS },
-        ..made.told(&print.range, reading, kind.as_str(), cut)?
+        strength: kind.bits(),
+        ..made.told(&print.range, print.reading, print.shown, cut)?
     })
 }
 
 impl Made<'_> {
     /// Tells what any hit tells of its place; whose it is remains open.
-    fn told(self, range: &Range<usize>, reading: Reading, field: &str, cut: &Cut) -> Option<Hit> {
-        let kind = Kind::of_field(field);
+    fn told(self, range: &Range<usize>, reading: Reading, kind: Kind, cut: &Cut) -> Option<Hit> {
         let mut place = self.place;
         let masked = match reading {
             Reading::Compact => {
@@ -277,6 +295,7 @@ impl Made<'_> {
             steps: place.steps,
             strength: 0,
             row: offset + self.row,
+            renderings: Renderings::default(),
         })
     }
 }

@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
-use super::compile::Compiled;
+use super::compile::{Compiled, Target};
 use super::row::{Find, Reading};
 use super::scan::{Cut, TORN_BYTES};
-use super::testing::{Print, Tally, Tester};
+use super::testing::{Depth, Print, Tally, Tester};
 use super::{email, groups};
 use crate::domain::identifier::Form;
 
+/// Shorter values are equal to some of the numbers that programs list, `0, 0, 4, 0, 1022`, sooner or later.
+const LISTED_BYTES: usize = 12;
+
 /// Finds every spelling in a folded text.
 pub(super) fn finds(compiled: &Compiled, text: &str, cut: &Cut) -> Vec<Find> {
-    let mut search = Search { compiled, text, cut, finds: Vec::new(), tester: None };
+    let mut search = Search { compiled, text, cut, finds: Vec::new(), last: None, tester: None };
     search.walk();
     search.finds
 }
@@ -23,11 +26,29 @@ pub(super) fn finds_and_prints(
     cut: &Cut,
     tally: &mut Tally,
 ) -> (Vec<Find>, Vec<Print>) {
+    tested(compiled, text, cut, || Tester::new(&compiled.testing, tally, text.as_bytes(), cut.start as u64))
+}
+
+/// The same in a text within the view that was searched last.
+pub(super) fn finds_and_prints_within(
+    compiled: &Compiled,
+    text: &str,
+    cut: &Cut,
+    (tally, depth): (&mut Tally, Depth),
+) -> (Vec<Find>, Vec<Print>) {
+    tested(compiled, text, cut, || Tester::within(&compiled.testing, tally, text.as_bytes(), depth))
+}
+
+fn tested<'a>(
+    compiled: &'a Compiled,
+    text: &'a str,
+    cut: &'a Cut,
+    tester: impl FnOnce() -> Tester<'a>,
+) -> (Vec<Find>, Vec<Print>) {
     if compiled.testing.is_empty() {
         return (finds(compiled, text, cut), Vec::new());
     }
-    let tester = Tester::new(&compiled.testing, tally, text.as_bytes(), cut.start as u64);
-    let mut search = Search { compiled, text, cut, finds: Vec::new(), tester: Some(tester) };
+    let mut search = Search { compiled, text, cut, finds: Vec::new(), last: None, tester: Some(tester()) };
     search.walk();
     let prints = search.tester.map(|tester| tester.prints).unwrap_or_default();
     (search.finds, prints)
@@ -39,7 +60,18 @@ struct Search<'a> {
     text: &'a str,
     cut: &'a Cut,
     finds: Vec<Find>,
+    /// What was compared last: in a list of one value it is compared once.
+    last: Option<Compared<'a>>,
     tester: Option<Tester<'a>>,
+}
+
+/// A part of the text that was compared with a value, and what it stands for.
+#[derive(Clone, Copy)]
+struct Compared<'a> {
+    found: &'a str,
+    value: u32,
+    form: Form,
+    target: Option<Target>,
 }
 
 impl Search<'_> {
@@ -57,17 +89,30 @@ impl Search<'_> {
     /// Keeps what was found if it is a spelling of the value; tells whether it is.
     fn note(&mut self, range: Range<usize>, value: u32, form: Form) -> bool {
         let found = self.text.get(range.clone()).unwrap_or_default();
-        let (target, reading) = match form {
-            Form::Compact => {
-                let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
-                (self.compiled.target(value, form, &compact), Reading::Compact)
-            }
-            Form::Email | Form::Literal => (self.compiled.target(value, form, found), Reading::Plain),
-        };
+        let reading = if form == Form::Compact { Reading::Compact } else { Reading::Plain };
+        let same = self.last.filter(|last| (last.value, last.form) == (value, form) && last.found == found);
+        let target = same.map_or_else(|| self.target(found, value, form), |same| same.target);
+        self.last = Some(Compared { found, value, form, target });
         let is_torn = (self.cut.is_cut_before && range.start < TORN_BYTES)
             || (self.cut.is_cut_after && range.end + TORN_BYTES > self.text.len());
         self.finds.extend(target.filter(|_| !is_torn).map(|target| Find { range, target, reading }));
         target.is_some()
+    }
+}
+
+impl Search<'_> {
+    fn target(&self, found: &str, value: u32, form: Form) -> Option<Target> {
+        match form {
+            Form::Compact => {
+                let compact: String = found.chars().filter(char::is_ascii_alphanumeric).collect();
+                let mut target = self.compiled.target(value, form, &compact);
+                if let Some(target) = target.as_mut().filter(|_| compact.len() < LISTED_BYTES && found.contains(", ")) {
+                    target.stands_alone = false;
+                }
+                target
+            }
+            Form::Email | Form::Literal => self.compiled.target(value, form, found),
+        }
     }
 }
 

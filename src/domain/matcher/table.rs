@@ -11,6 +11,7 @@ const FILTER_BITS: usize = 12;
 /// Returns the hash of bytes: two multiplications for up to sixteen of them.
 ///
 /// It need not be secret: who does not know the strings in the table cannot aim at them, and a collision costs a comparison.
+#[inline]
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     let length = bytes.len() as u64;
     let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
@@ -25,6 +26,7 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     multiplied(state ^ SEEDS[2], SEEDS[3])
 }
 
+#[inline]
 fn short(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
         Some(chunk) => u64::from_le_bytes(*chunk),
@@ -33,6 +35,7 @@ fn short(bytes: &[u8]) -> u64 {
 }
 
 /// Both halves of a product, folded.
+#[inline]
 fn multiplied(left: u64, right: u64) -> u64 {
     let (low, high) = left.carrying_mul(right, 0);
     low ^ high
@@ -49,40 +52,69 @@ pub(super) struct Table {
 }
 
 /// The lower half of a hash, whose upper bits name the bucket, and what it stands for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Slot {
     tag: u32,
     meaning: u32,
 }
 
 impl Table {
-    /// Builds the table from hashes and what they stand for.
-    pub(super) fn build(mut pairs: Vec<(u64, u32)>) -> Self {
-        pairs.sort_unstable();
-        pairs.dedup();
+    /// Builds the table from hashes and what they stand for: hashes are even, so counting them into buckets does nearly all
+    /// of the sorting.
+    pub(super) fn build(pairs: &[(u64, u32)]) -> Self {
         let bits = (pairs.len() / 2).max(1).next_power_of_two().trailing_zeros().max(1);
         let directory_shift = 64 - bits;
-        let mut directory = vec![0; (1 << bits) + 1];
-        for (hash, _) in &pairs {
-            let bucket = usize::try_from(hash >> directory_shift).unwrap_or_default();
-            if let Some(count) = directory.get_mut(bucket + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0_u32;
-        for count in &mut directory {
-            sum += *count;
-            *count = sum;
-        }
+        let bucket = |hash: u64| usize::try_from(hash >> directory_shift).unwrap_or_default();
         let mut filter = Filter::with_room_for(pairs.len());
-        for (hash, _) in &pairs {
+        let mut directory = vec![0_u32; (1 << bits) + 1];
+        for (hash, _) in pairs {
             filter.insert(*hash);
+            directory.get_mut(bucket(*hash)).into_iter().for_each(|count| *count += 1);
         }
-        let slots = pairs.into_iter().map(|(hash, meaning)| Slot { tag: tag(hash), meaning }).collect();
-        Self { filter, directory, directory_shift, slots }
+        directory.iter_mut().fold(0, |sum, count| {
+            *count += sum;
+            *count
+        });
+        let mut slots = vec![Slot::default(); pairs.len()];
+        for (hash, meaning) in pairs {
+            let Some(end) = directory.get_mut(bucket(*hash)) else { continue };
+            *end -= 1;
+            slots
+                .get_mut(*end as usize)
+                .into_iter()
+                .for_each(|slot| *slot = Slot { tag: tag(*hash), meaning: *meaning });
+        }
+        let mut table = Self { filter, directory, directory_shift, slots };
+        table.sort();
+        table
+    }
+
+    /// Sorts each bucket and drops what it holds twice.
+    fn sort(&mut self) {
+        let (mut kept, mut start) = (0, 0);
+        for bucket in 1..self.directory.len() {
+            let end = self.directory.get(bucket).map_or(0, |end| *end as usize);
+            let slots = self.slots.get_mut(start..end).unwrap_or_default();
+            slots.sort_unstable();
+            let mut last = None;
+            for index in start..end {
+                let slot = self.slots.get(index).copied();
+                if let (true, Some(slot), Some(place)) = (slot != last, slot, self.slots.get_mut(kept)) {
+                    *place = slot;
+                    kept += 1;
+                }
+                last = slot;
+            }
+            start = end;
+            // What each bucket begins with is known; where it ends is where the next one begins now.
+            self.directory.get_mut(bucket).into_iter().for_each(|end| *end = u32::try_from(kept).unwrap_or(u32::MAX));
+        }
+        self.slots.truncate(kept);
+        self.slots.shrink_to_fit();
     }
 
     /// Tells whether a hash may be one of the table's.
+    #[inline]
     pub(super) fn may_hold(&self, hash: u64) -> bool {
         self.filter.may_hold(hash)
     }
@@ -137,6 +169,7 @@ impl Filter {
         }
     }
 
+    #[inline]
     pub(super) fn may_hold(&self, hash: u64) -> bool {
         let pattern = pattern(hash);
         self.words.get(self.place(hash)).is_some_and(|word| word & pattern == pattern)
@@ -158,7 +191,8 @@ mod tests {
     #[test]
     fn every_string_is_found_and_no_other() {
         let texts: Vec<String> = (0..5000).map(|number| format!("{:012}", number * 7919)).collect();
-        let table = Table::build((0..).zip(&texts).map(|(index, text)| (hash(text.as_bytes()), index)).collect());
+        let table =
+            Table::build(&(0..).zip(&texts).map(|(index, text)| (hash(text.as_bytes()), index)).collect::<Vec<_>>());
         let find = |text: &str| table.meanings(hash(text.as_bytes())).collect::<Vec<_>>();
         for (index, text) in (0..).zip(&texts) {
             assert!(table.may_hold(hash(text.as_bytes())));
@@ -166,19 +200,20 @@ mod tests {
         }
         let others = (0..5000).map(|number| format!("{:012}", number * 7919 + 1));
         assert_eq!(others.flat_map(|other| find(&other)).count(), 0);
-        assert_eq!(Table::build(Vec::new()).meanings(hash(b"x")).count(), 0);
+        assert_eq!(Table::build(&[]).meanings(hash(b"x")).count(), 0);
     }
 
     #[test]
     fn strings_that_share_a_hash_are_all_told() {
-        let table = Table::build(vec![(hash(b"12345"), 3), (hash(b"12345"), 1), (hash(b"54321"), 2)]);
+        let table = Table::build(&[(hash(b"12345"), 3), (hash(b"12345"), 1), (hash(b"54321"), 2), (hash(b"12345"), 3)]);
         assert_eq!(table.meanings(hash(b"12345")).collect::<Vec<_>>(), vec![1, 3]);
     }
 
     #[test]
     fn numbers_that_follow_each_other_spread_over_the_filter() {
         let numbers: Vec<String> = (0..20_000).map(|number| format!("99991200{number:08}")).collect();
-        let table = Table::build((0..).zip(&numbers).map(|(index, text)| (hash(text.as_bytes()), index)).collect());
+        let table =
+            Table::build(&(0..).zip(&numbers).map(|(index, text)| (hash(text.as_bytes()), index)).collect::<Vec<_>>());
         let strangers = (20_000..60_000).map(|number| format!("99991200{number:08}"));
         let passed = strangers.filter(|text| table.may_hold(hash(text.as_bytes()))).count();
         assert!(passed < 2000, "{passed} of 40000");

@@ -2,16 +2,21 @@
 //!
 //! Groups that only spaces, dashes, dots or brackets part are one written value or several: a group alone, a card or IBAN in
 //! its usual groups, a telephone number in any. No allocation before a value is found. Account numbers, national identity and
-//! passport numbers have no check digits, so what is not found of them says nothing and is not counted. Not here: pairs of
-//! masked values (`masked`), what the rates mean (`verdict`).
+//! passport numbers have no check digits, so what is not found of them says nothing and is not counted, unless an organization told
+//! the form of its accounts. A value is tested once
+//! a view: again behind a layer of it, it is not news. Not here: forming pairs of masked values (`masked`), what the rates
+//! mean (`verdict`).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Tested;
+use super::row::Reading;
+use super::table::hash;
 use crate::domain::fingerprints::{FingerprintSet, Fingerprints};
-use crate::domain::identifier::{self, Fingerprint, FingerprintKind, Hasher, Kind, check, phone};
-use crate::domain::watchlist::OrganizationId;
+use crate::domain::identifier::{self, AccountPattern, Fingerprint, FingerprintKind, Hasher, Kind, check, phone};
+use crate::domain::watchlist::{Anchors, OrganizationId};
 
 /// Groups of one written value at most; what has more is taken apart.
 const GROUPS: usize = 16;
@@ -31,12 +36,17 @@ struct Lookup {
     kind: FingerprintKind,
     /// First digits of the organization's own cards; no others can be among its fingerprints.
     prefixes: Vec<String>,
+    /// Forms of the organization's own account numbers, if it told them; no others can be among its fingerprints.
+    patterns: Vec<AccountPattern>,
     sets: Vec<(Hasher, Arc<FingerprintSet>)>,
 }
 
 impl Testing {
-    /// Prepares look-ups; `prefixes` gives the first digits of an organization's cards, if it told them.
-    pub(super) fn of(fingerprints: &Fingerprints, prefixes: impl Fn(&OrganizationId) -> Vec<String>) -> Self {
+    /// Prepares look-ups; `anchors` gives what an organization told of the numbers that it issues.
+    pub(super) fn of<'a>(
+        fingerprints: &Fingerprints,
+        anchors: impl Fn(&OrganizationId) -> Option<&'a Anchors>,
+    ) -> Self {
         let mut lookups: Vec<Lookup> = Vec::new();
         for (hasher, set) in fingerprints.sets() {
             let (organization, kind) = (&set.label.organization, set.label.kind);
@@ -45,9 +55,11 @@ impl Testing {
                 known.sets.push((hasher.clone(), Arc::clone(set)));
                 continue;
             }
-            let prefixes = if kind == FingerprintKind::Pan { prefixes(organization) } else { Vec::new() };
+            let own = |issued: FingerprintKind| anchors(organization).filter(|_| kind == issued);
+            let prefixes = own(FingerprintKind::Pan).map(|own| own.bin.clone()).unwrap_or_default();
+            let patterns = own(FingerprintKind::Account).map(|own| own.account.clone()).unwrap_or_default();
             let sets = vec![(hasher.clone(), Arc::clone(set))];
-            lookups.push(Lookup { organization: organization.clone(), kind, prefixes, sets });
+            lookups.push(Lookup { organization: organization.clone(), kind, prefixes, patterns, sets });
         }
         lookups.sort_by(|left, right| (&left.organization, left.kind).cmp(&(&right.organization, right.kind)));
         Self { lookups }
@@ -62,6 +74,11 @@ impl Testing {
         self.lookups.iter().any(|lookup| lookup.kind == kind)
     }
 
+    /// Returns the most letters and digits of an account number whose form an organization told.
+    pub(super) fn longest_account(&self) -> Option<usize> {
+        self.lookups.iter().flat_map(|lookup| &lookup.patterns).map(AccountPattern::longest).max()
+    }
+
     /// Returns whose fingerprint was found, and of what kind.
     pub(super) fn label(&self, print: &Print) -> Option<(&OrganizationId, FingerprintKind)> {
         self.lookups.get(print.lookup).map(|lookup| (&lookup.organization, lookup.kind))
@@ -74,8 +91,11 @@ pub(super) struct Print {
     lookup: usize,
     pub(super) fingerprint: Fingerprint,
     pub(super) range: Range<usize>,
-    /// Where its line begins.
-    pub(super) line: usize,
+    /// How the range is read, and what it then is.
+    pub(super) reading: Reading,
+    pub(super) shown: Kind,
+    /// Where its row begins.
+    pub(super) row: usize,
 }
 
 /// Counts of a document.
@@ -83,7 +103,47 @@ pub(super) struct Print {
 pub(super) struct Tally {
     /// One for each look-up, then one for each organization.
     counts: Vec<Count>,
+    known: Known,
 }
+
+/// Values of the current view that were tested.
+#[derive(Debug, Default)]
+struct Known {
+    /// Hashes of those in the view itself, as they came.
+    in_view: Vec<u64>,
+    /// The same in order, and those behind its layers.
+    all: BTreeSet<u64>,
+    /// How many texts within the view were tested.
+    texts: u64,
+}
+
+impl Known {
+    /// Notes a value; tells whether it was not known behind a layer.
+    fn is_new(&mut self, depth: Depth, value: u64) -> bool {
+        match depth {
+            Depth::View => {
+                self.in_view.push(value);
+                true
+            }
+            Depth::Within | Depth::Joined => {
+                self.all.extend(self.in_view.drain(..));
+                self.all.insert(value)
+            }
+        }
+    }
+}
+
+/// Whether a text is a view or stands within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    View,
+    Within,
+    /// The same with its lines joined, so that what is not proved by check digits or a form may be halves of two numbers.
+    Joined,
+}
+
+/// Rows of texts within a view are counted from here on, apart from its own.
+const WITHIN: u64 = 1 << 63;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
@@ -110,6 +170,12 @@ impl Count {
 }
 
 impl Tally {
+    /// Forgets the values of the view before.
+    pub(super) fn begin_view(&mut self) {
+        self.known.in_view.clear();
+        self.known.all.clear();
+    }
+
     fn add(&mut self, index: usize, row: u64, is_hit: bool) {
         if self.counts.len() <= index {
             self.counts.resize(index + 1, Count::default());
@@ -121,14 +187,12 @@ impl Tally {
 
     /// Tells the counts, by organization and kind.
     pub(super) fn tested(&self, testing: &Testing) -> Vec<Tested> {
-        let tested = |organization: &OrganizationId, kind: Option<Kind>, index: usize| {
+        let tested = |organization: &OrganizationId, kind: Option<FingerprintKind>, index: usize| {
             let Count { values, hits, rows, rows_hit, .. } = self.counts.get(index).copied().unwrap_or_default();
             Tested { organization: organization.clone(), kind, values, hits, rows, rows_hit }
         };
-        let kinds = testing.lookups.iter().enumerate().filter_map(|(index, lookup)| {
-            let kind = counted(lookup.kind)?;
-            Some(tested(&lookup.organization, Some(kind), index))
-        });
+        let counted = testing.lookups.iter().enumerate().filter(|(_, lookup)| lookup.is_counted());
+        let kinds = counted.map(|(index, lookup)| tested(&lookup.organization, Some(lookup.kind), index));
         let firsts = testing.lookups.iter().enumerate().filter(|(index, lookup)| {
             let before = index.checked_sub(1).and_then(|before| testing.lookups.get(before));
             before.is_none_or(|before| before.organization != lookup.organization)
@@ -140,22 +204,26 @@ impl Tally {
     }
 }
 
-/// The kind under which values are counted; those without check digits are not.
-const fn counted(kind: FingerprintKind) -> Option<Kind> {
-    match kind {
-        FingerprintKind::Pan => Some(Kind::Pan),
-        FingerprintKind::Iban => Some(Kind::Iban),
-        FingerprintKind::ResidentId => Some(Kind::ResidentId),
-        FingerprintKind::Phone => Some(Kind::Phone),
-        FingerprintKind::Email => Some(Kind::Email),
-        FingerprintKind::Account
-        | FingerprintKind::NationalId
-        | FingerprintKind::Passport
-        | FingerprintKind::Pan6l4Ph3l4
-        | FingerprintKind::Ph3l4Nm
-        | FingerprintKind::Ric6l4Nm
-        | FingerprintKind::Ric6l4Ph3l4 => None,
-    }
+/// A reading that is a customer's.
+struct Answer {
+    lookup: usize,
+    reading: usize,
+    fingerprint: Fingerprint,
+}
+
+/// One way to read two values of a row, of which one is masked.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) canonical: String,
+    pub(super) parts: [PairPart; 2],
+}
+
+/// Where one value of a pair stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PairPart {
+    pub(super) range: Range<usize>,
+    pub(super) reading: Reading,
+    pub(super) kind: Kind,
 }
 
 /// Tests the values of one view.
@@ -166,6 +234,7 @@ pub(super) struct Tester<'a> {
     text: &'a [u8],
     /// What is added to a place in the view to tell its row from those of other views.
     offset: u64,
+    depth: Depth,
     /// The last line that was told, and how far it was sought.
     line: usize,
     sought: usize,
@@ -184,10 +253,18 @@ struct Group {
 }
 
 impl<'a> Tester<'a> {
+    /// Tests a view that begins at `offset` of its document.
     pub(super) fn new(testing: &'a Testing, tally: &'a mut Tally, text: &'a [u8], offset: u64) -> Self {
         let groups = [Group { start: 0, length: 0, end: 0 }; GROUPS];
-        let bytes = [0; BYTES];
-        Self { testing, tally, text, offset, line: 0, sought: 0, bytes, groups, count: 0, prints: Vec::new() }
+        let (bytes, prints, depth) = ([0; BYTES], Vec::new(), Depth::View);
+        Self { testing, tally, text, offset, depth, line: 0, sought: 0, bytes, groups, count: 0, prints }
+    }
+
+    /// Tests a text within the view that was tested last.
+    pub(super) fn within(testing: &'a Testing, tally: &'a mut Tally, text: &'a [u8], depth: Depth) -> Self {
+        tally.known.texts += 1;
+        let offset = WITHIN + (tally.known.texts << 32);
+        Self { depth, ..Self::new(testing, tally, text, offset) }
     }
 
     /// Takes the next group of what may be one written value.
@@ -228,7 +305,10 @@ impl<'a> Tester<'a> {
         let (groups, bytes) = (self.groups, self.bytes);
         let groups = groups.get(..self.count).unwrap_or_default();
         self.count = 0;
-        if groups.len() > 1 && groups.iter().all(|group| group.length <= 6) && self.span(&bytes, groups, Self::phone) {
+        self.accounts(&bytes, groups);
+        let is_joined = self.depth == Depth::Joined;
+        let is_spaced = groups.len() > 1 && groups.iter().all(|group| group.length <= 6);
+        if is_spaced && !is_joined && self.span(&bytes, groups, Self::phone) {
             return;
         }
         let mut rest = groups;
@@ -243,11 +323,43 @@ impl<'a> Tester<'a> {
                 rest = rest.get(count..).unwrap_or_default();
                 continue;
             }
-            if !self.span(&bytes, &[*first], Self::checked) && !self.span(&bytes, &[*first], Self::phone) {
+            let is_tested =
+                is_joined || self.span(&bytes, &[*first], Self::checked) || self.span(&bytes, &[*first], Self::phone);
+            if !is_tested {
                 self.span(&bytes, &[*first], Self::unchecked);
             }
             rest = others;
         }
+    }
+
+    /// Tests what has the form of an organization's own account numbers, in whatever groups; the longest first.
+    fn accounts(&mut self, bytes: &[u8], groups: &[Group]) {
+        let Some(longest) = self.testing.longest_account() else { return };
+        let mut rest = groups;
+        while let Some((first, others)) = rest.split_first() {
+            let from = first.end - first.length;
+            let ends = rest.iter().enumerate().take_while(|(_, group)| group.end - from <= longest);
+            let spans: Vec<(usize, Group)> = ends.map(|(at, group)| (at, *group)).collect();
+            let found = spans.into_iter().rev().find(|(_, last)| {
+                let value = bytes.get(from..last.end).unwrap_or_default();
+                self.account(value, first.start..last.start + last.length)
+            });
+            rest = found.map_or(others, |(at, _)| rest.get(at + 1..).unwrap_or_default());
+        }
+    }
+
+    /// Tests one value against the forms of accounts; tells whether it has one.
+    fn account(&mut self, value: &[u8], range: Range<usize>) -> bool {
+        let fits = |lookup: &Lookup| lookup.patterns.iter().any(|pattern| pattern.fits(value));
+        let has_form = self.testing.lookups.iter().any(fits);
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        let Some(canonical) = identifier::canonical(Kind::Account, text).filter(|_| has_form) else { return false };
+        let (kind, row) = (FingerprintKind::Account, self.line_of(range.start));
+        for Answer { lookup, fingerprint, .. } in self.ask(kind, &[canonical.as_bytes()], row, fits) {
+            let (range, reading) = (range.clone(), Reading::Compact);
+            self.add(Print { lookup, fingerprint, range, reading, shown: Kind::Account, row });
+        }
+        true
     }
 
     /// Tests groups as one value.
@@ -338,21 +450,58 @@ impl<'a> Tester<'a> {
     }
 
     fn test_readings(&mut self, kind: FingerprintKind, readings: &[&[u8]], range: &Range<usize>) {
-        let line = self.line_of(range.start);
-        let row = self.offset + line as u64 + 1;
+        let row = self.line_of(range.start);
+        let reading = if kind == FingerprintKind::Email { Reading::Plain } else { Reading::Compact };
+        let shown = Kind::of_field(kind.as_str());
+        let takes = |lookup: &Lookup| lookup.kind == kind && lookup.patterns.is_empty();
+        for Answer { lookup, fingerprint, .. } in self.ask(kind, readings, row, takes) {
+            self.add(Print { lookup, fingerprint, range: range.clone(), reading, shown, row });
+        }
+    }
+
+    /// Tests a pair of masked values that may be read in several ways, each with where its parts stand.
+    pub(super) fn pair(&mut self, kind: FingerprintKind, pairs: &[Pair], row: usize) {
+        let readings: Vec<&[u8]> = pairs.iter().map(|pair| pair.canonical.as_bytes()).collect();
+        for Answer { lookup, reading, fingerprint } in self.ask(kind, &readings, row, |lookup| lookup.kind == kind) {
+            for part in pairs.get(reading).iter().flat_map(|pair| &pair.parts) {
+                let (range, reading, shown) = (part.range.clone(), part.reading, part.kind);
+                self.add(Print { lookup, fingerprint, range, reading, shown, row });
+            }
+        }
+    }
+
+    /// Looks the readings of one value up in the sets that take it, and counts it in its row.
+    fn ask(
+        &mut self,
+        kind: FingerprintKind,
+        readings: &[&[u8]],
+        row: usize,
+        takes: impl Fn(&Lookup) -> bool,
+    ) -> Vec<Answer> {
+        let Some(first) = readings.first() else { return Vec::new() };
+        let value = hash(first) ^ hash(kind.as_str().as_bytes()).rotate_left(17);
+        if !self.tally.known.is_new(self.depth, value) {
+            return Vec::new();
+        }
+        let row = self.offset + row as u64 + 1;
         let lookups = &self.testing.lookups;
-        for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| lookup.kind == kind) {
-            let found = readings.iter().find_map(|canonical| lookup.find(canonical));
-            if counted(kind).is_some() {
+        let mut answers = Vec::new();
+        for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| takes(lookup)) {
+            let mut found = readings.iter().map(|canonical| lookup.find(canonical)).enumerate();
+            let found = found.find_map(|(reading, found)| found.map(|fingerprint| (reading, fingerprint)));
+            if lookup.is_counted() {
                 self.tally.add(index, row, found.is_some());
                 let own = lookups.iter().position(|other| other.organization == lookup.organization).unwrap_or(index);
                 self.tally.add(lookups.len() + own, row, found.is_some());
             }
-            if let Some(fingerprint) = found
-                && self.prints.len() < super::FINGERPRINT_HITS
-            {
-                self.prints.push(Print { lookup: index, fingerprint, range: range.clone(), line });
-            }
+            answers.extend(found.map(|(reading, fingerprint)| Answer { lookup: index, reading, fingerprint }));
+        }
+        answers
+    }
+
+    fn add(&mut self, print: Print) {
+        if self.prints.len() < super::FINGERPRINT_HITS {
+            self.prints.push(print);
         }
     }
 
@@ -371,6 +520,23 @@ impl<'a> Tester<'a> {
 }
 
 impl Lookup {
+    /// Tells whether what is not found says something: of values without check digits or a form of their own it does not.
+    const fn is_counted(&self) -> bool {
+        match self.kind {
+            FingerprintKind::Pan
+            | FingerprintKind::Iban
+            | FingerprintKind::ResidentId
+            | FingerprintKind::Phone
+            | FingerprintKind::Email
+            | FingerprintKind::Pan6l4Ph3l4
+            | FingerprintKind::Ph3l4Nm
+            | FingerprintKind::Ric6l4Nm
+            | FingerprintKind::Ric6l4Ph3l4 => true,
+            FingerprintKind::Account => !self.patterns.is_empty(),
+            FingerprintKind::NationalId | FingerprintKind::Passport => false,
+        }
+    }
+
     fn find(&self, canonical: &[u8]) -> Option<Fingerprint> {
         let is_foreign =
             !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| canonical.starts_with(prefix.as_bytes()));
@@ -404,6 +570,7 @@ mod tests {
     use crate::domain::matcher::{Document, EntryKind, Matcher, Scan};
     use crate::domain::secret::Secret;
     use crate::domain::text::replay;
+    use crate::domain::watchlist::{Language, Organization, Watchlist};
 
     fn key(organization: &str) -> FingerprintKey {
         FingerprintKey::new(OrganizationId(organization.to_owned()), Epoch(1), Secret::new([7; 32]))
@@ -478,12 +645,12 @@ mod tests {
     fn what_could_be_somebody_is_counted_by_kind_and_row() {
         let text = "4111111111111111,13912345678\n4012888888881881,13912345679\n4012888888881882,1\n13800138000\n";
         let tested = scan(text).tested;
-        let of = |organization: &str, kind: Option<Kind>| {
+        let of = |organization: &str, kind: Option<FingerprintKind>| {
             let tested = tested.iter().find(|tested| tested.organization.0 == organization && tested.kind == kind);
             tested.map(|tested| (tested.values, tested.hits, tested.rows, tested.rows_hit)).unwrap()
         };
-        assert_eq!(of("bank", Some(Kind::Pan)), (2, 1, 2, 1));
-        assert_eq!(of("bank", Some(Kind::Phone)), (3, 1, 3, 1));
+        assert_eq!(of("bank", Some(FingerprintKind::Pan)), (2, 1, 2, 1));
+        assert_eq!(of("bank", Some(FingerprintKind::Phone)), (3, 1, 3, 1));
         assert_eq!(of("bank", None), (5, 2, 3, 1));
         assert_eq!(of("other", None), (2, 0, 2, 0));
     }
@@ -532,7 +699,8 @@ mod tests {
             assert!(!hit.masked.contains(canonical));
             assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
             let rates: Vec<(u64, u64)> = scan.tested.iter().map(|tested| (tested.hits, tested.rows_hit)).collect();
-            let expected = if counted(kind).is_some() { vec![(1, 1), (1, 1)] } else { vec![(0, 0)] };
+            let is_counted = !matches!(kind, FingerprintKind::Account | FingerprintKind::Passport);
+            let expected = if is_counted { vec![(1, 1), (1, 1)] } else { vec![(0, 0)] };
             assert_eq!(rates, expected, "{text}");
         }
     }
@@ -542,8 +710,8 @@ mod tests {
         let matcher = matcher(&[1, 2], &[(FingerprintKind::Pan, "4000000000000002")]);
         let text = "4000000000000002,4000000000000010\n4000000000000028\nnone\n4000000000000002\n";
         let scan = scan_with(&matcher, text, "x.csv");
-        let [of_kind, of_all] =
-            [Some(Kind::Pan), None].map(|kind| scan.tested.iter().find(|tested| tested.kind == kind).unwrap());
+        let [of_kind, of_all] = [Some(FingerprintKind::Pan), None]
+            .map(|kind| scan.tested.iter().find(|tested| tested.kind == kind).unwrap());
         assert_eq!((of_kind.values, of_kind.hits, of_kind.rows, of_kind.rows_hit), (4, 2, 3, 2));
         assert_eq!((of_all.values, of_all.hits, of_all.rows, of_all.rows_hit), (4, 2, 3, 2));
         assert_eq!(scan.hits.len(), 2);
@@ -566,6 +734,147 @@ mod tests {
             let filler = "ab ".repeat(((1 << 18) - 2100 + shift) / 3);
             let text = format!("{filler}4000000000000002 {filler}4000000000000002");
             assert_eq!(scan_with(&matcher, &text, "x.txt").hits.len(), 2, "{shift}");
+        }
+    }
+
+    /// Scans with pairs of one customer and some strangers enrolled; tells which pairs were found, and what was shown.
+    fn pairs(text: &str) -> (Scan, Vec<String>) {
+        let customer = [
+            (FingerprintKind::Pan6l4Ph3l4, "4000000002|1385678"),
+            (FingerprintKind::Ph3l4Nm, "1385678|欧阳采薇"),
+            (FingerprintKind::Ric6l4Nm, "110105002X|欧阳采薇"),
+            (FingerprintKind::Ric6l4Ph3l4, "110105002X|1385678"),
+        ];
+        let name = if text.starts_with('<') { "x.html" } else { "x.txt" };
+        let scan = scan_with(&matcher(&[1], &customer), text, name);
+        for hit in &scan.hits {
+            assert!(replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()), "{hit:?}");
+        }
+        let told = scan.hits.iter().map(|hit| format!("{} {}", hit.field, hit.masked)).collect();
+        (scan, told)
+    }
+
+    #[test]
+    fn two_masked_values_of_a_row_are_a_pair() {
+        let (card, phone) = ("pan6l4|ph3l4 4000********0002", "pan6l4|ph3l4 138******78");
+        for (text, expected) in [
+            ("400000******0002,138****5678", vec![card, phone]),
+            ("138****5678;x;400000xxxxxx0002", vec![phone, card]),
+            ("4000 00** **** 0002 | +86 138****5678", vec![card, "pan6l4|ph3l4 861*******678"]),
+            ("400000******0002,13812345678", vec![card, phone]),
+            ("4000000000000002,138****5678", vec![card, phone]),
+            ("姓名:欧阳采薇 手机:138****5678", vec!["ph3l4|nm 欧**薇", "ph3l4|nm 138******78"]),
+            ("欧阳采薇138****5678", vec!["ph3l4|nm 欧**薇", "ph3l4|nm 138******78"]),
+            (
+                "{\"n\":\"欧阳采薇\",\"id\":\"110105********002X\"}",
+                vec!["ric6l4|nm 欧**薇", "ric6l4|nm 11010*********002x"],
+            ),
+            ("<tr><td>138****5678<td>400000******0002</tr>", vec![phone, card]),
+            ("values (1,'400000******0002','138****5678'),(2,'x','y')", vec![card, phone]),
+            ("phone=138%2A%2A%2A%2A5678&card=400000%2A%2A%2A%2A%2A%2A0002", vec![phone, card]),
+        ] {
+            assert_eq!(pairs(text).1, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_masked_value_or_two_of_different_rows_are_no_pair() {
+        for text in [
+            "400000******0002",
+            "138****5678",
+            "400000******0002\n138****5678\n",
+            "400000******0002,138****5679",
+            "4000******0002,138****5678",
+            "欧阳采薇,13812345678",
+            "欧阳**,138****5678",
+            "{\"c\":\"400000******0002\"},{\"p\":\"138****5678\"}",
+        ] {
+            assert_eq!(pairs(text).1, Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_with_pairs_are_counted_and_decide() {
+        let text = "400000******0002,138****5678\n400000******0003,138****5679\n411111******1111,139****0000\nx\n";
+        let (scan, _) = pairs(text);
+        let of = |kind| scan.tested.iter().find(|tested| tested.kind == Some(kind)).unwrap();
+        let pan = of(FingerprintKind::Pan6l4Ph3l4);
+        assert_eq!((pan.values, pan.hits, pan.rows, pan.rows_hit), (3, 1, 3, 1));
+        assert_eq!(of(FingerprintKind::Ph3l4Nm).rows, 0);
+    }
+
+    #[test]
+    fn accounts_of_a_told_form_are_found_in_any_groups_and_counted() {
+        let organization = Organization {
+            id: OrganizationId("bank".to_owned()),
+            name: "bank".to_owned(),
+            aliases: Vec::new(),
+            language: Language::En,
+            market_share: None,
+            contacts: Vec::new(),
+            custodians: Vec::new(),
+            datasets: Vec::new(),
+            anchors: Anchors {
+                account: [r"62\d{17}", r"[A-Z]{2}\d{5}[A-Z]{0,1}"]
+                    .map(|text| AccountPattern::parse(text).unwrap())
+                    .to_vec(),
+                ..Anchors::default()
+            },
+        };
+        let watchlist = Watchlist { organization, canaries: Vec::new(), deliveries: Vec::new() };
+        let key = key("bank");
+        let hasher = Hasher::new(&key, FingerprintKind::Account);
+        let made = ["6200000000000000017", "40117"].map(|value| hasher.fingerprint(value.as_bytes()));
+        let label = crate::domain::fingerprints::Label::of(&key, FingerprintKind::Account);
+        let mut fingerprints = Fingerprints::default();
+        assert!(fingerprints.add(&key, Arc::new(FingerprintSet::of(label, made.to_vec()))));
+        let matcher = Matcher::compile(&[watchlist]).with_fingerprints(&fingerprints);
+        for (text, hits, values) in [
+            ("6200000000000000017", 1, 1),
+            ("account 6200-0000 00000 0000 17, x", 1, 1),
+            ("账号６２０００００００００００００００１７有效", 1, 1),
+            ("6200000000000000018\n6200000000000000017\n", 1, 2),
+            ("ref ex40117b;", 1, 1),
+            ("EX-40117", 1, 1),
+            ("EX40118", 0, 1),
+            ("6300000000000000017 62000000000000000170 40117", 0, 0),
+        ] {
+            let scan = scan_with(&matcher, text, "x.txt");
+            let tested = scan.tested.iter().find(|tested| tested.kind == Some(FingerprintKind::Account)).unwrap();
+            assert_eq!((scan.hits.len(), tested.values), (hits, values), "{text}");
+        }
+    }
+
+    #[test]
+    fn customers_behind_layers_are_found_counted_once_and_replayed() {
+        let matcher =
+            matcher(&[1], &[(FingerprintKind::Pan, "4000000000000002"), (FingerprintKind::Email, "jo@post.example")]);
+        for (text, expected) in [
+            ("NDAwMDAwMDAwMDAwMDAwMg==", vec!["pan"]),
+            ("34303030303030303030303030303032", vec!["pan"]),
+            ("TkRBd01EQXdNREF3TURBd01EQXdNZz09", vec!["pan"]),
+            ("card=%34%30%30%30000000000002&x", vec!["pan"]),
+            (r"\u0034\u0030\u0030\u0030 0000 0000 0002", vec!["pan"]),
+            ("=34=30=30=30000000000002", vec!["pan"]),
+            ("四〇〇〇〇〇〇〇〇〇〇〇〇〇〇二", vec!["pan"]),
+            ("jo [at] post [dot] example", vec!["email"]),
+            ("jo%40post.example", vec!["email"]),
+            ("4000000000000002 and NDAwMDAwMDAwMDAwMDAwMg==", vec!["pan"]),
+            ("4000000000000002 %41", vec!["pan"]),
+            ("4000\n0000\n0000\n0002\n", vec!["pan"]),
+            ("| 4000 | 0000 | 0000 | 0002 |", vec!["pan"]),
+        ] {
+            let scan = scan_with(&matcher, text, "x.txt");
+            let told: Vec<&str> = scan.hits.iter().map(|hit| hit.field.as_str()).collect();
+            assert_eq!(told, expected, "{text}");
+            for hit in &scan.hits {
+                assert!(
+                    replay(text.as_bytes(), hit.span, &hit.steps).is_some_and(|value| !value.is_empty()),
+                    "{hit:?}"
+                );
+            }
+            let counts: u64 = scan.tested.iter().filter(|tested| tested.kind.is_some()).map(|tested| tested.hits).sum();
+            assert_eq!(counts, 1, "{text}");
         }
     }
 

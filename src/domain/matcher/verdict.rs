@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{EntryKind, Hit, Scan};
-use crate::domain::identifier::Kind;
+use crate::domain::identifier::{FingerprintKind, Kind, Part};
 use crate::domain::watchlist::{Organization, OrganizationId, Watchlist};
 
 /// ρ: of a hundred genuine rows so many are found. The rest were spelled beyond reading, or are customers who came after
@@ -28,6 +28,8 @@ pub(super) const DECIDES: f64 = 3.0;
 const MIXTURE: f64 = 1.0;
 /// Shares that a mixture may have, all equally likely.
 const SHARES: [f64; 11] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+/// Customers of an organization that does not tell how many: what pairs of masked values prove is not overrated then.
+const CUSTOMERS: f64 = 1e8;
 /// Kinds that only one issuer has, where the organization's datasets do not say.
 const UNIQUE: [Kind; 3] = [Kind::Pan, Kind::Account, Kind::Iban];
 /// A single row is never surer than this, whatever its strength: records are quoted, and tables are copied.
@@ -65,7 +67,7 @@ impl Ownership {
 pub struct Rates {
     /// Whose entries were looked for.
     pub organization: OrganizationId,
-    /// Rows tested and hit by kind of fingerprint, as [`Kind::as_str`] spells it.
+    /// Rows tested and hit by kind of fingerprint, as [`FingerprintKind::as_str`] spells it.
     pub kinds: BTreeMap<String, Rows>,
     /// Rows that hold a canary.
     pub canary_rows: u64,
@@ -110,6 +112,7 @@ impl Rates {
         }
         for ((organization, _, _), strength) in rows {
             let rates = found.entry(organization).or_insert_with(|| Self::none(organization));
+            rates.rows = rates.rows.max(scan.rows);
             rates.canary_rows += 1;
             rates.canary_bits += u64::from(strength.min(ROW_BITS));
         }
@@ -145,6 +148,7 @@ pub struct Premises {
     universal_rate: f64,
     unique: BTreeSet<String>,
     canaries: f64,
+    customers: f64,
     /// Canaries in a row of the datasets, where their sizes are told.
     density: Option<f64>,
 }
@@ -166,12 +170,14 @@ impl Premises {
             datasets.iter().flat_map(|dataset| dataset.issuer_unique.iter().cloned()).collect();
         let usual = || UNIQUE.iter().map(|kind| kind.as_str().to_owned()).collect();
         let sized = datasets.iter().filter_map(|dataset| Some((dataset.rows?, *planted.get(&dataset.id)?)));
+        let customers: f64 = datasets.iter().filter_map(|dataset| dataset.rows).map(float).sum();
         let (rows, sown) = sized.fold((0.0, 0.0), |(rows, sown), (size, own)| (rows + float(size), sown + float(own)));
         Self {
             organization: organization.id.clone(),
             universal_rate: organization.market_share.unwrap_or(UNIVERSAL_RATE).clamp(1e-6, 0.8),
             unique: if told.is_empty() { usual() } else { told },
             canaries: float(planted.values().sum::<u64>().max(1)),
+            customers: if customers > 0.0 { customers } else { CUSTOMERS },
             density: (rows > 0.0 && sown > 0.0).then(|| (sown / rows).min(0.5)),
         }
     }
@@ -186,13 +192,18 @@ impl Premises {
         &self.organization
     }
 
-    /// Tells whether only this organization issues values of a kind.
+    /// Tells whether only this organization issues values of a kind; of a pair one part is enough.
     pub fn is_unique(&self, kind: &str) -> bool {
-        self.unique.contains(kind)
+        let has_own = |part: &Part| self.unique.contains(part.kind().as_str());
+        self.unique.contains(kind) || FingerprintKind::parse(kind).is_some_and(|kind| kind.parts().iter().any(has_own))
     }
 
+    /// How often a stranger's value is found: the stranger is a customer here, too, or looks like one where values are masked.
     fn base_rate(&self, kind: &str) -> f64 {
-        if self.is_unique(kind) { UNIQUE_RATE } else { self.universal_rate }
+        let base = if self.is_unique(kind) { UNIQUE_RATE } else { self.universal_rate };
+        let pair = FingerprintKind::parse(kind).filter(|kind| kind.is_pair());
+        let alike = pair.map_or(0.0, |pair| self.customers * (-f64::from(pair.bits())).exp2());
+        (base + alike).min(0.8)
     }
 
     /// Gives the verdict on what was counted.
@@ -251,7 +262,8 @@ impl Premises {
         let hits = float(rates.canary_rows);
         let rows = float(rates.rows.max(rates.canary_rows));
         let bits = float(rates.canary_bits) / hits.max(1.0);
-        let chance = (rows * self.canaries * (-bits).exp2()).min(1.0);
+        // So many hits at most are put down to chance: what it does not give is no sign of our data either.
+        let chance = (rows * self.canaries * (-bits).exp2()).min(hits.max(1.0));
         let poisson =
             |mean: f64| if hits > 0.0 { hits * mean.max(1e-12).log10() } else { 0.0 } - mean / std::f64::consts::LN_10;
         match self.density {
@@ -269,8 +281,8 @@ impl Premises {
             EntryKind::Anchor => false,
             EntryKind::Fingerprint => {
                 let is_proved = matches!(self.judge(rates).verdict, Ownership::Ours | Ownership::Mixed);
-                let rows = rates.kinds.get(Kind::of_field(&hit.field).as_str()).copied().unwrap_or_default();
-                let by_chance = float(rows.tested) * UNIQUE_RATE;
+                let rows = rates.kinds.get(&hit.field).copied().unwrap_or_default();
+                let by_chance = float(rows.tested) * self.base_rate(&hit.field);
                 is_proved || (self.is_unique(&hit.field) && at_least(rows.hit.max(1), by_chance) <= 1e-3)
             }
         }
@@ -342,7 +354,7 @@ pub struct Verdict {
 /// How often values of one kind are ours, and how often anybody's would be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KindRate {
-    /// As [`Kind::as_str`] spells it.
+    /// As [`FingerprintKind::as_str`] spells it.
     pub kind: String,
     /// Rows tested and hit.
     pub rows: Rows,
@@ -410,6 +422,7 @@ mod tests {
             universal_rate: market_share.unwrap_or(UNIVERSAL_RATE),
             unique: UNIQUE.iter().map(|kind| kind.as_str().to_owned()).collect(),
             canaries: 1000.0,
+            customers: 1e6,
             density,
         }
     }
@@ -450,6 +463,12 @@ mod tests {
             (vec![("pan", 1, 1)], Ownership::Ours),
             (vec![("pan", 10_000, 1)], Ownership::NotOurs),
             (vec![("pan", 50, 0), ("phone", 50, 4)], Ownership::NotOurs),
+            (vec![("pan6l4|ph3l4", 1, 1)], Ownership::Ours),
+            (vec![("pan6l4|ph3l4", 10, 0)], Ownership::NotOurs),
+            (vec![("ph3l4|nm", 2, 2)], Ownership::Unknown),
+            (vec![("ph3l4|nm", 4, 4)], Ownership::Ours),
+            (vec![("ric6l4|nm", 10, 0)], Ownership::NotOurs),
+            (vec![("ric6l4|ph3l4", 100, 40)], Ownership::Mixed),
         ] {
             assert_eq!(premises(share, None).judge(&rows(&kinds)).verdict, expected, "{kinds:?}");
         }
@@ -464,6 +483,8 @@ mod tests {
             (Some(1e-3), canaries(10_000, 0), Ownership::NotOurs),
             (Some(1e-3), canaries(10_000, 10), Ownership::Ours),
             (Some(1e-3), canaries(100_000, 20), Ownership::Mixed),
+            // Among so many rows that many canaries, so many numbers are equal by chance.
+            (None, canaries(100_000_000, 10), Ownership::Unknown),
         ] {
             assert_eq!(premises(None, density).judge(&rates).verdict, expected, "{density:?} {rates:?}");
         }
@@ -487,6 +508,7 @@ mod tests {
             masked: String::new(),
             steps: Vec::new(),
             strength: 40,
+            renderings: crate::domain::renderings::Renderings::default(),
             row: 0,
         };
         let premises = premises(Some(0.07), None);

@@ -4,16 +4,18 @@
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::Hit;
+use super::FINGERPRINT_HITS;
 use super::compile::Compiled;
 use super::masked;
 use super::row::{Find, tie};
-use super::scan::{Cut, Made, TORN_BYTES, first_character, hit};
-use super::search::finds;
+use super::scan::{Cut, Found, Made, TORN_BYTES, first_character, hit, print_hit};
+use super::search::{finds, finds_and_prints_within};
+use super::testing::{Depth, Print, Tally, Tester};
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{Derived, Locator, Trust};
 
@@ -48,36 +50,59 @@ impl<'a> Within<'a> {
         &mut self,
         derived: &Derived<'_>,
         locator: &LazyCell<Locator<'v>, F>,
-        hits: &mut Vec<Hit>,
+        found: &mut Found,
     ) {
-        let mut found = finds(self.compiled, derived.text, &self.cut.uncut());
-        found.retain(|find| match derived.trust {
-            Trust::Full => true,
-            Trust::Joined | Trust::Deep => find.target.stands_alone && find.range.len() >= LONG_BYTES,
-        });
-        let tested = match derived.trust {
-            Trust::Full => masked::add(self.compiled, derived.text, &mut found),
-            Trust::Joined | Trust::Deep => 0,
+        let cut = self.cut.uncut();
+        let is_long = |find: &Find| find.target.stands_alone && find.range.len() >= LONG_BYTES;
+        let (finds, prints, tested) = match derived.trust {
+            Trust::Full => self.search(derived.text, &cut, &mut found.tally),
+            Trust::Joined => {
+                let tally = (&mut found.tally, Depth::Joined);
+                let (finds, prints) = finds_and_prints_within(self.compiled, derived.text, &cut, tally);
+                (finds.into_iter().filter(is_long).collect(), prints, 0)
+            }
+            Trust::Deep => {
+                let finds = finds(self.compiled, derived.text, &cut);
+                (finds.into_iter().filter(is_long).collect(), Vec::new(), 0)
+            }
         };
-        if found.is_empty() {
+        if finds.is_empty() && prints.is_empty() {
             return;
         }
-        let tied = tie(derived.text, self.compiled, found, self.cut.masked_rows + tested);
-        if tied.is_empty() {
+        let tied = tie(derived.text, self.compiled, finds, self.cut.masked_rows + tested);
+        if tied.is_empty() && prints.is_empty() {
             return;
         }
         let way = locator.derived(derived);
+        let made = |range: &Range<usize>, row: usize| {
+            let (place, row) = (way.place(range), way.start(&first_character(derived.text, row)));
+            Made { text: derived.text, plain: way.unfolded(range), place, row }
+        };
         for tied in &tied {
-            let range = &tied.find.range;
-            let place = way.place(range);
-            if self.is_known(&tied.find, place.span) || self.is_torn(place.span) {
-                continue;
+            let made = made(&tied.find.range, tied.row);
+            let span = made.place.span;
+            if !self.is_known(&tied.find, span) && !self.is_torn(span) {
+                self.note(&tied.find, span);
+                found.hits.extend(hit(self.compiled, made, self.cut, tied));
             }
-            self.note(&tied.find, place.span);
-            let row = way.start(&first_character(derived.text, tied.row));
-            let made = Made { text: derived.text, plain: way.unfolded(range), place, row };
-            hits.extend(hit(self.compiled, made, self.cut, tied));
         }
+        let room = FINGERPRINT_HITS.saturating_sub(found.hits.len());
+        for print in prints.iter().take(room) {
+            let made = made(&print.range, print.row);
+            if !self.is_torn(made.place.span) {
+                found.hits.extend(print_hit(self.compiled, made, self.cut, print));
+            }
+        }
+    }
+
+    /// Returns what is found in a text that reads like any other, who is, and how many rows with masked values it has.
+    fn search(&self, text: &str, cut: &Cut, tally: &mut Tally) -> (Vec<Find>, Vec<Print>, u64) {
+        let (compiled, testing) = (self.compiled, &self.compiled.testing);
+        let (mut finds, mut prints) = finds_and_prints_within(compiled, text, cut, (&mut *tally, Depth::Within));
+        let masked = masked::Rows::of(compiled, text);
+        let tested = masked.find(compiled, &mut finds);
+        prints.extend(masked.test(testing, || Tester::within(testing, tally, text.as_bytes(), Depth::Within)));
+        (finds, prints, tested)
     }
 
     /// Tells whether this was found before at an overlapping place.
@@ -121,7 +146,8 @@ pub(super) fn sells(text: &str) -> bool {
             "гарант",
             "пробив",
         ];
-        AhoCorasick::new(words).ok()
+        // Of this kind the search is by vector instructions.
+        AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words).ok()
     });
     WORDS.as_ref().is_some_and(|words| words.is_match(text))
 }

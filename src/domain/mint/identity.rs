@@ -1,14 +1,16 @@
 //! Makes records that fit a profile and are nobody: every value from a reserved range, every check digit right.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::civil::Date;
 
 use super::dice::Dice;
 use super::names::{self, Name, Names};
 use super::profile::{Column, Form, Profile};
+use super::wording::{self, Drawn};
 use super::{Language, MintError};
-use crate::domain::identifier::check;
+use crate::domain::fingerprints::Fingerprints;
+use crate::domain::identifier::{FingerprintKind, check};
 
 /// Tries to draw a value that no other record has.
 const TRIES: u32 = 64;
@@ -20,9 +22,13 @@ const LEAST_DIGITS: usize = 4;
 pub(super) struct Maker<'a> {
     profile: &'a Profile,
     names: Names,
+    /// How the columns' texts are put together, by column and language.
+    drawn: BTreeMap<(usize, Language), Drawn>,
     languages: Vec<(Language, f64)>,
     /// Identifying values that are taken, in letters and digits.
     taken: HashSet<String>,
+    /// Real customers, whose values are not drawn.
+    customers: &'a Fingerprints,
     today: Date,
 }
 
@@ -35,7 +41,11 @@ struct Person {
 
 impl<'a> Maker<'a> {
     /// Checks that each identifying column has a range to draw from, and that what is drawn passes its public check.
-    pub(super) fn new(profile: &'a Profile, taken: HashSet<String>, today: Date) -> Result<Self, MintError> {
+    pub(super) fn new(
+        profile: &'a Profile,
+        (taken, customers): (HashSet<String>, &'a Fingerprints),
+        today: Date,
+    ) -> Result<Self, MintError> {
         let languages: Vec<(Language, f64)> =
             profile.languages.iter().map(|(language, share)| (*language, *share)).collect();
         let languages = if languages.is_empty() { vec![(Language::En, 1.0)] } else { languages };
@@ -61,48 +71,79 @@ impl<'a> Maker<'a> {
         if identifying == 0 {
             return Err(MintError::NothingIdentifying);
         }
-        Ok(Self { profile, names: Names::new(), languages, taken, today })
+        let of_column = |(at, column): (usize, &Column)| {
+            let own = column.wording.iter().map(move |(language, wordings)| ((at, *language), Drawn::new(wordings)));
+            own.collect::<Vec<_>>()
+        };
+        let drawn = profile.columns.iter().enumerate().flat_map(of_column).collect();
+        Ok(Self { profile, names: Names::new(), drawn, languages, taken, customers, today })
     }
 
     /// Makes one record, a cell for each column.
     pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Vec<String>, MintError> {
         let language = dice.weighted(&self.languages).copied().unwrap_or(Language::En);
-        let name = self.names.name(language, dice);
-        let person = Person { language, name, birth: self.birth(dice) };
+        let person = Person { language, name: self.name(language, dice), birth: self.birth(dice) };
         let profile = self.profile;
-        profile.columns.iter().map(|column| self.cell(column, &person, dice)).collect()
+        profile.columns.iter().enumerate().map(|column| self.cell(column, &person, dice)).collect()
     }
 
-    /// Ages as bank customers have them: 18 to 84, most in the middle.
+    /// A name as the table has them, or one of our own lists where it tells none.
+    fn name(&self, language: Language, dice: &mut Dice) -> Name {
+        let mut own = self.names.name(language, dice);
+        let at = self.profile.columns.iter().position(|column| matches!(column.form, Form::Name));
+        let drawn = at.and_then(|at| self.drawn.get(&(at, language))).and_then(|drawn| drawn.draw(dice));
+        if let Some(whole) = drawn {
+            let words = wording::spelled(&whole);
+            if let (Some(first), Some(second)) = (words.first(), words.get(1)) {
+                let (given, surname) = if language == Language::Ru { (second, first) } else { (first, second) };
+                (own.given_latin, own.surname_latin) = (given.clone(), surname.clone());
+            }
+            own.whole = whole;
+        }
+        own
+    }
+
+    /// Ages as the table has them, or as bank customers have them: 18 to 84, most in the middle.
     fn birth(&self, dice: &mut Dice) -> Date {
+        let known = self.profile.columns.iter().find_map(|column| {
+            let Form::Birth { quantiles, .. } = &column.form else { return None };
+            (quantiles.len() > 1).then_some(quantiles)
+        });
+        if let Some(quantiles) = known {
+            return self.day(between(quantiles, dice));
+        }
         let age = 18.0 + 66.0 * (dice.share() + dice.share()) / 2.0;
         #[expect(clippy::cast_possible_truncation, reason = "at most 31,000")]
         let days = (age * 365.25) as i32;
         jiff::Span::new().try_days(days).ok().and_then(|days| self.today.checked_sub(days).ok()).unwrap_or(self.today)
     }
 
-    fn cell(&mut self, column: &Column, person: &Person, dice: &mut Dice) -> Result<String, MintError> {
+    /// Returns a day by its number from 1970, today at most.
+    fn day(&self, days: f64) -> Date {
+        #[expect(clippy::cast_possible_truncation, reason = "days of these centuries")]
+        let days = days as i32;
+        let day =
+            jiff::Span::new().try_days(days).ok().and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
+        day.unwrap_or(self.today).min(self.today)
+    }
+
+    fn cell(&mut self, (at, column): (usize, &Column), person: &Person, dice: &mut Dice) -> Result<String, MintError> {
         let is_needed = column.field.is_some() || matches!(column.form, Form::Key { .. });
         if !is_needed && !dice.chance(column.filled) {
             return Ok(String::new());
         }
         Ok(match &column.form {
             Form::Name => person.name.whole.clone(),
-            Form::Address => self.names.address(person.language, dice),
-            Form::Birth(style) => style.write(person.birth),
-            Form::Identifier(shapes) => return self.identifier(column, shapes, person, dice),
+            Form::Address => {
+                let drawn = self.drawn.get(&(at, person.language)).and_then(|drawn| drawn.address(dice));
+                drawn.unwrap_or_else(|| self.names.address(person.language, dice))
+            }
+            Form::Birth { style, .. } => style.write(person.birth),
+            Form::Identifier(shapes) => return self.identifier((at, column), shapes, person, dice),
             Form::Key { first, last } => self.key(column, (*first, *last), dice)?,
             Form::Category(values) => dice.weighted(values).cloned().unwrap_or_default(),
-            Form::Amount { decimals, quantiles } => format!("{:.*}", usize::from(*decimals), between(quantiles, dice)),
-            Form::Day { style, quantiles } => {
-                #[expect(clippy::cast_possible_truncation, reason = "days of this century")]
-                let days = between(quantiles, dice) as i32;
-                let day = jiff::Span::new()
-                    .try_days(days)
-                    .ok()
-                    .and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
-                style.write(day.unwrap_or(self.today).min(self.today))
-            }
+            Form::Amount { decimals, quantiles } => format!("{:.*}", usize::from(*decimals), amount(quantiles, dice)),
+            Form::Day { style, quantiles } => style.write(self.day(between(quantiles, dice))),
             Form::Shape(shapes) => dice.weighted(shapes).map(|shape| fill_shape(shape, dice)).unwrap_or_default(),
         })
     }
@@ -127,7 +168,7 @@ impl<'a> Maker<'a> {
 
     fn identifier(
         &mut self,
-        column: &Column,
+        (at, column): (usize, &Column),
         shapes: &[(String, f64)],
         person: &Person,
         dice: &mut Dice,
@@ -138,7 +179,7 @@ impl<'a> Maker<'a> {
         for _ in 0..TRIES {
             let range = dice.pick(&own).copied().or_else(|| ranges.first()).map(String::as_str).unwrap_or_default();
             let value = match field {
-                "email" => Some(format!("{}@{range}", names::mail_name(&person.name, person.birth.year(), dice))),
+                "email" => Some(format!("{}@{range}", self.mail_name(at, person, dice))),
                 "pan" => luhn(&fill(range, dice)),
                 "iban" => iban(&fill(range, dice)),
                 "resident_id" => resident_id(range, person.birth, dice),
@@ -146,11 +187,28 @@ impl<'a> Maker<'a> {
             };
             let value =
                 value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
-            if self.taken.insert(comparable(&value)) {
+            if !self.is_customers(field, &value) && self.taken.insert(comparable(&value)) {
                 return Ok(dress(&value, shapes, dice));
             }
         }
         Err(MintError::Exhausted { field: field.to_owned() })
+    }
+}
+
+impl Maker<'_> {
+    /// The part of a mail address before the `@`, in a habit of the table where one is told.
+    fn mail_name(&self, column: usize, person: &Person, dice: &mut Dice) -> String {
+        let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
+        let words = wording::spelled(&person.name.whole);
+        let habitual = pattern.and_then(|pattern| wording::mail_name(&pattern, &words, dice));
+        habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice))
+    }
+
+    /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.
+    fn is_customers(&self, field: &str, value: &str) -> bool {
+        let Some(kind) = FingerprintKind::parse(field).filter(|_| !self.customers.is_empty()) else { return false };
+        let canonical = kind.canonical([value], None);
+        canonical.is_ok_and(|canonical| self.customers.holding(kind, canonical.as_bytes()).next().is_some())
     }
 }
 
@@ -233,16 +291,23 @@ fn dress(value: &str, shapes: &[(String, f64)], dice: &mut Dice) -> String {
     shape.chars().map(|class| if is_place(class) { rest.next().unwrap_or(class) } else { class }).collect()
 }
 
+/// Draws an amount from quantiles: between two of them small ones are likelier than large ones, as amounts are.
+fn amount(quantiles: &[f64], dice: &mut Dice) -> f64 {
+    let Some((low, high)) = neighbours(quantiles, dice) else { return quantiles.first().copied().unwrap_or_default() };
+    if low > 0.0 { low * (high / low).powf(dice.share()) } else { low + (high - low) * dice.share() }
+}
+
 /// Draws a number from quantiles, evenly between two of them.
 fn between(quantiles: &[f64], dice: &mut Dice) -> f64 {
-    let Some(pairs) =
-        u32::try_from(quantiles.len()).ok().and_then(|count| count.checked_sub(1)).filter(|pairs| *pairs > 0)
-    else {
-        return quantiles.first().copied().unwrap_or_default();
-    };
-    let at = dice.below(pairs) as usize;
-    let (low, high) = (quantiles[at], quantiles[at + 1]);
+    let Some((low, high)) = neighbours(quantiles, dice) else { return quantiles.first().copied().unwrap_or_default() };
     low + (high - low) * dice.share()
+}
+
+fn neighbours(quantiles: &[f64], dice: &mut Dice) -> Option<(f64, f64)> {
+    let pairs =
+        u32::try_from(quantiles.len()).ok().and_then(|count| count.checked_sub(1)).filter(|pairs| *pairs > 0)?;
+    let at = dice.below(pairs) as usize;
+    Some((quantiles[at], quantiles[at + 1]))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod identity;
 pub mod merkle;
 mod names;
 mod profile;
+mod wording;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -17,10 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use self::dice::Dice;
 use self::identity::Maker;
+use super::fingerprints::Fingerprints;
 use super::watchlist::Chance;
 
 pub use identity::comparable;
 pub use profile::{Column, DateStyle, Form, Profile, Profiler, Reserved};
+pub use wording::Wording;
 
 /// Habits that names, addresses and numbers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -105,6 +108,8 @@ pub struct Request {
     pub p: Vec<Chance>,
     /// Identifying values that are enrolled already, as [`comparable`] gives them.
     pub taken: HashSet<String>,
+    /// Fingerprints of real customers: no canary has a value of theirs.
+    pub customers: Fingerprints,
 }
 
 /// What was minted: sealed at rest, as whoever reads it knows every canary.
@@ -178,7 +183,7 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     if request.custodians.is_empty() {
         return Err(MintError::NoCustodian);
     }
-    let mut maker = Maker::new(profile, request.taken.clone(), request.planted_at)?;
+    let mut maker = Maker::new(profile, (request.taken.clone(), &request.customers), request.planted_at)?;
     let [mut draw, mut values, mut labels] = ["draw", "values", "labels"].map(|purpose| Dice::new(seed, purpose));
     let mut plant = |holders: Vec<String>, p: Option<Chance>| {
         let cells = maker.record(&mut values)?;
@@ -252,6 +257,7 @@ mod tests {
             shared,
             p: [0.05, 0.3, 0.6, 0.8].into_iter().filter_map(Chance::new).collect(),
             taken: HashSet::new(),
+            customers: Fingerprints::default(),
         }
     }
 

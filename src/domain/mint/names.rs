@@ -151,7 +151,7 @@ fn split(entry: &'static str) -> (&'static str, &'static str) {
 }
 
 /// Writes Russian in Latin letters, as people do in mail addresses.
-fn latin(text: &str) -> String {
+pub(super) fn latin(text: &str) -> String {
     const LETTERS: [&str; 32] = [
         "a", "b", "v", "g", "d", "e", "zh", "z", "i", "y", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "f", "kh",
         "ts", "ch", "sh", "shch", "", "y", "", "e", "yu", "ya",

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Language;
+use super::wording::{Wording, Wordings};
 
 /// A value that fewer rows hold is not written down.
 const LEAST_ROWS: u64 = 20;
@@ -83,6 +84,9 @@ pub struct Column {
     pub filled: f64,
     /// What its values look like.
     pub form: Form,
+    /// How names, addresses and mail names are put together, by language.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wording: BTreeMap<Language, Vec<Wording>>,
 }
 
 /// What a column's values look like.
@@ -93,8 +97,14 @@ pub enum Form {
     Name,
     /// Addresses.
     Address,
-    /// Birth dates, in this style.
-    Birth(DateStyle),
+    /// Birth dates, by quantiles counted from 1970.
+    Birth {
+        /// How they are written.
+        style: DateStyle,
+        /// From the first to the last; none for those that bank customers have.
+        #[serde(default)]
+        quantiles: Vec<f64>,
+    },
     /// Identifiers: made from the reserved ranges, written in these shapes.
     Identifier(Vec<(String, f64)>),
     /// Whole numbers that grow from row to row; canaries stand where their number belongs.
@@ -192,6 +202,7 @@ struct Counting {
     first: Option<i64>,
     last: Option<i64>,
     is_growing: bool,
+    wordings: Wordings,
 }
 
 /// How often each of not too many texts was seen.
@@ -247,13 +258,17 @@ impl Kept {
         self.seen += 1;
     }
 
-    /// Returns quantiles to two significant digits, so that no row's own number is written down.
-    fn quantiles(&self) -> Vec<f64> {
+    /// Returns quantiles, rounded so that no row's own number is written down.
+    fn quantiles(&self, round: fn(f64) -> f64) -> Vec<f64> {
         let mut sorted = self.numbers.clone();
         sorted.sort_by(f64::total_cmp);
         let at = |quantile: usize| sorted.get(quantile * sorted.len().saturating_sub(1) / (QUANTILES - 1)).copied();
-        (0..QUANTILES).filter_map(at).map(two_digits).collect()
+        (0..QUANTILES).filter_map(at).map(round).collect()
     }
+}
+
+fn five_days(days: f64) -> f64 {
+    (days / 5.0).round() * 5.0
 }
 
 fn two_digits(number: f64) -> f64 {
@@ -281,6 +296,7 @@ impl Profiler {
             first: None,
             last: None,
             is_growing: true,
+            wordings: Wordings::default(),
         });
         Self { rows: 0, languages: BTreeMap::new(), columns: columns.collect() }
     }
@@ -288,15 +304,26 @@ impl Profiler {
     /// Counts one row.
     pub fn row<'r>(&mut self, cells: impl Iterator<Item = &'r str>) {
         self.rows += 1;
-        for (column, cell) in self.columns.iter_mut().zip(cells) {
+        let (mut name, mut mail) = (None, None);
+        for (at, (column, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
             let cell = cell.trim();
             if cell.is_empty() {
                 continue;
             }
-            if column.field.as_deref() == Some("name") {
-                *self.languages.entry(Language::of(cell)).or_default() += 1;
+            match column.field.as_deref() {
+                Some("name") => {
+                    *self.languages.entry(Language::of(cell)).or_default() += 1;
+                    name = name.or(Some(cell));
+                }
+                Some("email") => mail = cell.split_once('@').map(|(local, _)| (at, local)),
+                Some(_) | None => {}
             }
             column.add(cell);
+        }
+        if let (Some(name), Some((at, local))) = (name, mail)
+            && let Some(column) = self.columns.get_mut(at)
+        {
+            column.wordings.add_mail_name(local, name);
         }
     }
 
@@ -317,7 +344,9 @@ impl Counting {
     fn add(&mut self, cell: &str) {
         self.filled += 1;
         match self.field.as_deref() {
-            Some("name" | "address" | "email") => return,
+            Some("name") => return self.wordings.add_name(cell),
+            Some("address") => return self.wordings.add_address(cell),
+            Some("email") => return,
             Some("birth_date") => {}
             Some(_) => {
                 self.shapes.add(&shape(cell));
@@ -355,7 +384,8 @@ impl Counting {
 
     fn finish(self, rows: u64) -> Column {
         let (filled, form) = (share(self.filled, rows), self.form());
-        Column { name: self.name, field: self.field.filter(|field| field != "birth_date"), filled, form }
+        let (field, wording) = (self.field.filter(|field| field != "birth_date"), self.wordings.finish(LEAST_ROWS));
+        Column { name: self.name, field, filled, form, wording }
     }
 
     fn form(&self) -> Form {
@@ -365,7 +395,10 @@ impl Counting {
         match self.field.as_deref() {
             Some("name") => return Form::Name,
             Some("address") => return Form::Address,
-            Some("birth_date") => return Form::Birth(style().unwrap_or(DateStyle::Dashes)),
+            Some("birth_date") => {
+                let quantiles = if self.filled >= LEAST_ROWS { self.kept.quantiles(five_days) } else { Vec::new() };
+                return Form::Birth { style: style().unwrap_or(DateStyle::Dashes), quantiles };
+            }
             Some(_) => return Form::Identifier(self.shapes.frequent(MOST_SHAPES)),
             None => {}
         }
@@ -377,9 +410,9 @@ impl Counting {
         if few {
             Form::Category(categories)
         } else if days * 10 > self.filled * 9 {
-            Form::Day { style: style().unwrap_or(DateStyle::Dashes), quantiles: self.kept.quantiles() }
+            Form::Day { style: style().unwrap_or(DateStyle::Dashes), quantiles: self.kept.quantiles(five_days) }
         } else if self.numbers * 10 > self.filled * 9 && self.kept.numbers.len() >= QUANTILES {
-            Form::Amount { decimals: self.decimals, quantiles: self.kept.quantiles() }
+            Form::Amount { decimals: self.decimals, quantiles: self.kept.quantiles(two_digits) }
         } else {
             Form::Shape(self.shapes.frequent(MOST_SHAPES))
         }
@@ -458,7 +491,7 @@ mod tests {
         assert!(matches!(forms[7], Form::Shape(_)));
         assert_eq!(profile.languages.get(&Language::Zh).copied(), Some(0.75));
         let text = serde_json::to_string(&profile).unwrap();
-        for secret in ["Wren", "王", "secret399", "62220"] {
+        for secret in ["Jo Wren", "王小明", "secret399", "62220"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }

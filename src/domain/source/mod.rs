@@ -32,7 +32,7 @@ impl fmt::Display for SourceId {
 }
 
 /// The network a host lives on; decided by its name alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// The open web.
@@ -44,6 +44,27 @@ pub enum Network {
 }
 
 impl Network {
+    /// Every network.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Tor, Self::I2p];
+
+    /// Returns the network's word in the store and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Tor => "tor",
+            Self::I2p => "i2p",
+        }
+    }
+
+    /// Returns the network's name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "the open web",
+            Self::Tor => "Tor",
+            Self::I2p => "I2P",
+        }
+    }
+
     /// Tells the network from a URL's host name.
     pub fn of(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
@@ -200,23 +221,19 @@ pub fn is_public(address: IpAddr) -> bool {
                 || a >= 240
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 192 && b == 0 && c == 0)
+                || (a == 192 && b == 88 && c == 99)
                 || (a == 198 && (18..20).contains(&b)))
         }
         IpAddr::V6(v6) => {
             if let Some(v4) = v6.to_ipv4_mapped() {
                 return is_public(IpAddr::V4(v4));
             }
-            let segments = v6.segments();
-            !(v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_multicast()
-                || (segments[0] & 0xfe00) == 0xfc00
-                || (segments[0] & 0xffc0) == 0xfe80
-                || segments[0] == 0x2002
-                || (segments[0] == 0x2001 && segments[1] < 0x0200)
-                || (segments[0] == 0x2001 && segments[1] == 0x0db8)
-                || (segments[0] == 0x0064 && segments[1] == 0xff9b)
-                || segments[..6] == [0; 6])
+            // Only 2000::/3 is given out to hosts; of it, what translates, tunnels to or documents other addresses is not.
+            let [first, second, ..] = v6.segments();
+            (first & 0xe000) == 0x2000
+                && !(first == 0x2002
+                    || (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+                    || (first == 0x3fff && second < 0x1000))
         }
     }
 }
@@ -297,6 +314,21 @@ mod tests {
             ("fd00::1", false),
             ("::ffff:10.0.0.1", false),
             ("64:ff9b::a00:1", false),
+            ("64:ff9b:1::a00:1", false),
+            ("::ffff:0:10.0.0.1", false),
+            ("::10.0.0.1", false),
+            ("2002:a00:1::", false),
+            ("2001:0:4136:e378:8000:63bf:3fff:fdd2", false),
+            ("2001:db8::1", false),
+            ("3fff::1", false),
+            ("fec0::1", false),
+            ("ff02::1", false),
+            ("100::1", false),
+            ("192.88.99.1", false),
+            ("198.18.0.1", false),
+            ("203.0.113.9", false),
+            ("255.255.255.255", false),
+            ("2a00:1450:4001:81b::200e", true),
             ("2606:4700::1111", true),
         ] {
             assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Hours, Network, Pattern};
+use crate::domain::forum::Overrides;
 
 const PACE_LIMIT_MS: u64 = 86_400_000;
 const TEXT_LIMIT: usize = 200;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub hours: Hours,
     /// What may be spent on it in a day.
     pub budget: Budget,
+    /// Selectors that go before the recipe's own.
+    pub recipe: Overrides,
 }
 
 /// `[robots]`: obeyed on the open web unless a reason is given in writing, elsewhere only if asked for.

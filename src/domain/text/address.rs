@@ -39,18 +39,32 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let mut spots: Vec<usize> =
         memchr::memchr3_iter(b'[', b'(', b'{', bytes).filter(|at| at_sign(text, *at).is_some()).collect();
-    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| {
-        let after = bytes.get(at + 1..).unwrap_or_default();
-        let label = after.iter().take(LOCAL_BYTES).take_while(|byte| is_label(**byte)).count();
-        // An address as it should be needs nothing.
-        !(bytes.get(at.wrapping_sub(1)).is_some_and(|byte| is_local(*byte)) && after.get(label) == Some(&b'.'))
-    }));
+    spots.extend(memchr::memchr_iter(b'@', bytes).filter(|at| may_be_disguised(bytes, *at)));
     for word in [" at ", "艾特", "соба", "【"] {
         spots.extend(memmem::find_iter(bytes, word.as_bytes()));
     }
     spots.retain(|spot| disguised(text, *spot).is_some());
     spots.sort_unstable();
     spots
+}
+
+/// Tells whether an address that is not plain may have its `@` here: a word on both sides, perhaps behind blanks, and
+/// something behind it that may stand for a dot.
+fn may_be_disguised(bytes: &[u8], at: usize) -> bool {
+    let mut before = bytes.get(..at).unwrap_or_default().iter().rev();
+    let after = bytes.get(at + 1..).unwrap_or_default();
+    let lead = before.clone().take(BLANKS).take_while(|byte| **byte == b' ').count();
+    let trail = after.iter().take(BLANKS).take_while(|byte| **byte == b' ').count();
+    let rest = after.get(trail..).unwrap_or_default();
+    let label = rest.iter().take(LOCAL_BYTES).take_while(|byte| is_label(**byte)).count();
+    let is_word_before = before.nth(lead).is_some_and(|byte| is_local(*byte));
+    let may_go_on = match rest.get(label) {
+        // An address as it should be needs nothing.
+        Some(b'.') => lead + trail > 0,
+        Some(b'[' | b'(' | b'{' | b' ' | 0x80..) => true,
+        Some(_) | None => false,
+    };
+    is_word_before && label > 0 && may_go_on
 }
 
 /// Writes a part of a text with its disguised addresses in plain form.
@@ -153,6 +167,11 @@ fn sign(text: &str, at: usize, words: &[&str]) -> Option<usize> {
     let blanks = leading_blanks(text.get(at..)?);
     let start = at + blanks;
     let rest = text.get(start..)?;
+    let first = *rest.as_bytes().first()?;
+    // Nearly everything ends here: neither a bracket nor how a word begins.
+    if !matches!(first, b'[' | b'(' | b'{' | 0xe3) && words.iter().all(|word| word.as_bytes().first() != Some(&first)) {
+        return None;
+    }
     let opening = rest.chars().next()?;
     if let Some((_, closing)) = BRACKETS.iter().find(|(open, _)| *open == opening) {
         let inside = rest.get(opening.len_utf8()..)?;

@@ -47,26 +47,27 @@ pub(super) struct Blob {
 
 /// Finds the next run that is long enough.
 pub(super) fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let is_in = |at: usize| text.get(at).is_some_and(|byte| is_member(*byte));
-    let mut at = from + LEAST_BASE64 - 1;
-    while at < text.len() {
-        if is_in(at) {
-            let before = text.get(from..at)?.iter().rev().take(LEAST_BASE64).take_while(|byte| is_member(**byte));
-            let mut start = at - before.count();
-            // A run that reaches further back than one stride begins where the last look ended.
-            while start > from && is_in(start - 1) {
-                start -= 1;
-            }
-            let after = text.get(at..)?.iter().take_while(|byte| is_member(**byte)).count();
-            let end = at + after;
-            if end - start >= LEAST_BASE64 {
-                return Some(start..wrapped_end(text, start, end));
-            }
-            at = end;
+    let mut at = from;
+    loop {
+        // Of fifteen neighbouring bytes eight are one of these windows.
+        let (windows, _) = text.get(at..)?.as_chunks::<8>();
+        let found = at + 8 * windows.iter().position(|window| is_all_members(*window))?;
+        let before = text.get(at..found)?.iter().rev().take_while(|byte| is_member(**byte)).count();
+        let after = text.get(found..)?.iter().take_while(|byte| is_member(**byte)).count();
+        let (start, end) = (found - before, found + after);
+        if end - start >= LEAST_BASE64 {
+            return Some(start..wrapped_end(text, start, end));
         }
-        at += LEAST_BASE64;
+        at = end;
     }
-    None
+}
+
+/// Tells whether eight bytes are digits of base64; most are turned away together, by a blank or a byte beyond ASCII.
+fn is_all_members(window: [u8; 8]) -> bool {
+    const LEAST: u64 = u64::from_ne_bytes([b'+'; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(window);
+    (word | word.wrapping_sub(LEAST)) & HIGH == 0 && window.iter().all(|byte| is_member(*byte))
 }
 
 /// Follows a run over line breaks as long as its lines are equally long; the last may be shorter.

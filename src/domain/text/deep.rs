@@ -4,64 +4,122 @@
 
 use std::ops::Range;
 
+use super::blob::next_run;
 use super::draft::Draft;
-use super::map::Trace;
+use super::map::{OffsetMap, Trace};
+
+/// Of nine digits at least so many are written as digits.
+const LEAST_DIGITS: usize = 5;
 
 /// Returns a line read backwards.
 pub(super) fn reversed(line: &str) -> String {
     line.chars().rev().collect()
 }
 
-/// Reverses each line of a text in its place, so that offsets of lines stay.
-pub(super) fn reversed_lines(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-        lines.extend(line.chars().rev());
-        lines.push_str(end);
-    }
-    lines
+/// The lines of a text that may hold a value worth it, each reversed in its place.
+#[derive(Debug, Default)]
+pub(super) struct Reversed {
+    pub(super) lines: String,
+    /// Where the lines stand in the text.
+    places: OffsetMap,
 }
 
-/// Returns where a range of [`reversed_lines`] stands in the text.
-pub(super) fn unreversed(lines: &str, range: &Range<usize>) -> Range<usize> {
-    let bytes = lines.as_bytes();
-    let start = memchr::memrchr(b'\n', bytes.get(..range.start).unwrap_or_default()).map_or(0, |at| at + 1);
-    let rest = bytes.get(range.start..).unwrap_or_default();
-    let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |at| range.start + at);
-    (start + end).saturating_sub(range.end)..(start + end).saturating_sub(range.start)
+impl Reversed {
+    pub(super) fn of(text: &str) -> Self {
+        let mut reversed = Self::default();
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            if is_worth_reading(line) {
+                let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+                reversed.places.copy(reversed.lines.len(), at, line.len() + end.len());
+                reversed.lines.extend(line.chars().rev());
+                reversed.lines.push_str(end);
+            }
+            at += line.len();
+        }
+        reversed
+    }
+
+    /// Returns where a range of the reversed lines stands in the text.
+    pub(super) fn to_source(&self, range: &Range<usize>) -> Range<usize> {
+        let bytes = self.lines.as_bytes();
+        let start = memchr::memrchr(b'\n', bytes.get(..range.start).unwrap_or_default()).map_or(0, |at| at + 1);
+        let rest = bytes.get(range.start..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |at| range.start + at);
+        let there = (start + end).saturating_sub(range.end)..(start + end).saturating_sub(range.start);
+        self.places.to_source(&there)
+    }
+}
+
+/// What counts when it is found here is a number of nine digits, an address or a wallet's long name.
+pub(super) fn is_worth_reading(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    match bytes.iter().filter(|byte| byte.is_ascii_digit()).count() {
+        0 => memchr::memchr(b'@', bytes).is_some(),
+        1..LEAST_DIGITS => memchr::memchr(b'@', bytes).is_some() || next_run(bytes, 0).is_some(),
+        LEAST_DIGITS.. => true,
+    }
+}
+
+/// Finds the next word that means something else with its digits as letters or its letters as digits.
+pub(super) fn next(text: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut from = from;
+    loop {
+        let word = next_word(bytes, from..bytes.len())?;
+        if meanings(bytes.get(word.clone())?).any(|meant| meant.is_some()) {
+            return Some(word);
+        }
+        from = word.end;
+    }
 }
 
 /// Writes letters that stand for digits as digits in words that are mostly digits, and the other way round.
 pub(super) fn leet<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range<usize>) {
-    let source = draft.source;
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'!' | b'|');
-    let mut at = range.start;
-    while let Some(rest) = source.as_bytes().get(at..range.end).filter(|rest| !rest.is_empty()) {
-        let other = rest.iter().position(|byte| is_word(*byte)).unwrap_or(rest.len());
-        draft.copy(at..at + other);
-        at += other;
-        let rest = rest.get(other..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
-        let word = rest.get(..length).unwrap_or_default();
-        let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-        let is_number = word.iter().all(|byte| byte.is_ascii_digit() || digit(*byte).is_some());
-        for (index, byte) in word.iter().enumerate() {
-            let beside = [index.wrapping_sub(1), index + 1].map(|index| word.get(index).copied());
-            let is_among_letters = beside.iter().flatten().any(u8::is_ascii_alphabetic)
-                && beside.iter().flatten().all(|byte| !byte.is_ascii_digit());
-            let meant = match (is_number, digits) {
-                (true, 2..) => digit(*byte),
-                _ if is_among_letters => letter(*byte),
-                _ => None,
-            };
-            match meant {
-                Some(meant) => draft.replace(at + index..at + index + 1, [meant]),
-                None => draft.copy(at + index..at + index + 1),
+    let source = draft.source.as_bytes();
+    let (mut at, mut written) = (range.start, range.start);
+    while let Some(word) = next_word(source, at..range.end) {
+        for (index, meant) in meanings(source.get(word.clone()).unwrap_or_default()).enumerate() {
+            if let Some(meant) = meant {
+                let place = word.start + index;
+                draft.copy(written..place);
+                draft.replace(place..place + 1, [meant]);
+                written = place + 1;
             }
         }
-        at += length;
+        at = word.end;
     }
+    draft.copy(written..range.end);
+}
+
+/// Finds the next word with a digit or a sign in it; all others mean what they say.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
+fn next_word(bytes: &[u8], range: Range<usize>) -> Option<Range<usize>> {
+    let rest = bytes.get(range)?;
+    let is_odd = |byte: u8| (byte.wrapping_sub(b'0') < 10) | (byte == b'$') | (byte == b'!') | (byte == b'|');
+    let quiet = rest.chunks_exact(16).take_while(|chunk| !chunk.iter().fold(false, |seen, byte| seen | is_odd(*byte)));
+    let start = 16 * quiet.count();
+    let at = start + rest.get(start..)?.iter().position(|byte| is_odd(*byte))?;
+    let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'!' | b'|');
+    let before = rest.get(..at)?.iter().rev().take_while(is_word).count();
+    let after = rest.get(at..)?.iter().take_while(is_word).count();
+    let offset = bytes.len() - rest.len();
+    Some(offset + at - before..offset + at + after)
+}
+
+/// Tells of each byte of a word what else it means.
+fn meanings(word: &[u8]) -> impl Iterator<Item = Option<char>> {
+    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_number = digits > 1 && word.iter().all(|byte| byte.is_ascii_digit() || digit(*byte).is_some());
+    word.iter().enumerate().map(move |(index, byte)| {
+        if is_number {
+            return digit(*byte);
+        }
+        let beside = [index.wrapping_sub(1), index + 1].map(|index| word.get(index));
+        let is_among_letters = beside.iter().flatten().any(|byte| byte.is_ascii_alphabetic())
+            && beside.iter().flatten().all(|byte| !byte.is_ascii_digit());
+        letter(*byte).filter(|_| is_among_letters)
+    })
 }
 
 const fn digit(letter: u8) -> Option<char> {
@@ -112,11 +170,20 @@ mod tests {
 
     #[test]
     fn a_reversed_range_stands_where_it_was() {
-        let text = "名前 123\nabc 456";
-        let lines = reversed_lines(text);
-        assert_eq!(lines, "321 前名\n654 cba");
-        let at = lines.find("cba").unwrap();
-        assert_eq!(text.get(unreversed(&lines, &(at..at + 3))), Some("abc"));
-        assert_eq!(text.get(unreversed(&lines, &(0..3))), Some("123"));
+        let text = "名前 123\n名前 1234567\nabc\nabc 45678";
+        let reversed = Reversed::of(text);
+        assert_eq!(reversed.lines, "7654321 前名\n87654 cba");
+        let source = |found: &str| {
+            let at = reversed.lines.find(found).unwrap();
+            text.get(reversed.to_source(&(at..at + found.len())))
+        };
+        assert_eq!((source("cba"), source("4321"), source("前")), (Some("abc"), Some("1234"), Some("前")));
+    }
+
+    #[test]
+    fn only_words_that_mean_something_else_are_told() {
+        assert_eq!(next("in 2026 or 1999, b2 2b", 0), None);
+        assert_eq!(next("in 2026 999o4838", 0), Some(8..16));
+        assert_eq!(next("so gide0n said", 3), Some(3..9));
     }
 }

@@ -11,10 +11,12 @@ pub(super) type Meaning = (char, Option<char>);
 
 /// Reads the reference that `text` opens with; gives what it stands for and how many bytes it took.
 pub(super) fn entity(text: &str) -> Option<(Meaning, usize)> {
-    let body = text.strip_prefix('&')?;
-    match body.strip_prefix('#') {
-        Some(number) => numeric(number).map(|(character, length)| ((character, None), length + 2)),
-        None => named(body).map(|(meaning, length)| (meaning, length + 1)),
+    match text.as_bytes() {
+        [b'&', b'#', ..] => numeric(text.get(2..)?).map(|(character, length)| ((character, None), length + 2)),
+        [b'&', first, ..] if first.is_ascii_alphabetic() => {
+            named(text.get(1..)?).map(|(meaning, length)| (meaning, length + 1))
+        }
+        _ => None,
     }
 }
 
@@ -45,12 +47,22 @@ fn named(text: &str) -> Option<(Meaning, usize)> {
         return Some((*meaning, length + 1));
     }
     // `&nbsp4111` is read by browsers as a space before the number.
-    let shortest = (2..=length.min(6)).rev();
-    shortest.filter_map(|cut| Some((name.get(..cut)?, cut))).find_map(|(prefix, cut)| match NAMES.get(prefix) {
-        Some((meaning, true)) => Some((*meaning, cut)),
-        Some((_, false)) | None => None,
-    })
+    let bare = BARE.get(usize::from(*name.as_bytes().first()?))?;
+    bare.iter().find(|(bare, _)| name.starts_with(bare)).map(|(bare, meaning)| (*meaning, bare.len()))
 }
+
+/// Names that may stand without a semicolon by their first byte, longer ones first.
+static BARE: LazyLock<Vec<Vec<(&'static str, Meaning)>>> = LazyLock::new(|| {
+    let mut bare = vec![Vec::new(); 128];
+    for (name, (meaning, _)) in NAMES.iter().filter(|(_, (_, is_bare))| *is_bare) {
+        let first = name.as_bytes().first().map_or(0, |first| usize::from(*first));
+        bare.get_mut(first).into_iter().for_each(|names: &mut Vec<_>| names.push((*name, *meaning)));
+    }
+    for names in &mut bare {
+        names.sort_by_key(|(name, _)| usize::MAX - name.len());
+    }
+    bare
+});
 
 /// Name to characters, and whether it may stand without a semicolon.
 static NAMES: LazyLock<HashMap<&'static str, (Meaning, bool)>> = LazyLock::new(|| {

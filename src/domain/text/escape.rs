@@ -57,10 +57,7 @@ impl Escape {
             Self::Backslash(_) => memchr::memchr(b'\\', rest),
             Self::QuotedPrintable(_) => memchr::memchr(b'=', rest),
             Self::Entity => memchr::memchr(b'&', rest),
-            // `Р` and `С`, the first bytes of Cyrillic letters; their second bytes are rare elsewhere.
-            Self::Mojibake(Bytes::Windows1251) => memchr::memchr2_iter(0xa0, 0xa1, rest)
-                .filter_map(|at| at.checked_sub(1))
-                .find(|at| rest.get(*at) == Some(&0xd0)),
+            Self::Mojibake(Bytes::Windows1251) => next_lead(rest),
             Self::Mojibake(_) => memchr::memchr(0xc3, rest),
         }
         .map(|at| from + at)
@@ -157,6 +154,19 @@ impl Bytes {
         let meant = std::str::from_utf8(bytes.get(..count)?).ok()?.chars().next()?;
         (!meant.is_control()).then(|| Escaped::one(meant, length))
     }
+}
+
+/// Finds `Р` or `С`, as which the first bytes of Cyrillic letters are read; sixteen bytes at a time where there is none.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
+fn next_lead(text: &[u8]) -> Option<usize> {
+    let is_lead = |first: u8, second: u8| (first == 0xd0) & (second & 0xfe == 0xa0);
+    let seconds = text.get(1..)?;
+    let quiet = text.chunks_exact(16).zip(seconds.chunks_exact(16)).take_while(|(first, second)| {
+        !first.iter().zip(*second).fold(false, |seen, (first, second)| seen | is_lead(*first, *second))
+    });
+    let start = 16 * quiet.count();
+    let pairs = text.get(start..)?.iter().zip(seconds.get(start..)?);
+    pairs.into_iter().position(|(first, second)| is_lead(*first, *second)).map(|at| start + at)
 }
 
 const fn utf8_length(lead: u8) -> Option<usize> {

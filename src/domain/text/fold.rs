@@ -4,7 +4,7 @@
 //! its fold. Not here: look-alikes of different scripts and Chinese numerals, which need their surroundings (`look_alike`,
 //! `numeral`).
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCompositionBorrowed;
@@ -35,63 +35,75 @@ pub(super) fn fold_mapped(source: &str) -> (String, OffsetMap) {
 }
 
 fn fold_traced<T: Trace>(source: &str, folded: &mut String, trace: &mut T) {
-    let mut rare = Rare::default();
     let han: &Han = &HAN;
     let bytes = source.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let ascii = ascii_run(bytes, at);
-        if ascii > at {
+        let inert = inert_end(bytes, at, han);
+        if inert > at {
             let view = folded.len();
-            folded.push_str(source.get(at..ascii).unwrap_or_default());
+            folded.push_str(source.get(at..inert).unwrap_or_default());
             if let Some(tail) = folded.get_mut(view..) {
                 tail.make_ascii_lowercase();
             }
-            trace.copy(view, at, ascii - at);
-            at = ascii;
-        }
-        let inert = inert_run(bytes, at, han);
-        if inert > at {
-            trace.copy(folded.len(), at, inert - at);
-            folded.push_str(source.get(at..inert).unwrap_or_default());
+            trace.copy(view, at, inert - at);
             at = inert;
         }
-        if bytes.get(at).is_none_or(|byte| *byte < 0x80) {
-            continue;
+        // What changes comes in runs.
+        while let Some(character) = source.get(at..).and_then(|rest| rest.chars().next()) {
+            let end = at + character.len_utf8();
+            fold_character(character, at..end, folded, trace);
+            at = end;
+            if bytes.get(at).is_none_or(|lead| is_often_inert(*lead)) {
+                break;
+            }
         }
-        let Some(character) = source.get(at..).and_then(|rest| rest.chars().next()) else { break };
-        let end = at + character.len_utf8();
-        fold_character(character, at..end, folded, trace, &mut rare);
-        at = end;
     }
 }
 
-fn ascii_run(bytes: &[u8], from: usize) -> usize {
-    if bytes.get(from).is_none_or(|byte| *byte >= 0x80) {
-        return from;
-    }
-    let rest = bytes.get(from..).unwrap_or_default();
-    let mut end = 0;
-    for chunk in rest.chunks_exact(16) {
-        if chunk.iter().fold(0, |seen, byte| seen | byte) >= 0x80 {
-            break;
-        }
-        end += 16;
-    }
-    let tail = rest.get(end..).unwrap_or_default();
-    from + end + tail.iter().position(|byte| *byte >= 0x80).unwrap_or(tail.len())
+/// Tells whether most characters that begin with a byte stay as they are.
+const fn is_often_inert(lead: u8) -> bool {
+    matches!(lead, ..0x80 | 0xd0 | 0xd1 | 0xe3..=0xe9 | 0xeb | 0xec)
 }
 
-/// Simplified Han from U+4000 on (three bytes a character) and small Cyrillic letters (two) stay as they are.
-fn inert_run(bytes: &[u8], from: usize, han: &Han) -> usize {
+/// Returns where the run ends of what folds to as many bytes: ASCII, whose case is all that changes, small Cyrillic letters,
+/// simplified Han from U+4000 on, hiragana, Hangul. Short loops of one script each keep the processor's guesses right.
+fn inert_end(bytes: &[u8], from: usize, han: &Han) -> usize {
     let mut end = from;
     loop {
-        end += match (bytes.get(end), bytes.get(end + 1)) {
-            (Some(0xe4..=0xe9), _) if !han.is_traditional(code_of(bytes, end)) => 3,
-            (Some(0xd0), Some(0xb0..=0xbf)) | (Some(0xd1), Some(0x80..=0x8f)) => 2,
-            _ => return end.min(bytes.len()),
+        let start = end;
+        end += plain_run(bytes, end);
+        while matches!(bytes.get(end), Some(0xe4..=0xe9)) && !han.is_traditional(code_of(bytes, end)) {
+            end += 3;
+        }
+        end += match bytes.get(end) {
+            Some(0xeb | 0xec) => 3,
+            Some(0xe3) if (0x3041..=0x3096).contains(&code_of(bytes, end)) => 3,
+            Some(_) | None if end == start => return end,
+            Some(_) | None => 0,
         };
     }
+}
+
+/// Counts bytes of ASCII and of small Cyrillic letters, sixteen at a time.
+fn plain_run(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let seconds = rest.get(1..).unwrap_or_default();
+    let quiet = rest.chunks_exact(16).zip(seconds.chunks_exact(16)).take_while(|(first, second)| {
+        first.iter().zip(*second).fold(true, |all, (first, second)| all & is_plain(*first, *second))
+    });
+    let start = 16 * quiet.count();
+    let more = (start..rest.len()).take_while(|at| {
+        let byte = |at: usize| rest.get(at).copied().unwrap_or_default();
+        is_plain(byte(*at), byte(at + 1))
+    });
+    start + more.count()
+}
+
+/// Second bytes follow first ones, so only those need a look.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
+const fn is_plain(first: u8, second: u8) -> bool {
+    (first < 0xc0) | ((first == 0xd0) & (second >= 0xb0)) | ((first == 0xd1) & (second < 0x90))
 }
 
 /// Reads a character of three bytes.
@@ -100,13 +112,18 @@ fn code_of(bytes: &[u8], at: usize) -> u32 {
     (bits(0) & 0x0f) << 12 | (bits(1) & 0x3f) << 6 | (bits(2) & 0x3f)
 }
 
-fn fold_character<T: Trace>(
-    character: char,
-    source: std::ops::Range<usize>,
-    folded: &mut String,
-    trace: &mut T,
-    rare: &mut Rare,
-) {
+fn fold_character<T: Trace>(character: char, source: std::ops::Range<usize>, folded: &mut String, trace: &mut T) {
+    if let Some(simple) = simple(character) {
+        let view = folded.len();
+        folded.push(simple);
+        let length = folded.len() - view;
+        if length == source.len() {
+            trace.copy(view, source.start, length);
+        } else {
+            trace.atom(view, length, source);
+        }
+        return;
+    }
     if is_ignorable(character) {
         return;
     }
@@ -126,10 +143,7 @@ fn fold_character<T: Trace>(
         }
     }
     let view = folded.len();
-    match simple(character) {
-        Some(simple) => folded.push(simple),
-        None => rare.push(character, folded),
-    }
+    folded.push_str(Rare::of(character));
     let length = folded.len() - view;
     if length == source.len() && folded.get(view..).is_some_and(|made| made.chars().count() == 1) {
         trace.copy(view, source.start, length);
@@ -138,31 +152,39 @@ fn fold_character<T: Trace>(
     }
 }
 
-/// Remembers what the normalizer made of the last characters: it is two hundred times slower than a copy, and rare
-/// characters come in runs.
+/// What 256 neighbouring characters fold to: the normalizer is asked once for each, because it is two hundred times slower
+/// than a copy.
 #[derive(Debug, Default)]
 struct Rare {
-    known: Vec<(char, String)>,
+    text: String,
+    /// Where the fold of each character ends in the text.
+    ends: Vec<usize>,
 }
 
-impl Rare {
-    const PLACES: usize = 256;
+static RARE: [OnceLock<Rare>; 0x1100] = [const { OnceLock::new() }; 0x1100];
 
-    fn push(&mut self, character: char, folded: &mut String) {
-        if self.known.is_empty() {
-            self.known.resize(Self::PLACES, ('\0', String::new()));
-        }
-        let place = u32::from(character) as usize % Self::PLACES;
-        let Some((known, made)) = self.known.get_mut(place) else { return };
-        if *known != character {
-            *known = character;
-            made.clear();
-            for normal in NFKC.normalize_iter(std::iter::once(character)) {
+impl Rare {
+    fn of(character: char) -> &'static str {
+        let code = u32::from(character) as usize;
+        let Some(block) = RARE.get(code / 256).map(|block| block.get_or_init(|| Self::read(code / 256 * 256))) else {
+            return "";
+        };
+        let end = |index: usize| block.ends.get(index).copied().unwrap_or_default();
+        let index = code % 256;
+        block.text.get(index.checked_sub(1).map_or(0, end)..end(index)).unwrap_or_default()
+    }
+
+    fn read(first: usize) -> Self {
+        let mut block = Self::default();
+        for code in first..first + 256 {
+            let character = u32::try_from(code).ok().and_then(char::from_u32);
+            for normal in NFKC.normalize_iter(character.into_iter()) {
                 let kept = normal.to_lowercase().filter(|lower| !is_mark(*lower) && !is_ignorable(*lower));
-                made.extend(kept.map(unify));
+                block.text.extend(kept.map(unify));
             }
+            block.ends.push(block.text.len());
         }
-        folded.push_str(made);
+        block
     }
 }
 
@@ -180,7 +202,7 @@ fn simple(character: char) -> Option<char> {
         }
         '\u{a0}' | '\u{3000}' => Some(' '),
         '\u{4e00}'..='\u{9fff}' => HAN.simplified(character),
-        _ => digit(character),
+        _ => None,
     }
 }
 

@@ -15,23 +15,22 @@ const WORDS: usize = (LAST - FIRST + 1) as usize / 64;
 pub(super) struct Han {
     /// Which characters have a simplified form: what nearly every look-up ends at.
     is_traditional: [u64; WORDS],
-    pairs: Vec<(u32, char)>,
+    /// The simplified form of each character of the block that has one.
+    forms: Vec<Option<char>>,
 }
 
 impl Han {
     fn read(table: &str) -> Self {
-        let mut han = Self { is_traditional: [0; WORDS], pairs: Vec::new() };
+        let mut han = Self { is_traditional: [0; WORDS], forms: vec![None; WORDS * 64] };
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let mut characters = line.chars();
-            if let Some(simplified) = characters.next() {
-                han.pairs.extend(characters.map(|traditional| (u32::from(traditional), simplified)));
-            }
-        }
-        han.pairs.sort_unstable();
-        for (code, _) in &han.pairs {
-            let index = code.wrapping_sub(FIRST) as usize;
-            if let Some(word) = han.is_traditional.get_mut(index / 64) {
-                *word |= 1 << (index % 64);
+            let simplified = characters.next();
+            for traditional in characters {
+                let index = u32::from(traditional).wrapping_sub(FIRST) as usize;
+                if let (Some(word), Some(form)) = (han.is_traditional.get_mut(index / 64), han.forms.get_mut(index)) {
+                    *word |= 1 << (index % 64);
+                    *form = simplified;
+                }
             }
         }
         han
@@ -45,12 +44,7 @@ impl Han {
 
     /// Returns the simplified form of a traditional character.
     pub(super) fn simplified(&self, character: char) -> Option<char> {
-        let code = u32::from(character);
-        if !self.is_traditional(code) {
-            return None;
-        }
-        let index = self.pairs.binary_search_by_key(&code, |(code, _)| *code).ok()?;
-        self.pairs.get(index).map(|(_, simplified)| *simplified)
+        self.forms.get(u32::from(character).wrapping_sub(FIRST) as usize).copied().flatten()
     }
 }
 
@@ -66,7 +60,7 @@ mod tests {
         let simplified: String = "歐陽採薇陳國華龍體髮發".chars().map(|c| HAN.simplified(c).unwrap_or(c)).collect();
         assert_eq!(simplified, "欧阳采薇陈国华龙体发发");
         assert!("欧阳采薇A7я".chars().all(|character| HAN.simplified(character).is_none()));
-        for (_, simplified) in &HAN.pairs {
+        for simplified in HAN.forms.iter().flatten() {
             assert_eq!(HAN.simplified(*simplified), None, "{simplified} is not the end of its chain");
         }
     }

@@ -3,7 +3,8 @@
 //! A tolerant tokenizer of our own: linear on any input, never fails, keeps offsets. Rows and blocks become lines, cells
 //! are parted by tabs, inline tags vanish so that a value split by them is whole again. Hidden elements, attribute
 //! values, scripts and comments follow as lines of their own: nothing is missed, and hidden junk cannot break a visible
-//! value. Not here: which part is a post (`forum`).
+//! value. Elements of XML that is neither a page nor an office document are cells, and records where one follows its like.
+//! Not here: which part is a post (`forum`).
 
 use super::entity::entity;
 use super::html_sink::{Region, Sink};
@@ -59,6 +60,60 @@ struct Reader<'a, T> {
     preformatted: usize,
     /// The endings known to be missing, as bits.
     lacking: u8,
+    elements: Elements<'a>,
+}
+
+/// What is known of the elements of a document that names them as it likes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Elements<'a> {
+    /// Whether it is one; told by what it begins with.
+    are_own: bool,
+    has_opened: bool,
+    /// The last tag closed an element.
+    has_closed: bool,
+    /// The last element that was closed and held others.
+    last_parent: &'a str,
+}
+
+/// What an element that stands for itself begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Nothing,
+    Cell,
+    Record,
+}
+
+impl<'a> Elements<'a> {
+    fn of(source: &str) -> Self {
+        let source = source.trim_start_matches('\u{feff}').trim_start();
+        let is_root = |at: &usize| source.as_bytes().get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+        let root = || memchr::memchr_iter(b'<', source.as_bytes()).take(64).find(is_root);
+        let are_own = source.starts_with("<?xml")
+            && root().and_then(|at| source.get(at + 1..)).is_some_and(|root| {
+                let name: &str = root.split([' ', '>', '/', '\n', '\r', '\t']).next().unwrap_or_default();
+                !name.contains(':') && Effect::of(name) == Effect::Inline
+            });
+        Self { are_own, ..Self::default() }
+    }
+
+    /// Takes a closing tag.
+    fn close(&mut self, name: &'a str) {
+        if self.has_closed {
+            self.last_parent = name;
+        }
+        self.has_closed = true;
+    }
+
+    /// Takes an opening tag; tells what it begins.
+    fn open(&mut self, name: &str) -> Begins {
+        match std::mem::take(&mut self.has_closed) {
+            _ if !self.are_own => Begins::Nothing,
+            true if self.last_parent == name => Begins::Record,
+            true => Begins::Cell,
+            false if std::mem::replace(&mut self.has_opened, true) => Begins::Nothing,
+            false => Begins::Record,
+        }
+    }
 }
 
 /// An ending that is known not to come any more; else every `<` of a hostile page would search to the end again.
@@ -84,6 +139,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             hider: None,
             preformatted: 0,
             lacking: 0,
+            elements: Elements::of(source),
         }
     }
 
@@ -221,6 +277,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             Effect::Line => self.sink().line(at),
             Effect::Inline | Effect::Void | Effect::Cell | Effect::Script | Effect::Style => {}
         }
+        self.elements.close(name);
         if let Some((hider, depth)) = self.hider.filter(|(hider, _)| hider.eq_ignore_ascii_case(name)) {
             self.hider = if depth > 1 { Some((hider, depth - 1)) } else { None };
         }
@@ -246,7 +303,12 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         for value in &tag.values {
             self.extra.attribute_line(self.source, value.clone());
         }
+        let begins = self.elements.open(tag.name);
+        if begins == Begins::Record {
+            self.sink().row();
+        }
         match effect {
+            Effect::Inline if begins != Begins::Nothing => self.sink().cell(at),
             Effect::Preformatted => {
                 self.preformatted += 1;
                 self.sink().block();
@@ -323,6 +385,12 @@ mod tests {
             ("a<!-- 99901 --><b>b</b><!---->c", "abc\n 99901 "),
             ("a < b <3 </ > <> &", "a < b <3 <> &"),
             ("<![CDATA[<p>x</p>]]>", "x\n]]>"),
+            (
+                "<?xml version=\"1.0\"?><rows><row><n>A</n><c><p>1</p><q>2</q></c></row><row><n>B</n></row></rows>",
+                "A\t1\t2\nB",
+            ),
+            ("<?xml version=\"1.0\"?><html><n>A</n><b>B</b></html>", "AB"),
+            ("<?xml version=\"1.0\"?><w:document><w:p><w:r>A</w:r><w:r>B</w:r></w:p></w:document>", "AB"),
             ("<script>var pan = '99901';</script><style>p { width: 10 }</style>z", "z\nvar pan = '99901';"),
         ] {
             assert_eq!(text(source), lines, "{source}");

@@ -4,14 +4,15 @@
 //! Only lines with something to rewrite are, and all that is made of a text is bounded by its length. Not here: the layers
 //! themselves (`escape`, `blob`, `numeral` …).
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::blob::{Blob, Packing, decode, next_run};
 use super::charset::{charset_of, decode_known};
-use super::deep::{reversed_lines, unreversed};
+use super::deep::Reversed;
 use super::escape::{Bytes, Escape};
 use super::fold::{fold, fold_mapped};
-use super::map::OffsetMap;
+use super::map::{NoTrace, OffsetMap};
 use super::step::Step;
 
 /// Layers upon layers.
@@ -39,7 +40,8 @@ pub struct Derived<'d> {
     /// The same before it was folded, if folding is the last step.
     pub(super) unfolded: Option<&'d str>,
     pub(super) base: Base,
-    pub(super) links: &'d [Link],
+    /// The last step that made it; none for the view itself.
+    pub(super) link: Option<&'d Link<'d>>,
 }
 
 /// How much a derived text is to be believed.
@@ -60,34 +62,48 @@ pub(super) enum Base {
     Folded,
 }
 
-/// One step from a text to the next.
+/// One step from a text to the next. Maps are made when they are asked for: hardly any text holds something.
 #[derive(Debug)]
-pub(super) enum Link {
-    Step(Step, OffsetMap),
-    Fold(OffsetMap),
-    /// The reversed text.
-    Reversed(String),
+pub(super) struct Link<'d> {
+    /// The step before it; none if it was taken on the view.
+    pub(super) before: Option<&'d Link<'d>>,
+    way: Way<'d>,
+    map: OnceCell<OffsetMap>,
+}
+
+/// A step, and the text it was taken on.
+#[derive(Debug)]
+enum Way<'d> {
+    /// A rewriting that made no more than about so many bytes.
+    Step(Step, &'d str, usize),
+    Fold(&'d str),
+    Reversed(&'d Reversed),
     /// A run, and the charset of its bytes.
     Blob(Blob, &'static str),
 }
 
-impl Link {
+impl<'d> Link<'d> {
+    const fn new(before: Option<&'d Self>, way: Way<'d>) -> Self {
+        Self { before, way, map: OnceCell::new() }
+    }
+
     /// Returns the range of the source that a range was made from; notes the steps that make it, the last first.
     pub(super) fn to_source(&self, range: &Range<usize>, steps: &mut Vec<String>) -> Range<usize> {
-        match self {
-            Self::Step(step, map) => {
+        match &self.way {
+            Way::Step(step, source, limit) => {
                 steps.push(step.name().to_owned());
-                map.to_source(range)
+                let map = || step.rewrite_parts(source, *limit).map(|made| made.map).unwrap_or_default();
+                self.map.get_or_init(map).to_source(range)
             }
-            Self::Fold(map) => {
+            Way::Fold(source) => {
                 steps.push(FOLD.to_owned());
-                map.to_source(range)
+                self.map.get_or_init(|| fold_mapped(source).1).to_source(range)
             }
-            Self::Reversed(text) => {
+            Way::Reversed(reversed) => {
                 steps.push(REVERSED.to_owned());
-                unreversed(text, range)
+                reversed.to_source(range)
             }
-            Self::Blob(blob, charset) => {
+            Way::Blob(blob, charset) => {
                 steps.push(format!("{CHARSET}{}", charset.to_ascii_lowercase()));
                 let span = decode_known(&blob.bytes, charset).to_raw(range);
                 let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
@@ -138,7 +154,6 @@ impl Packing {
 /// Finds the texts within a text.
 pub(super) struct Finder<'v> {
     base: Base,
-    links: Vec<Link>,
     /// Bytes that may still be made.
     budget: usize,
     visit: &'v mut dyn FnMut(&Derived<'_>),
@@ -146,36 +161,33 @@ pub(super) struct Finder<'v> {
 
 impl<'v> Finder<'v> {
     pub(super) fn new(length: usize, visit: &'v mut dyn FnMut(&Derived<'_>)) -> Self {
-        Self { base: Base::Unfolded, links: Vec::new(), budget: length + LEAST_BUDGET, visit }
+        Self { base: Base::Unfolded, budget: length + LEAST_BUDGET, visit }
     }
 
     /// Visits everything that stands within a text under transfer layers and in odd spellings.
     pub(super) fn all(&mut self, unfolded: &str, folded: &str) {
         self.base = Base::Unfolded;
-        self.transfer(unfolded, DEPTH);
+        self.transfer(unfolded, None, DEPTH);
         self.base = Base::Folded;
-        self.spellings(folded, None, &SPELLINGS);
+        self.spellings(folded, None, None, &SPELLINGS);
     }
 
     /// Visits what only somebody who hides something writes.
     pub(super) fn deep(&mut self, folded: &str) {
         self.base = Base::Folded;
-        let lines = reversed_lines(folded);
-        self.links.push(Link::Reversed(lines.clone()));
-        self.show(&lines, None, Trust::Deep);
-        self.links.pop();
-        if let Some(made) = Step::Leet.rewrite_parts(folded, self.budget) {
-            self.links.push(Link::Step(Step::Leet, made.map));
-            self.show(&made.text, None, Trust::Deep);
-            self.links.pop();
+        let reversed = Reversed::of(folded);
+        self.show(&reversed.lines, None, &Link::new(None, Way::Reversed(&reversed)), Trust::Deep);
+        let limit = self.budget;
+        if let Some(made) = Step::Leet.rewrite_parts::<NoTrace>(folded, limit) {
+            self.show(&made.text, None, &Link::new(None, Way::Step(Step::Leet, folded, limit)), Trust::Deep);
         }
     }
 
-    fn transfer(&mut self, text: &str, depth: u32) {
+    fn transfer(&mut self, text: &str, before: Option<&Link<'_>>, depth: u32) {
         for escape in TRANSFER {
-            if self.escape(escape, text, depth) {
+            if self.escape(escape, text, before, depth) {
                 for bytes in [Bytes::Gb18030, Bytes::Windows1251] {
-                    self.escape(escape.in_charset(bytes), text, depth);
+                    self.escape(escape.in_charset(bytes), text, before, depth);
                 }
             }
         }
@@ -187,51 +199,52 @@ impl<'v> Finder<'v> {
             if let Some(blob) = decode(text.as_bytes(), &run, self.budget) {
                 let (charset, _) = charset_of(&blob.bytes, None);
                 let inner = decode_known(&blob.bytes, charset).text.into_owned();
-                self.descend(Link::Blob(blob, charset), &inner, depth);
+                self.descend(&Link::new(before, Way::Blob(blob, charset)), &inner, depth);
             }
             at = run.end;
         }
     }
 
     /// Reads escapes; tells whether bytes were left that another charset may explain.
-    fn escape(&mut self, escape: Escape, text: &str, depth: u32) -> bool {
-        let step = Step::Escape(escape);
-        let Some(made) = step.rewrite_parts(text, self.budget).filter(|_| self.budget > 0) else { return false };
+    fn escape(&mut self, escape: Escape, text: &str, before: Option<&Link<'_>>, depth: u32) -> bool {
+        let (step, limit) = (Step::Escape(escape), self.budget);
+        if limit == 0 {
+            return false;
+        }
+        let Some(made) = step.rewrite_parts::<NoTrace>(text, limit) else { return false };
         if !made.text.is_empty() {
-            self.descend(Link::Step(step, made.map), &made.text, depth);
+            self.descend(&Link::new(before, Way::Step(step, text, limit)), &made.text, depth);
         }
         made.is_foreign
     }
 
-    fn descend(&mut self, link: Link, text: &str, depth: u32) {
+    fn descend(&mut self, link: &Link<'_>, text: &str, depth: u32) {
         self.budget = self.budget.saturating_sub(text.len());
-        self.links.push(link);
         let folded = fold(text);
-        self.show(&folded, Some(text), Trust::Full);
-        self.spellings(&folded, Some(text), &SPELLINGS);
+        self.show(&folded, Some(text), link, Trust::Full);
+        self.spellings(&folded, Some(text), Some(link), &SPELLINGS);
         if depth > 1 {
-            self.transfer(text, depth - 1);
+            self.transfer(text, Some(link), depth - 1);
         }
-        self.links.pop();
     }
 
     /// Visits odd spellings, and those of which one hides another.
-    fn spellings(&mut self, folded: &str, unfolded: Option<&str>, steps: &[Step]) {
+    fn spellings(&mut self, folded: &str, unfolded: Option<&str>, before: Option<&Link<'_>>, steps: &[Step]) {
+        let fold = unfolded.map(|text| Link::new(before, Way::Fold(text)));
+        let before = fold.as_ref().or(before);
         let mut steps = steps;
-        while let Some((step, others)) = steps.split_first() {
+        while let Some((step, others)) = steps.split_first().filter(|_| self.budget > 0) {
             steps = others;
-            let Some(made) = step.rewrite_parts(folded, self.budget).filter(|_| self.budget > 0) else { continue };
+            let limit = self.budget;
+            let Some(made) = step.rewrite_parts::<NoTrace>(folded, limit) else { continue };
             self.budget = self.budget.saturating_sub(made.text.len());
-            let depth = self.links.len();
-            self.links.extend(unfolded.map(|text| Link::Fold(fold_mapped(text).1)));
-            self.links.push(Link::Step(*step, made.map));
-            self.show(&made.text, None, if *step == Step::Lines { Trust::Joined } else { Trust::Full });
-            self.spellings(&made.text, None, others);
-            self.links.truncate(depth);
+            let link = Link::new(before, Way::Step(*step, folded, limit));
+            self.show(&made.text, None, &link, if *step == Step::Lines { Trust::Joined } else { Trust::Full });
+            self.spellings(&made.text, None, Some(&link), others);
         }
     }
 
-    fn show(&mut self, text: &str, unfolded: Option<&str>, trust: Trust) {
-        (self.visit)(&Derived { text, trust, unfolded, base: self.base, links: &self.links });
+    fn show(&mut self, text: &str, unfolded: Option<&str>, link: &Link<'_>, trust: Trust) {
+        (self.visit)(&Derived { text, trust, unfolded, base: self.base, link: Some(link) });
     }
 }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::block::{self, BLOCK_BYTES};
 use super::draft::Draft;
 use super::map::Trace;
 
@@ -15,26 +16,96 @@ const GAP_BYTES: usize = 6;
 /// How far around a break the halves may reach.
 const REACH_BYTES: usize = 48;
 
-/// Finds the next break between two halves of a number, as the range of both.
-pub(super) fn next(text: &str, from: usize) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut from = from;
-    loop {
-        let at = from + memchr::memchr2(b'\n', b'|', bytes.get(from..)?)?;
-        let before = bytes.get(at.saturating_sub(REACH_BYTES)..at).unwrap_or_default();
-        let after = bytes.get(at..(at + REACH_BYTES).min(bytes.len())).unwrap_or_default();
-        let blank = before.iter().rev().take(GAP_BYTES).take_while(|byte| is_gap(**byte)).count();
-        let gap = after.iter().take(GAP_BYTES + 1).take_while(|byte| is_gap(**byte)).count();
-        let left = before.iter().rev().skip(blank).take_while(|byte| byte.is_ascii_digit()).count();
-        let right = after.iter().skip(gap).take_while(|byte| byte.is_ascii_digit()).count();
-        from = at + gap.max(1);
-        if left > 0 && right > 0 && left + right <= DIGITS && blank + gap <= GAP_BYTES {
-            let reach =
-                |byte: &&u8| byte.is_ascii_alphanumeric() || is_gap(**byte) || matches!(byte, b'-' | b'.' | b'/');
-            let start = at - before.iter().rev().take_while(reach).count();
-            let end = at + after.iter().take_while(reach).count();
-            return Some(start..end);
+/// Writes the parts of a text in which two halves of a number meet, with their lines joined; up to about `limit` bytes.
+pub(super) fn rewrite_parts<T: Trace + Default>(draft: &mut Draft<'_, T>, limit: usize) {
+    let bytes = draft.source.as_bytes();
+    let mut from = 0;
+    for at in Breaks::of(bytes) {
+        if draft.text.len() >= limit {
+            return;
         }
+        let Some(part) = (if at < from { None } else { halves(bytes, at, &mut from) }) else { continue };
+        let (written, changes) = (draft.text.len(), draft.changes);
+        rewrite(draft, part.clone());
+        if draft.changes > changes {
+            draft.end_line(part.end);
+        } else {
+            draft.truncate(written);
+        }
+        from = part.end;
+    }
+}
+
+/// Returns the range around a break that parts two halves of a number; moves `from` past what parts them.
+fn halves(bytes: &[u8], at: usize, from: &mut usize) -> Option<Range<usize>> {
+    let floor = *from;
+    let before = bytes.get(at.saturating_sub(REACH_BYTES)..at).unwrap_or_default();
+    let after = bytes.get(at..(at + REACH_BYTES).min(bytes.len())).unwrap_or_default();
+    let blank = before.iter().rev().take(GAP_BYTES).take_while(|byte| is_gap(**byte)).count();
+    let gap = after.iter().take(GAP_BYTES + 1).take_while(|byte| is_gap(**byte)).count();
+    let left = before.iter().rev().skip(blank).take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+    let right = after.iter().skip(gap).take(DIGITS + 1 - left).take_while(|byte| byte.is_ascii_digit()).count();
+    *from = at + gap.max(1);
+    if left == 0 || right == 0 || left + right > DIGITS || blank + gap > GAP_BYTES {
+        return None;
+    }
+    let reach = |byte: &&u8| byte.is_ascii_alphanumeric() || is_gap(**byte) || matches!(byte, b'-' | b'.' | b'/');
+    let start = at - before.iter().rev().take_while(reach).count();
+    let end = at + after.iter().take_while(reach).count();
+    Some(start.max(floor)..end)
+}
+
+/// The breaks of a text with a digit or a blank on both sides, ascending; 64 bytes at a time.
+struct Breaks<'a> {
+    bytes: &'a [u8],
+    /// The block whose breaks `mask` tells, less those that were told.
+    start: usize,
+    mask: u64,
+    /// Breaks of the next block, and what may stand beside one there.
+    next: (u64, u64),
+    /// The last byte of the block before may stand beside a break.
+    is_after_beside: bool,
+}
+
+impl<'a> Breaks<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let mut breaks = Self { bytes, start: 0, mask: 0, next: (0, 0), is_after_beside: false };
+        breaks.next = breaks.look(0);
+        breaks.look_ahead(0);
+        breaks
+    }
+
+    fn look(&self, at: usize) -> (u64, u64) {
+        match self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(block) => block::breaks(block),
+            None => block::breaks(&block::block_at(self.bytes, at)),
+        }
+    }
+
+    fn look_ahead(&mut self, start: usize) {
+        let (breaks, beside) = self.next;
+        self.next = self.look(start + BLOCK_BYTES);
+        let after = beside >> 1 | self.next.1 << (BLOCK_BYTES - 1);
+        self.mask = breaks & (beside << 1 | u64::from(self.is_after_beside)) & after;
+        self.is_after_beside = beside >> (BLOCK_BYTES - 1) == 1;
+        self.start = start;
+    }
+}
+
+impl Iterator for Breaks<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            let start = self.start + BLOCK_BYTES;
+            if start >= self.bytes.len() {
+                return None;
+            }
+            self.look_ahead(start);
+        }
+        let at = self.start + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
     }
 }
 
@@ -65,7 +136,7 @@ const fn is_gap(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::draft::rewritten;
+    use super::super::map::NoTrace;
     use super::*;
 
     #[test]
@@ -78,10 +149,14 @@ mod tests {
             ("abc\n123", None),
             ("123\n\n\n\n\n\n\n\n456", None),
         ] {
-            let found = next(text, 0).map(|range| rewritten(text.get(range).unwrap(), rewrite));
-            assert_eq!(found.is_some(), joined.is_some(), "{text}");
-            if let (Some(found), Some(joined)) = (found, joined) {
-                assert!(found.contains(joined.trim()), "{found}");
+            for filler in [0, 50, 61, 63, 64, 100] {
+                let text = format!("{}\n{text}", "x".repeat(filler));
+                let mut draft = Draft::<NoTrace>::of(&text);
+                rewrite_parts(&mut draft, usize::MAX);
+                match joined {
+                    Some(joined) => assert!(draft.text.contains(joined.trim()), "{text}: {}", draft.text),
+                    None => assert_eq!(draft.text, "", "{text}"),
+                }
             }
         }
     }

@@ -38,6 +38,13 @@ impl<'a> Locator<'a> {
         place
     }
 
+    /// Returns where a non-empty range of the view's text begins in the raw bytes.
+    pub fn start(&self, view: &Range<usize>) -> u64 {
+        let unfolded = self.folds.to_source(view);
+        let text = self.markup.as_ref().map_or_else(|| unfolded.clone(), |markup| markup.trace.to_source(&unfolded));
+        self.decoded.raw_start(text.start)
+    }
+
     /// Returns a range of the view's text as it stood before it was folded.
     pub fn unfolded(&self, view: &Range<usize>) -> &str {
         self.text().get(self.folds.to_source(view)).unwrap_or_default()
@@ -121,7 +128,7 @@ impl DerivedLocator<'_, '_> {
             steps.push(FOLD.to_owned());
             range = folds.to_source(&range);
         }
-        for link in self.derived.links.iter().rev() {
+        for link in std::iter::successors(self.derived.link, |link| link.before) {
             range = link.to_source(&range, &mut steps);
         }
         (range, steps)

@@ -6,6 +6,7 @@
 
 mod address;
 mod blob;
+pub(in crate::domain) mod block;
 mod charset;
 mod deep;
 mod draft;

@@ -35,8 +35,10 @@ const fn digit(character: char) -> Option<char> {
 pub(super) fn next(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let numeral = |at: usize| {
-        bytes.get(at).is_some_and(|lead| (0xe2..=0xe9).contains(lead))
-            && text.get(at..at + 3).and_then(|one| one.chars().next()).is_some_and(|one| digit(one).is_some())
+        bytes.get(at..).and_then(|rest| rest.first_chunk()).is_some_and(|bytes| {
+            may_be_numeral(*bytes)
+                && text.get(at..at + 3).and_then(|one| one.chars().next()).is_some_and(|one| digit(one).is_some())
+        })
     };
     let mut at = from;
     while let Some(byte) = bytes.get(at) {
@@ -55,6 +57,27 @@ pub(super) fn next(text: &str, from: usize) -> Option<usize> {
     }
     None
 }
+
+/// Turns nearly every other character away by its last two bytes.
+fn may_be_numeral([lead, second, third]: [u8; 3]) -> bool {
+    let row = MAYBE.get(usize::from(second & 0x3f)).copied().unwrap_or_default();
+    (0xe2..=0xe9).contains(&lead) && row >> (third & 0x3f) & 1 == 1
+}
+
+/// Bit `n` of row `m` tells whether some numeral ends in these six bits each.
+static MAYBE: [u64; 64] = {
+    let mut rows = [0; 64];
+    let mut code = 0x2000_u32;
+    while code < 0xa000 {
+        if let Some(character) = char::from_u32(code)
+            && digit(character).is_some()
+        {
+            rows[(code >> 6 & 0x3f) as usize] |= 1 << (code & 0x3f);
+        }
+        code += 1;
+    }
+    rows
+};
 
 /// Writes a part of a text with its numbers in digits.
 pub(super) fn rewrite<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range<usize>) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::draft::Draft;
 use super::escape::{Bytes, Escape};
-use super::map::{OffsetMap, Trace};
+use super::map::Trace;
 use super::{address, deep, lines, look_alike, numeral};
 
 /// Of a line longer than this on one side of what was found, the rest is left out.
@@ -45,9 +45,9 @@ const NAMES: [(Step, &str); 17] = [
 
 /// What a step made of the parts that it changed, each a line.
 #[derive(Debug)]
-pub(super) struct Rewritten {
+pub(super) struct Rewritten<T> {
     pub(super) text: String,
-    pub(super) map: OffsetMap,
+    pub(super) map: T,
     /// Whether bytes beyond ASCII were left that another charset may explain.
     pub(super) is_foreign: bool,
 }
@@ -76,8 +76,12 @@ impl Step {
     }
 
     /// Rewrites the parts of a text that this step changes, up to about `limit` bytes; `None` if there are none.
-    pub(super) fn rewrite_parts(self, text: &str, limit: usize) -> Option<Rewritten> {
-        let mut draft = Draft::<OffsetMap>::of(text);
+    pub(super) fn rewrite_parts<T: Trace + Default>(self, text: &str, limit: usize) -> Option<Rewritten<T>> {
+        let mut draft = Draft::<T>::of(text);
+        if self == Self::Lines {
+            lines::rewrite_parts(&mut draft, limit);
+            return (draft.changes > 0).then_some(Rewritten { text: draft.text, map: draft.trace, is_foreign: false });
+        }
         let mut parts = Parts::new(self, text);
         while let Some(part) = parts.next() {
             if draft.text.len() >= limit {
@@ -103,9 +107,8 @@ impl Step {
             Self::Escape(Escape::QuotedPrintable(_)) => {
                 changes > 1 || (changes > 0 && (part.contains("=\n") || part.contains("=\r\n")))
             }
-            Self::Escape(_) | Self::Numerals | Self::LookAlikes | Self::Addresses | Self::Lines | Self::Leet => {
-                changes > 0
-            }
+            Self::Leet => changes > 0 && deep::is_worth_reading(part),
+            Self::Escape(_) | Self::Numerals | Self::LookAlikes | Self::Addresses | Self::Lines => changes > 0,
         }
     }
 }
@@ -146,11 +149,6 @@ impl<'a> Parts<'a> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         let spot = self.spot(self.at)?;
-        if self.step == Step::Lines {
-            let part = spot.start.max(self.at)..spot.end.max(self.at);
-            self.at = part.end;
-            return Some(part);
-        }
         let start = self.line_start(spot.start).max(self.at);
         let (mut end, mut is_line_end) = self.line_end(spot.end.max(start));
         while !is_line_end {
@@ -176,8 +174,9 @@ impl<'a> Parts<'a> {
                 }
                 self.spots.last().copied().map(one)
             }
-            Step::Lines => lines::next(self.text, from),
-            Step::Leet => (from < self.text.len()).then_some(from..self.text.len()),
+            Step::Leet => deep::next(self.text, from),
+            // Its parts are no lines.
+            Step::Lines => None,
         }
     }
 
@@ -223,10 +222,11 @@ impl<'a> Parts<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::map::NoTrace;
     use super::*;
 
     fn parts(step: Step, text: &str) -> Option<String> {
-        step.rewrite_parts(text, usize::MAX).map(|rewritten| rewritten.text)
+        step.rewrite_parts::<NoTrace>(text, usize::MAX).map(|rewritten| rewritten.text)
     }
 
     #[test]

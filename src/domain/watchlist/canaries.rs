@@ -1,5 +1,6 @@
 //! Reads `canaries.csv`: one row a planted record.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub(super) fn read(
         return None;
     }
     reader.note_unheld(problems);
+    reader.note_other_accounts(problems);
     let mut canaries = reader.canaries;
     canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Some(canaries)
@@ -59,7 +61,7 @@ struct Reader<'a> {
     retired_at: usize,
     p: Option<usize>,
     fields: Arc<[(usize, String)]>,
-    line_of_id: HashMap<String, u64>,
+    line_of_id: HashMap<Cow<'a, str>, u64>,
     holder_of_value: HashMap<String, (u64, usize)>,
     canaries: Vec<Canary>,
 }
@@ -80,13 +82,13 @@ impl<'a> Reader<'a> {
             retired_at: index("retired_at"),
             p: table.index_of(P),
             fields: fields.filter(|(_, name)| !SHAPE.required.contains(&name.as_str()) && name != P).collect(),
-            line_of_id: HashMap::new(),
-            holder_of_value: HashMap::new(),
-            canaries: Vec::new(),
+            line_of_id: HashMap::with_capacity(table.rows_limit()),
+            holder_of_value: HashMap::with_capacity(table.rows_limit()),
+            canaries: Vec::with_capacity(table.rows_limit()),
         }
     }
 
-    fn read_row(&mut self, row: &Row<'_>, problems: &mut Problems) {
+    fn read_row(&mut self, row: &Row<'a>, problems: &mut Problems) {
         let before = problems.errors();
         let id = self.id(row, problems);
         let dataset = self.dataset(row, problems);
@@ -101,8 +103,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn id(&mut self, row: &Row<'_>, problems: &mut Problems) -> Option<String> {
-        let id = row.text(self.canary);
+    fn id(&mut self, row: &Row<'a>, problems: &mut Problems) -> Option<String> {
+        let own = row.shared(self.canary);
+        let id = own.as_ref();
         if id.is_empty() {
             let mend = "give each row an id of its own, or delete the row";
             problems.push(self.table.problem(row, self.canary, "the row has no id", mend));
@@ -121,8 +124,9 @@ impl<'a> Reader<'a> {
             problems.push(self.table.problem(row, self.canary, reason, "give one of them another id, or delete it"));
             return None;
         }
-        self.line_of_id.insert(id.to_owned(), row.line);
-        Some(id.to_owned())
+        let id = id.to_owned();
+        self.line_of_id.insert(own, row.line);
+        Some(id)
     }
 
     fn dataset(&self, row: &Row<'_>, problems: &mut Problems) -> String {
@@ -252,6 +256,22 @@ impl<'a> Reader<'a> {
             let reason = format!("{unheld} canaries name no holder, so an alert cannot say whose copy they came from");
             let mend = "fill their holders (OWNER is the organization itself)";
             problems.push(Problem::new(self.file, reason, mend).named("holders").as_note());
+        }
+    }
+
+    /// A planted account number of another form than real ones have is easily told from them by who sells them.
+    fn note_other_accounts(&self, problems: &mut Problems) {
+        let patterns = self.organization.map_or(&[][..], |organization| &organization.anchors.account);
+        let accounts = self.canaries.iter().filter_map(|canary| canary.fields.get("account"));
+        let is_other = |value: &&String| {
+            let compact = field::comparable("account", value);
+            !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
+        };
+        let others = if patterns.is_empty() { 0 } else { accounts.filter(is_other).count() };
+        if others > 0 {
+            let reason = format!("{others} canaries have an account number of another form than anchors.account tells");
+            let mend = "plant numbers of the form that real ones have, or add their form";
+            problems.push(Problem::new(self.file, reason, mend).named("account").as_note());
         }
     }
 }

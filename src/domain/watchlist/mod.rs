@@ -4,6 +4,7 @@
 
 mod canaries;
 mod changes;
+mod deal;
 mod deliveries;
 mod encoding;
 mod field;
@@ -20,7 +21,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::identifier::AccountPattern;
+
 pub use changes::Changes;
+pub use deal::{Deal, Dealt};
+pub use deliveries::COLUMNS as DELIVERY_COLUMNS;
 pub use field::{IDENTIFYING, is_identifying};
 pub use problem::{LISTED_PROBLEMS, Problem, Problems, Severity};
 
@@ -156,6 +161,9 @@ pub struct Contact {
     pub role: ContactRole,
     /// File of their OpenPGP key, relative to the watchlist's folder.
     pub openpgp: Option<String>,
+    /// That key, armored: mails to them are encrypted to it.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// What a contact does.
@@ -179,6 +187,30 @@ pub struct Custodian {
     pub name: String,
     /// How likely it leaks, before any evidence; 0..=1.
     pub prior: Option<f64>,
+    /// On which terms it holds copies.
+    #[serde(default)]
+    pub engagement: Engagement,
+}
+
+/// On which terms a custodian holds copies: what an auditor asks for; sealed with its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engagement {
+    /// What it needs the data for.
+    pub purpose: Option<String>,
+    /// When its fitness was established.
+    pub qualified_at: Option<Date>,
+    /// When that lapses.
+    pub qualified_until: Option<Date>,
+    /// First day of the contract.
+    pub contract_from: Option<Date>,
+    /// Last day of it.
+    pub contract_until: Option<Date>,
+    /// To whom it may pass its copy on; names, as sealed as its own.
+    pub sub_processors: Vec<String>,
+    /// What it must do with its copy in the end.
+    pub retention: Option<String>,
+    /// When it was looked at last.
+    pub reviewed_at: Option<Date>,
 }
 
 /// One table of the organization.
@@ -194,7 +226,7 @@ pub struct Dataset {
     pub universal: Vec<String>,
 }
 
-/// Literals that belong to the organization.
+/// Literals and forms that belong to the organization.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Anchors {
     /// First digits of its cards.
@@ -205,12 +237,15 @@ pub struct Anchors {
     pub mail_domain: Vec<String>,
     /// Its names.
     pub names: Vec<String>,
+    /// What its account numbers look like.
+    #[serde(default)]
+    pub account: Vec<AccountPattern>,
 }
 
 impl Anchors {
-    /// Counts all literals.
+    /// Counts all of them.
     pub const fn len(&self) -> usize {
-        self.bin.len() + self.iban_bank.len() + self.mail_domain.len() + self.names.len()
+        self.bin.len() + self.iban_bank.len() + self.mail_domain.len() + self.names.len() + self.account.len()
     }
 
     /// Tells whether there are none.
@@ -253,6 +288,11 @@ impl Chance {
         (1.0..1e6).contains(&millionths).then_some(Self(millionths as u32))
     }
 
+    /// Returns it in millionths.
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+
     /// Returns it as a number.
     pub fn get(self) -> f64 {
         f64::from(self.0) / 1e6
@@ -286,6 +326,35 @@ pub struct Delivery {
     pub delivered_at: Date,
     /// How many rows.
     pub rows: Option<u64>,
+    /// Which part of the dataset, in words; `None` for all of it.
+    #[serde(default)]
+    pub selector: Option<String>,
+    /// SHA-256 of the file that was handed over, in hexadecimal digits.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// With which probability each row of the selection was put into the copy, if that was drawn by [`Delivery::deal`].
+    #[serde(default)]
+    pub share: Option<Chance>,
+    /// The secret that rows and renderings were chosen by; kept apart from the rest of the document.
+    #[serde(skip)]
+    pub deal: Option<Deal>,
+    /// When the custodian acknowledged it.
+    #[serde(default)]
+    pub acknowledged_at: Option<Date>,
+    /// When it was given back.
+    #[serde(default)]
+    pub returned_at: Option<Date>,
+    /// When the custodian's copy was destroyed.
+    #[serde(default)]
+    pub destroyed_at: Option<Date>,
+}
+
+impl Delivery {
+    /// Tells whether the custodian still holds what it was given, as far as the register knows.
+    pub fn is_held(&self, on: Date) -> bool {
+        let ended = [self.returned_at, self.destroyed_at].into_iter().flatten().min();
+        self.delivered_at <= on && ended.is_none_or(|ended| on < ended)
+    }
 }
 
 /// Reads a day: `2026-03-31`, or the UTC day of an RFC 3339 time.

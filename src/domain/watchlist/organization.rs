@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::problem::{Problem, Problems, shown};
 use super::{
-    Anchors, Contact, ContactRole, Custodian, Dataset, Language, OWNER, Organization, OrganizationId, encoding, field,
+    Anchors, Contact, ContactRole, Custodian, Dataset, Engagement, Language, OWNER, Organization, OrganizationId,
+    encoding, field, parse_date,
 };
+use crate::domain::identifier::AccountPattern;
 
 const TEXT_LIMIT_CHARACTERS: usize = 200;
 const LIST_LIMIT: usize = 10_000;
@@ -48,6 +51,15 @@ struct RawCustodian {
     code: Spanned<String>,
     name: Spanned<String>,
     prior: Option<Spanned<f64>>,
+    purpose: Option<Spanned<String>>,
+    qualified_at: Option<Spanned<String>>,
+    qualified_until: Option<Spanned<String>>,
+    contract_from: Option<Spanned<String>>,
+    contract_until: Option<Spanned<String>>,
+    #[serde(default)]
+    sub_processors: Vec<Spanned<String>>,
+    retention: Option<Spanned<String>>,
+    reviewed_at: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +84,8 @@ struct RawAnchors {
     mail_domain: Vec<Spanned<String>>,
     #[serde(default)]
     names: Vec<Spanned<String>>,
+    #[serde(default)]
+    account: Vec<Spanned<String>>,
 }
 
 /// Reads the file; `folder` is the name of the folder that holds it, and must be the organization's id.
@@ -181,6 +195,7 @@ impl Checker<'_> {
                 address: contact.address.into_inner().trim().to_owned(),
                 role: contact.role.unwrap_or(ContactRole::Security),
                 openpgp: contact.openpgp.map(Spanned::into_inner),
+                key: None,
             });
         }
         contacts
@@ -202,11 +217,53 @@ impl Checker<'_> {
             self.words("custodian.name", std::slice::from_ref(&custodian.name));
             custodians.push(Custodian {
                 prior: self.share("custodian.prior", custodian.prior.as_ref()),
+                engagement: self.engagement(&custodian),
                 code: custodian.code.into_inner(),
                 name: custodian.name.into_inner().trim().to_owned(),
             });
         }
         custodians
+    }
+
+    fn engagement(&mut self, raw: &RawCustodian) -> Engagement {
+        let engagement = Engagement {
+            purpose: self.line("custodian.purpose", raw.purpose.as_ref()),
+            qualified_at: self.day("custodian.qualified_at", raw.qualified_at.as_ref()),
+            qualified_until: self.day("custodian.qualified_until", raw.qualified_until.as_ref()),
+            contract_from: self.day("custodian.contract_from", raw.contract_from.as_ref()),
+            contract_until: self.day("custodian.contract_until", raw.contract_until.as_ref()),
+            sub_processors: self.words("custodian.sub_processors", &raw.sub_processors),
+            retention: self.line("custodian.retention", raw.retention.as_ref()),
+            reviewed_at: self.day("custodian.reviewed_at", raw.reviewed_at.as_ref()),
+        };
+        let spans = [
+            ("custodian.qualified_until", engagement.qualified_at, engagement.qualified_until, &raw.qualified_until),
+            ("custodian.contract_until", engagement.contract_from, engagement.contract_until, &raw.contract_until),
+        ];
+        for (key, from, until, at) in spans {
+            if let (Some(from), Some(until), Some(at)) = (from, until, at)
+                && until < from
+            {
+                self.report(at, key, "ends before it begins", "mend one of the two days");
+            }
+        }
+        engagement
+    }
+
+    fn line(&mut self, key: &str, text: Option<&Spanned<String>>) -> Option<String> {
+        text.and_then(|text| self.words(key, std::slice::from_ref(text)).pop())
+    }
+
+    fn day(&mut self, key: &str, text: Option<&Spanned<String>>) -> Option<Date> {
+        let text = text?;
+        match parse_date(text.get_ref()) {
+            Ok(date) => Some(date),
+            Err(reason) => {
+                let reason = format!("{} {reason}", shown(text.get_ref()));
+                self.report(text, key, reason, "write a day of the calendar as \"2026-03-31\"");
+                None
+            }
+        }
     }
 
     fn datasets(&mut self, raw: Vec<RawDataset>) -> Vec<Dataset> {
@@ -250,7 +307,25 @@ impl Checker<'_> {
                 "write a host name, as \"mail.bank.example\"",
             ),
             names: self.words("anchors.names", &raw.names),
+            account: self.accounts(&raw.account),
         }
+    }
+
+    fn accounts(&mut self, raw: &[Spanned<String>]) -> Vec<AccountPattern> {
+        const KEY: &str = "anchors.account";
+        self.count(KEY, raw.len());
+        self.once(KEY, raw.iter().map(|pattern| (pattern.get_ref().clone(), pattern)));
+        let mut patterns = Vec::with_capacity(raw.len());
+        for pattern in raw {
+            match AccountPattern::parse(pattern.get_ref()) {
+                Ok(parsed) => patterns.push(parsed),
+                Err(reason) => {
+                    let mend = "write the form of a whole number, as '62\\d{17}' or '[A-Z]{2}\\d{8,12}'";
+                    self.report(pattern, KEY, reason, mend);
+                }
+            }
+        }
+        patterns
     }
 
     fn literals(&mut self, key: &str, raw: &[Spanned<String>], is_sound: fn(&str) -> bool, mend: &str) -> Vec<String> {
@@ -403,6 +478,16 @@ mod tests {
             ("[[custodian]]\ncode = \"H01\"\nname = \"One\"\nprior = nan\n", 8, "is not a share"),
             ("[[custodian]]\ncode = \"H01\"\n", 5, "missing field `name`"),
             (
+                "[[custodian]]\ncode = \"H01\"\nname = \"One\"\ncontract_from = \"2026-02-30\"\n",
+                8,
+                "not in the calendar",
+            ),
+            (
+                "[[custodian]]\ncode = \"H01\"\nname = \"One\"\ncontract_from = \"2026-02-01\"\ncontract_until = \"2026-01-01\"\n",
+                9,
+                "ends before it begins",
+            ),
+            (
                 "[[custodian]]\ncode = \"H01\"\nname = \"One\"\n[[custodian]]\ncode = \"H01\"\nname = \"Two\"\n",
                 9,
                 "twice, first on line 6",
@@ -414,6 +499,9 @@ mod tests {
             ("[anchors]\niban_bank = [\"DE99999999\"]\n", 6, "another form"),
             ("[anchors]\nmail_domain = [\"bank\"]\n", 6, "another form"),
             ("[anchors]\nnames = [\"B\"]\n", 6, "has 1 characters"),
+            ("[anchors]\naccount = ['62\\d{3}']\n", 6, "may be shorter"),
+            ("[anchors]\naccount = [\n'62\\d{17}',\n'(6+)+']\n", 8, "no capital letter or digit"),
+            ("[anchors]\naccount = ['62\\d{17}', '62\\d{17}']\n", 6, "twice"),
             ("[[custodian\n", 5, ""),
             ("x = \"\n", 5, ""),
         ] {

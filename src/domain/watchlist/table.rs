@@ -69,6 +69,11 @@ impl<'a> Table<'a> {
         &self.names
     }
 
+    /// Returns how many rows there are at most.
+    pub(super) fn rows_limit(&self) -> usize {
+        (self.body.bytes().filter(|byte| *byte == b'\n').count() + 1).min(ROW_LIMIT)
+    }
+
     /// Returns where a column is.
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|own| own == name)
@@ -135,7 +140,16 @@ impl<'a> Table<'a> {
     }
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// Returns a cell without the blanks around it, borrowed from the file where it stands there as it is.
+    pub(super) fn shared(&self, index: usize) -> Cow<'a, str> {
+        match self.cells.get(index).map(|cell| &cell.text) {
+            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.trim()),
+            Some(Cow::Owned(text)) => Cow::Owned(text.trim().to_owned()),
+            None => Cow::Borrowed(""),
+        }
+    }
+
     /// Returns a cell without the blanks around it; empty where there is none.
     pub(super) fn text(&self, index: usize) -> &str {
         self.raw_text(index).trim()

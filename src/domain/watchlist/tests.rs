@@ -209,6 +209,7 @@ fn changes_say_what_differs_and_nothing_when_nothing_does() {
         address: "ciso@example-bank.example".to_owned(),
         role: ContactRole::Executive,
         openpgp: None,
+        key: None,
     });
     let changes = Changes::between(Some(&before), &after);
     assert_eq!(changes.retired, ["c000001"]);

@@ -93,6 +93,7 @@ pub(super) async fn mailer(url: Option<&str>, context: &Context) -> anyhow::Resu
         from: config.from.clone(),
         user: config.user.clone(),
         password: config.password.clone(),
+        dkim: config.dkim.clone(),
         patience: None,
     };
     let mailer = Mailer::new(options).await.map_err(|error| Failure::Usage(format!("cannot {error}")))?;

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::output::{Format, printable};
 use super::{Exit, Failure};
 use crate::domain::attribution::{Document, EPSILON, Report, Verdict};
-use crate::services::attributing::{Terms, attribute_case};
+use crate::services::attributing::{Terms, attribute_again, attribute_case};
 use crate::services::intake;
 
 /// Largest report that is read.
@@ -79,7 +79,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     let case = args.case.as_deref().unwrap_or_default();
     let store = context.open_store().await?;
     let terms = Terms { epsilon: args.epsilon, rows: args.rows };
-    let report = attribute_case(&store, case, terms).await.map_err(plain)?;
+    let report = attribute_case((&store, &context.vault()), case, terms).await.map_err(plain)?;
     if let Some(path) = &args.html {
         let written = tokio::fs::write(path, Document::of(&report).html()).await;
         written.with_context(|| format!("cannot write {}", path.display()))?;
@@ -106,10 +106,11 @@ async fn verify(path: &Path, folder: &Path, context: &Context) -> anyhow::Result
     let given: Report = serde_json::from_str(&text)
         .map_err(|error| unreadable(format!("it is not what attribute --format json prints ({error})")))?;
     let folder = folder.to_owned();
-    let loaded = tokio::task::spawn_blocking(move || intake::load(&folder)).await?;
-    let watchlist = loaded.map_err(|problems| Failure::Usage(problems.to_string()))?;
+    let read = tokio::task::spawn_blocking(move || intake::inspect(&folder)).await?;
+    let watchlist = read.watchlist.ok_or_else(|| Failure::Usage(read.problems.to_string()))?;
     let case = given.findings.case.clone();
-    let again = tokio::task::spawn_blocking(move || Report::of(&watchlist, &given.findings)).await?;
+    let again =
+        tokio::task::spawn_blocking(move || attribute_again(&watchlist, &read.delivered, &given.findings)).await?;
     let detail = difference(text.trim(), &again)?;
     match context.output.format() {
         Format::Json => context.output.json(&Outcome {

@@ -1,19 +1,21 @@
 //! `case`: what leaked, as an analyst triages it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
 
 use super::context::Context;
 use super::output::{Format, Output};
 use super::{Exit, Failure};
-use crate::domain::attribution::EPSILON;
+use crate::domain::attribution::{self, EPSILON};
 use crate::domain::case::State;
 use crate::domain::matcher::{Ownership, Verdict};
 use crate::domain::severity::Assessment;
 use crate::domain::watchlist::OrganizationId;
-use crate::ports::store::StoreError;
 use crate::ports::store::model::{
     AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, OfferedBefore, SellerHistory, Sighting,
 };
+use crate::ports::store::{Store, StoreError};
 use crate::services::attributing::{Terms, attribute_case};
 use crate::services::triage::{self, TriageError};
 
@@ -57,13 +59,62 @@ enum Action {
         /// Where to: acknowledged, confirmed, false-positive, closed
         #[arg(value_parser = state)]
         state: State,
-        /// Why, for the audit log
-        #[arg(long, value_name = "TEXT")]
-        why: String,
-        /// Who moves it
-        #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
-        who: String,
+        #[command(flatten)]
+        step: Step,
     },
+    /// Keeps all evidence of a case, whatever the retention rules say
+    #[command(after_help = "Example:\n  dyepack case hold C-7F3K9Q2M --why \"litigation, file 12/2026\"")]
+    Hold {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        step: Step,
+    },
+    /// Takes a hold away
+    #[command(after_help = "Example:\n  dyepack case release C-7F3K9Q2M --why \"settled\"")]
+    Release {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        step: Step,
+    },
+}
+
+/// Who does something to a case, and why; kept in the audit log.
+#[derive(Debug, clap::Args)]
+struct Step {
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    why: String,
+    /// Who does it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
+    who: String,
+}
+
+async fn hold(store: &Store, (id, step): (&str, &Step), is_held: bool, context: &Context) -> anyhow::Result<Exit> {
+    let now = context.clock.now();
+    let held = triage::hold_case(store, (id, is_held), (&step.who, &step.why), now).await.map_err(told)?;
+    match (context.output.format(), is_held, held) {
+        (Format::Json, _, _) => {
+            for hold in store.holds().await? {
+                context.output.json(&hold)?;
+            }
+        }
+        (Format::Table, true, _) => context.output.line("on hold: nothing of it is purged until it is released")?,
+        (Format::Table, false, true) => context.output.line("released: the retention rules count for it again")?,
+        (Format::Table, false, false) => context.output.line("it was not on hold")?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what was wrong with what was typed from what failed.
+fn told(error: TriageError) -> anyhow::Error {
+    match error {
+        TriageError::Store(error) => plain(error),
+        TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
+            anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
+        }
+    }
 }
 
 fn state(word: &str) -> Result<State, String> {
@@ -78,7 +129,11 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::List { organization, state } => {
             let filter = CaseFilter { organization: organization.clone().map(OrganizationId), state: *state };
             let cases = store.cases(&filter).await?;
-            list(&cases, context.output)?;
+            let mut copies = Vec::with_capacity(cases.len());
+            for case in &cases {
+                copies.push(copy(&store, &case.id, context).await);
+            }
+            list(&cases, &copies, context.output)?;
             if cases.is_empty() {
                 let is_narrowed = organization.is_some() || state.is_some();
                 context.output.note(if is_narrowed {
@@ -91,19 +146,13 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::Show { id } => {
             let missing = || plain(StoreError::NoSuchCase { id: id.clone() });
             let case = store.case(id).await?.ok_or_else(missing)?;
-            // Attribution is an extra: what is known of the case is shown without it too.
-            let terms = Terms { epsilon: EPSILON, rows: None };
-            let copy = attribute_case(&store, id, terms).await.map(|report| report.line()).unwrap_or_default();
-            show(&case, &copy, context)?;
+            show(&case, copy(&store, id, context).await.as_ref(), context)?;
         }
-        Action::Move { id, state, why, who } => {
-            let moved = triage::move_case(&store, (id, *state), (who, why), context.clock.now()).await;
-            let case = moved.map_err(|error| match error {
-                TriageError::Store(error) => plain(error),
-                TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
-                    anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
-                }
-            })?;
+        Action::Hold { id, step } => return hold(&store, (id, step), true, context).await,
+        Action::Release { id, step } => return hold(&store, (id, step), false, context).await,
+        Action::Move { id, state, step } => {
+            let moved = triage::move_case(&store, (id, *state), (&step.who, &step.why), context.clock.now()).await;
+            let case = moved.map_err(told)?;
             match context.output.format() {
                 Format::Json => context.output.json(&case.row)?,
                 Format::Table => context.output.line(format_args!("{} is {} now", case.row.id, case.row.state))?,
@@ -111,6 +160,40 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whose copy a case's rows are consistent with, as scripts read it.
+#[derive(Debug, Serialize)]
+pub(super) struct Copy {
+    verdict: attribution::Verdict,
+    accused: Vec<String>,
+    window: Option<(Date, Date)>,
+    more_rows: Option<u64>,
+    /// The same in words.
+    line: String,
+}
+
+/// A case with whose copy it is.
+#[derive(Debug, Serialize)]
+struct With<'a, T> {
+    #[serde(flatten)]
+    case: &'a T,
+    copy: Option<&'a Copy>,
+}
+
+/// Weighs whose copy it is. It is an extra: what is known of the case is shown without it too.
+async fn copy(store: &Store, id: &str, context: &Context) -> Option<Copy> {
+    let terms = Terms { epsilon: EPSILON, rows: None };
+    let report = attribute_case((store, &context.vault()), id, terms).await;
+    let report =
+        report.inspect_err(|error| tracing::warn!(case = id, %error, "whose copy it is cannot be told")).ok()?;
+    Some(Copy {
+        line: report.line(),
+        verdict: report.verdict,
+        accused: report.accused.into_iter().map(|accused| accused.code).collect(),
+        window: report.window,
+        more_rows: report.more_rows,
+    })
 }
 
 /// Tells what the user asked wrongly (exit 2) from what failed around the product (exit 3).
@@ -125,11 +208,12 @@ pub(super) fn time(at: Option<Timestamp>) -> String {
 }
 
 /// Prints cases, one a row.
-pub(super) fn list(cases: &[CaseRow], output: Output) -> anyhow::Result<()> {
+pub(super) fn list(cases: &[CaseRow], copies: &[Option<Copy>], output: Output) -> anyhow::Result<()> {
+    let copies = copies.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     match output.format() {
         Format::Json => {
-            for case in cases {
-                output.json(case)?;
+            for (case, copy) in cases.iter().zip(copies) {
+                output.json(&With { case, copy })?;
             }
         }
         Format::Table if cases.is_empty() => {}
@@ -143,17 +227,18 @@ pub(super) fn list(cases: &[CaseRow], output: Output) -> anyhow::Result<()> {
                 "entries",
                 "hits",
                 "copies",
+                "whose copy",
                 "sources",
                 "posted",
                 "matched",
             ];
-            output.table(&headers, &cases.iter().map(row).collect::<Vec<_>>())?;
+            output.table(&headers, &cases.iter().zip(copies).map(row).collect::<Vec<_>>())?;
         }
     }
     Ok(())
 }
 
-fn row(case: &CaseRow) -> Vec<String> {
+fn row((case, copy): (&CaseRow, Option<&Copy>)) -> Vec<String> {
     vec![
         case.id.clone(),
         case.organization.clone(),
@@ -163,10 +248,20 @@ fn row(case: &CaseRow) -> Vec<String> {
         case.entries.to_string(),
         case.hits.to_string(),
         copies(case),
+        copy.map(whose_copy).unwrap_or_default(),
         case.sources.join(", "),
         time(case.first_posted_at),
         time(Some(case.first_matched_at)),
     ]
+}
+
+/// `H07` if it is named, `?` if it cannot be told, `not ours`.
+fn whose_copy(copy: &Copy) -> String {
+    match copy.verdict {
+        attribution::Verdict::CopyNamed => copy.accused.join(", "),
+        attribution::Verdict::CannotTell => "?".to_owned(),
+        attribution::Verdict::NotOurs => "not ours".to_owned(),
+    }
 }
 
 /// `H07 12, OWNER 12`: how many of the entries each copy holds.
@@ -178,12 +273,12 @@ const fn yes(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "" }
 }
 
-fn show(case: &CaseDetail, copy: &str, context: &Context) -> anyhow::Result<()> {
+fn show(case: &CaseDetail, copy: Option<&Copy>, context: &Context) -> anyhow::Result<()> {
     if context.output.format() == Format::Json {
-        return Ok(context.output.json(case)?);
+        return Ok(context.output.json(&With { case, copy })?);
     }
     let output = context.output;
-    output.table(&["case", &case.row.id], &summary(case, copy))?;
+    output.table(&["case", &case.row.id], &summary(case, copy.map_or("", |copy| &copy.line)))?;
     output.line("\nEntries that leaked")?;
     output
         .table(&["entry", "kind", "dataset", "copies that hold it", "values seen", "hits"], &entries(&case.leaked))?;

@@ -3,11 +3,14 @@
 use serde::Serialize;
 
 use super::context::Context;
+use super::fares::judged;
 use super::output::Format;
+use super::source::fetch_options;
 use super::{Exit, alert};
 use crate::domain::fingerprints::{Enrolment, Label};
+use crate::domain::health::{Alarm, AlarmKind};
 use crate::domain::source::Network;
-use crate::ports::fetch;
+use crate::ports::fetch::{Answers, Fetcher};
 use crate::ports::store::{AuditVerdict, Store};
 
 /// Checks configuration, database, watchlists, sources, mail and networks
@@ -35,6 +38,7 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
             findings.extend(watchlists(&store).await);
             findings.extend(fingerprints(&store, context).await);
             findings.extend(sources(&store, context).await);
+            findings.extend(watch(&store, context).await);
         }
         Err(error) => findings.push(ill("database", format!("{error:#}"))),
     }
@@ -137,9 +141,11 @@ async fn sources(store: &Store, context: &Context) -> Vec<Finding> {
         let crate::ports::store::model::SourceRow { source, last_success_at, last_failure, last_failure_at, .. } = row;
         let check = format!("source {}", source.label);
         let is_failing = last_failure_at > last_success_at;
-        match (source.network(), &network.tor_socks, &network.i2p_http) {
+        match (source.network(), &network.tor, &network.i2p) {
             (Network::Tor, None, _) => ill(check, "is an onion site, but [network] tor_socks is not set"),
-            (Network::I2p, _, None) => ill(check, "is an I2P site, but [network] i2p_http is not set"),
+            (Network::I2p, _, None) => {
+                ill(check, "is an I2P site, but neither [network] i2p_http nor i2p_socks is set")
+            }
             (Network::Open | Network::Tor | Network::I2p, _, _) => match last_failure {
                 Some(failure) if is_failing => ill(check, format!("failing: {failure}")),
                 Some(_) | None => {
@@ -149,6 +155,51 @@ async fn sources(store: &Store, context: &Context) -> Vec<Finding> {
         }
     };
     rows.into_iter().map(finding).collect()
+}
+
+/// Disk, clock, and every alarm that is not about a source's last failure, which stands above.
+async fn watch(store: &Store, context: &Context) -> Vec<Finding> {
+    let (situation, alarms) = match judged(store, context).await {
+        Ok(judged) => judged,
+        Err(error) => return vec![ill("health", format!("cannot be judged: {error:#}"))],
+    };
+    let named = |kind: AlarmKind| alarms.iter().find(|alarm| alarm.kind == kind);
+    let told = |alarm: &Alarm| format!("{}; {}", alarm.detail, alarm.mend);
+    let mut findings = Vec::new();
+    findings.push(match (named(AlarmKind::DiskLow), &situation.disk) {
+        (Some(alarm), _) => ill("disk", told(alarm)),
+        (None, Some(disk)) => {
+            well("disk", format!("{:.1} GiB are left in {}", gibibytes(disk.free_bytes), disk.folder))
+        }
+        (None, None) => {
+            ill("disk", "the room that is left cannot be told; does the data directory lie on a usual disk?")
+        }
+    });
+    let clocks = situation.sources.iter().filter(|source| source.clock_ahead.is_some()).count();
+    findings.push(match named(AlarmKind::ClockWrong) {
+        Some(alarm) => ill("clock", told(alarm)),
+        None if clocks == 0 => well("clock", "not compared yet: no site has told its time"),
+        None => well("clock", format!("agrees with the clocks of {clocks} sites")),
+    });
+    for alarm in &alarms {
+        match alarm.kind {
+            AlarmKind::DiskLow | AlarmKind::ClockWrong | AlarmKind::NetworkDown => {}
+            AlarmKind::DrillFailed | AlarmKind::DrillMissing => findings.push(ill(&alarm.subject, told(alarm))),
+            AlarmKind::YieldFell
+            | AlarmKind::LayoutUnknown
+            | AlarmKind::SessionLost
+            | AlarmKind::SourceDown
+            | AlarmKind::NothingNew => {
+                findings
+                    .push(ill(format!("source {}", alarm.subject), format!("{}: {}", alarm.kind.says(), told(alarm))));
+            }
+        }
+    }
+    findings
+}
+
+fn gibibytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes >> 20).unwrap_or(u32::MAX)) / 1024.0
 }
 
 async fn mail(context: &Context) -> Finding {
@@ -162,17 +213,31 @@ async fn mail(context: &Context) -> Finding {
     }
 }
 
+/// Tries every network that is set up: does a proxy answer, is it what it should be, does it carry anything?
 async fn networks(context: &Context) -> Vec<Finding> {
-    let network = &context.config.network;
+    let options = fetch_options(context);
+    let fetcher = Fetcher::new(options.clone(), context.clock.clone());
     let mut findings = Vec::new();
-    for (check, setting, address) in [("tor", "tor_socks", &network.tor_socks), ("i2p", "i2p_http", &network.i2p_http)]
-    {
-        let Some(address) = address else { continue };
-        findings.push(match fetch::proxy_answers(address).await {
-            Ok(()) => well(check, format!("something listens at {address}")),
-            Err(error) => {
-                ill(check, format!("nothing answers at {address} ({error}); start it, or mend [network] {setting}"))
+    for network in Network::ALL {
+        let Some(proxy) = options.proxy(network) else { continue };
+        let (check, setting) = match network {
+            Network::Open => ("proxy", "proxy"),
+            Network::Tor => ("tor", "tor_socks"),
+            Network::I2p => ("i2p", "i2p_http, i2p_socks"),
+        };
+        findings.push(match (network, fetcher.try_lane(network).await) {
+            (Network::Tor, Ok(Answers::Tor)) => {
+                well(check, format!("Tor answers at {}, and looked up an onion address", proxy.address))
             }
+            (Network::Tor, Ok(Answers::Socks | Answers::Something)) => {
+                let detail = "; no circuit of its own for each source, if it is not";
+                well(
+                    check,
+                    format!("a SOCKS proxy at {} reaches Tor; it does not say that it is Tor{detail}", proxy.address),
+                )
+            }
+            (Network::Open | Network::I2p, Ok(_)) => well(check, format!("{proxy} takes connections")),
+            (_, Err(error)) => ill(check, format!("{error}; start it, or mend [network] {setting}")),
         });
     }
     findings

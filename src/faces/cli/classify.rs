@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::output::Format;
 use super::{Exit, Failure};
-use crate::domain::listing::{self, Act, Claims, Listing};
+use crate::domain::listing::{self, Act, Claims, Listing, Written};
 
 /// Says of each post whether it offers data for sale, and what it claims
 #[derive(Debug, clap::Args)]
@@ -17,8 +17,9 @@ use crate::domain::listing::{self, Act, Claims, Listing};
 Example:
   echo '{\"id\": 1, \"text\": \"Selling bank customer database, 120k rows, 900$\"}' | dyepack classify -
 
-A line is {\"id\": …, \"text\": …}, with an optional \"title\"; without one, the first line of the text counts as title.
-Spans in the answer are bytes of the title or the text.")]
+A line is {\"id\": …, \"text\": …}; \"title\", \"board\", \"tags\" (a text or a list) and \"page\" (the title of the page) may be
+given. Without a title, the first line of the text counts as one. Each span in the answer names the part whose bytes it
+counts; a list of tags counts as one text, a blank between tags.")]
 pub(super) struct Args {
     /// JSON lines to read, or `-` for standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -34,6 +35,36 @@ struct Row {
     text: String,
     #[serde(default)]
     title: String,
+    #[serde(default)]
+    board: String,
+    #[serde(default)]
+    page: String,
+    #[serde(default)]
+    tags: Tags,
+}
+
+/// Labels as one text or as a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Tags {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self::One(String::new())
+    }
+}
+
+impl Row {
+    fn read(&self) -> Listing {
+        let tags = match &self.tags {
+            Tags::One(text) => text,
+            Tags::Many(list) => &list.join(" "),
+        };
+        listing::read(&Written { title: &self.title, text: &self.text, tags, board: &self.board, page: &self.page })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +111,7 @@ fn answer(mut lines: impl BufRead, context: &Context) -> anyhow::Result<Exit> {
         let row: Row = serde_json::from_slice(&line).map_err(|error| {
             Failure::Usage(format!("line {number} is not a post ({error}); a line is {{\"id\": 1, \"text\": \"…\"}}"))
         })?;
-        let listing = listing::read(&row.title, &row.text);
+        let listing = row.read();
         match context.output.format() {
             Format::Json => context.output.json(&as_json(&row, &listing))?,
             Format::Table => table.push(as_cells(&row, &listing)),

@@ -2,14 +2,19 @@
 #![expect(clippy::disallowed_methods, reason = "the room that reads the environment and the configuration file")]
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::Failure;
+use crate::domain::retention::Retention;
 use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
+use crate::ports::fetch::{Proxy, ProxyKind};
+use crate::ports::mail::DkimOptions;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +33,14 @@ pub(crate) struct Config {
     pub(crate) fingerprint_keys: Vec<Secret<String>>,
     /// How archives are opened.
     pub(crate) archive: ArchiveConfig,
+    /// Who is told when the product itself is not well.
+    pub(crate) operator: OperatorConfig,
+    /// How the drill runs.
+    pub(crate) drill: DrillConfig,
     /// `[[severity]]`: how grave a case is; the default table if the file has none.
     pub(crate) severity: Option<Table>,
+    /// `[retention]`: how long things are kept.
+    pub(crate) retention: Retention,
 }
 
 /// `[store]`
@@ -50,11 +61,13 @@ pub(crate) struct MailConfig {
     pub(crate) user: Option<String>,
     /// SMTP password.
     pub(crate) password: Option<Secret<String>>,
+    /// `dkim_domain`, `dkim_selector`, `dkim_key_file`: whose key signs the mails.
+    pub(crate) dkim: Option<DkimOptions>,
 }
 
 impl Default for MailConfig {
     fn default() -> Self {
-        Self { url: None, from: "dyepack <dyepack@localhost>".to_owned(), user: None, password: None }
+        Self { url: None, from: "dyepack <dyepack@localhost>".to_owned(), user: None, password: None, dkim: None }
     }
 }
 
@@ -63,10 +76,36 @@ impl Default for MailConfig {
 pub(crate) struct NetworkConfig {
     /// Who we say we are; `None` for dyepack and its version.
     pub(crate) user_agent: Option<String>,
-    /// `HOST:PORT` of Tor's SOCKS port.
-    pub(crate) tor_socks: Option<String>,
-    /// `HOST:PORT` of an I2P HTTP proxy.
-    pub(crate) i2p_http: Option<String>,
+    /// Proxy to the open web; direct connections without it.
+    pub(crate) open: Option<Proxy>,
+    /// Tor's SOCKS port.
+    pub(crate) tor: Option<Proxy>,
+    /// An I2P router's SOCKS or HTTP proxy.
+    pub(crate) i2p: Option<Proxy>,
+}
+
+/// `[operator]`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OperatorConfig {
+    /// Where alarms go; `None` if nobody is to be mailed.
+    pub(crate) mail: Option<String>,
+}
+
+/// `[drill]`
+#[derive(Debug, Clone)]
+pub(crate) struct DrillConfig {
+    /// Time between two drills while a crawl runs; `None` for never.
+    pub(crate) every: Option<Duration>,
+    /// Addresses under which the drill's own site is reached over Tor or I2P.
+    pub(crate) sites: Vec<String>,
+    /// Where it listens for them; a free port of its own choice without it.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+impl Default for DrillConfig {
+    fn default() -> Self {
+        Self { every: Some(Duration::from_hours(24)), sites: Vec::new(), listen: None }
+    }
 }
 
 /// `[alert]`
@@ -98,7 +137,24 @@ struct File {
     network: FileNetwork,
     alert: FileAlert,
     archive: FileArchive,
+    operator: FileOperator,
+    drill: FileDrill,
     severity: Option<Table>,
+    retention: Retention,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileOperator {
+    mail: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileDrill {
+    every: Option<String>,
+    sites: Vec<String>,
+    listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,14 +177,59 @@ struct FileMail {
     from: Option<String>,
     user: Option<String>,
     password_file: Option<PathBuf>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    dkim_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct FileNetwork {
     user_agent: Option<String>,
+    proxy: Option<String>,
     tor_socks: Option<String>,
     i2p_http: Option<String>,
+    i2p_socks: Option<String>,
+}
+
+impl FileNetwork {
+    fn checked(self) -> anyhow::Result<NetworkConfig> {
+        let proxy = |setting: &str, value: Option<String>, only| match value {
+            None => Ok(None),
+            Some(text) => Proxy::parse(&text, only)
+                .map(Some)
+                .map_err(|error| usage(format!("[network] {setting} cannot be used: {error}"))),
+        };
+        let variable = |name: &str, value: Option<String>| variable(name).or(value);
+        let (http, socks) = (Some(ProxyKind::Http), Some(ProxyKind::Socks));
+        let i2p_http = proxy("i2p_http", variable("DYEPACK_I2P_HTTP", self.i2p_http), http)?;
+        let i2p_socks = proxy("i2p_socks", variable("DYEPACK_I2P_SOCKS", self.i2p_socks), socks)?;
+        Ok(NetworkConfig {
+            user_agent: variable("DYEPACK_USER_AGENT", self.user_agent),
+            open: proxy("proxy", variable("DYEPACK_PROXY", self.proxy), None)?,
+            tor: proxy("tor_socks", variable("DYEPACK_TOR_SOCKS", self.tor_socks), socks)?,
+            // The SOCKS proxy says why a site cannot be reached; the HTTP proxy only shows a page about it.
+            i2p: i2p_socks.or(i2p_http),
+        })
+    }
+}
+
+impl FileDrill {
+    fn checked(self) -> anyhow::Result<DrillConfig> {
+        let every = match self.every.as_deref() {
+            None => DrillConfig::default().every,
+            Some("off") => None,
+            Some(text) => {
+                let every = text.parse::<SignedDuration>().ok().and_then(|every| Duration::try_from(every).ok());
+                let every = every.filter(|every| *every >= Duration::from_secs(1));
+                Some(
+                    every
+                        .ok_or_else(|| usage(format!("[drill] every = {text:?} is no time: write 24h, 90m or off")))?,
+                )
+            }
+        };
+        Ok(DrillConfig { every, sites: self.sites, listen: self.listen })
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -177,6 +278,7 @@ impl Config {
             (None, None, None) => None,
             (None, Some(_), Some(_)) => return Err(usage("[store] takes url or url_file, not both".to_owned())),
         };
+        let dkim = dkim(&file.mail, folder)?;
         let password = match (variable("DYEPACK_MAIL_PASSWORD"), file.mail.password_file) {
             (Some(password), _) => Some(Secret::new(password)),
             (None, Some(secret_file)) => Some(secret(&folder.join(secret_file))?),
@@ -195,17 +297,30 @@ impl Config {
                 from: variable("DYEPACK_MAIL_FROM").or(file.mail.from).unwrap_or(usual_mail.from),
                 user: variable("DYEPACK_MAIL_USER").or(file.mail.user),
                 password,
+                dkim,
             },
-            network: NetworkConfig {
-                user_agent: variable("DYEPACK_USER_AGENT").or(file.network.user_agent),
-                tor_socks: variable("DYEPACK_TOR_SOCKS").or(file.network.tor_socks),
-                i2p_http: variable("DYEPACK_I2P_HTTP").or(file.network.i2p_http),
-            },
+            network: file.network.checked()?,
+            operator: OperatorConfig { mail: variable("DYEPACK_OPERATOR_MAIL").or(file.operator.mail) },
+            drill: file.drill.checked()?,
             alert: AlertConfig { settle },
             fingerprint_keys: fingerprint_keys(),
             archive: ArchiveConfig { passwords },
             severity: file.severity,
+            retention: file.retention.checked().map_err(|error| usage(error.to_string()))?,
         })
+    }
+}
+
+fn dkim(mail: &FileMail, folder: &Path) -> anyhow::Result<Option<DkimOptions>> {
+    match (&mail.dkim_domain, &mail.dkim_selector, &mail.dkim_key_file) {
+        (Some(domain), Some(selector), Some(file)) => {
+            let key = secret(&folder.join(file))?;
+            Ok(Some(DkimOptions { domain: domain.clone(), selector: selector.clone(), key }))
+        }
+        (None, None, None) => Ok(None),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => {
+            Err(usage("[mail] dkim_domain, dkim_selector and dkim_key_file must be given together".to_owned()))
+        }
     }
 }
 
@@ -287,6 +402,24 @@ mod tests {
         let error = load("[[severity]]\nrule = \"all\"\nlevel = \"dire\"\n").unwrap_err().to_string();
         assert!(error.contains("dire"), "{error}");
         assert_eq!(load(crate::domain::severity::DEFAULT).unwrap().severity.unwrap(), Table::default());
+    }
+
+    #[test]
+    fn a_proxy_that_would_leak_names_is_refused() {
+        let error = load("[network]\ntor_socks = \"socks5://127.0.0.1:9050\"\n").unwrap_err().to_string();
+        assert!(error.contains("tor_socks") && error.contains("socks5h://"), "{error}");
+        let network =
+            load("[network]\ni2p_http = \"127.0.0.1:4444\"\ni2p_socks = \"127.0.0.1:4447\"\n").unwrap().network;
+        assert_eq!(network.i2p, Some(Proxy::socks("127.0.0.1:4447")));
+    }
+
+    #[test]
+    fn the_drill_runs_daily_unless_told_otherwise() {
+        let every = |text: &str| load(text).map(|config| config.drill.every);
+        assert_eq!(every("").unwrap(), Some(Duration::from_hours(24)));
+        assert_eq!(every("[drill]\nevery = \"90m\"\n").unwrap(), Some(Duration::from_mins(90)));
+        assert_eq!(every("[drill]\nevery = \"off\"\n").unwrap(), None);
+        assert!(every("[drill]\nevery = \"soon\"\n").is_err());
     }
 
     #[test]

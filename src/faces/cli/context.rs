@@ -9,6 +9,7 @@ use super::config::Config;
 use super::output::Output;
 use super::{Failure, Shared};
 use crate::ports::clock::Clock;
+use crate::ports::evidence::Evidence;
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
 use crate::ports::vault::Vault;
@@ -63,6 +64,14 @@ impl Context {
     /// When it cannot be made or read, or when others may read it.
     pub(crate) fn seal(&self) -> anyhow::Result<Seal> {
         Seal::load_or_create(&self.seal_path()).context("cannot keep state")
+    }
+
+    /// Returns where captured bodies lie.
+    ///
+    /// # Errors
+    /// As [`Context::seal`].
+    pub(crate) fn evidence(&self) -> anyhow::Result<Evidence> {
+        Ok(Evidence::new(&self.data_dir, self.seal()?))
     }
 
     /// Returns where fingerprints and their keys lie.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::context::Context;
 use super::output::{Format, Output};
 use super::source::{fetch_options, find, parse_source, with_login};
-use super::{Exit, Failure, alert, watchlist};
+use super::{Exit, Failure, alert, health, watchlist};
 use crate::domain::source::SourceId;
 use crate::ports::fetch::Fetcher;
 use crate::ports::sandbox::{Allowance, Sandbox};
@@ -25,6 +25,7 @@ use crate::ports::store::Store;
 use crate::ports::store::model::RecordPolicy;
 use crate::services::alerting::{self, AlertingOptions};
 use crate::services::crawl::{self, CrawlOptions, Ports, Progress, Summary, Until, Waiting};
+use crate::services::evidence;
 use crate::services::intake::Confirmation;
 
 /// Time between two looks at the progress on a terminal.
@@ -79,17 +80,20 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         store: store.clone(),
         vault: context.vault(),
         fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
+        evidence: context.evidence()?,
         sandbox: sandbox(context)?,
         clock: context.clock.clone(),
     };
+    tidy(&store, &ports, context).await;
+    let watch = health::Watch::new(mailer.clone(), &worker.name, &store, context).await?;
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
     let post = mailer.map(|mailer| Post {
-        ports: alerting::Ports { store: store.clone(), mailer, clock: context.clock.clone() },
+        ports: alerting::Ports { store: store.clone(), vault: context.vault(), mailer, clock: context.clock.clone() },
         worker: worker.name.clone(),
     });
     let work = Box::pin(async {
-        let crawling = Box::pin(crawl::run(ports, options, stop.subscribe()));
+        let crawling = Box::pin(watch.beside(crawl::run(ports, options, stop.subscribe()), until));
         let crawled = match &post {
             Some(post) => post.beside(crawling).await?,
             None => crawling.await,
@@ -109,6 +113,17 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         tell_of_waiting_alerts(&store, context.output).await?;
     }
     Ok(exit)
+}
+
+/// Lets go of what is left over and what is older than the rules allow; a failure is only told.
+async fn tidy(store: &Store, ports: &Ports, context: &Context) {
+    if let Err(error) = evidence::sweep(store, &ports.evidence).await {
+        tracing::warn!(%error, "left-over evidence was not removed");
+    }
+    let rules = context.config.retention;
+    if let Err(error) = evidence::purge(store, &ports.evidence, rules, context.clock.now()).await {
+        tracing::warn!(%error, "what is older than [retention] allows was not purged");
+    }
 }
 
 /// Makes the sandbox that attachments are unpacked in.
@@ -324,6 +339,9 @@ fn line(progress: &Progress) -> String {
         let last = progress.last_failure.as_deref().unwrap_or("?");
         let _ = write!(line, " · {} failed (last: {last})", progress.failures);
     }
+    for reason in progress.lanes_down.values() {
+        let _ = write!(line, " · {reason}");
+    }
     match progress.waiting {
         None => {}
         Some(Waiting::Until(at)) => {
@@ -357,6 +375,9 @@ fn report(summary: &Summary, output: Output) -> anyhow::Result<Exit> {
                 counted(progress.cases, "new case"),
                 counted(progress.alerts, "new alert"),
             ))?;
+            for reason in progress.lanes_down.values() {
+                output.line(format_args!("{reason}; its sources wait and are not blamed"))?;
+            }
             for (class, failure) in &summary.failures_by_class {
                 output.line(format_args!("{class}: {} times; last: {}", failure.count, failure.last))?;
             }
@@ -365,9 +386,10 @@ fn report(summary: &Summary, output: Output) -> anyhow::Result<Exit> {
             }
         }
     }
-    match summary.failures_by_class.values().next() {
-        Some(failure) if progress.pages == 0 => {
-            anyhow::bail!("nothing could be read: {}; see: dyepack source list", failure.last)
+    let last_failure = summary.failures_by_class.values().next().map(|failure| &failure.last);
+    match progress.lanes_down.values().next().or(last_failure) {
+        Some(reason) if progress.pages == 0 => {
+            anyhow::bail!("nothing could be read: {reason}; see: dyepack source list")
         }
         _ => Ok(Exit::Done),
     }

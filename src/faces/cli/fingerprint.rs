@@ -14,10 +14,11 @@ use super::context::Context;
 use super::init::organization_id;
 use super::output::Format;
 use super::{Exit, Failure};
-use crate::domain::identifier::FingerprintKind;
+use crate::domain::identifier::{FingerprintKey, FingerprintKind};
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::vault::read_key;
-use crate::services::fingerprinting::{self, Existing, FingerprintingError, Refused, Report, Request, Stage};
+use crate::services::fingerprinting::{self, Existing, FingerprintingError, Only, Refused, Report, Request, Stage};
+use crate::services::intake;
 
 /// Without a terminal, a line is printed each time so many rows are hashed.
 const ROWS_A_LINE: u64 = 10_000_000;
@@ -36,6 +37,8 @@ Examples:
   psql -c 'COPY (SELECT card, phone FROM customer) TO STDOUT CSV HEADER' | dyepack fingerprint \\
       --organization example-bank --kind 'pan6l4|ph3l4' --key keys/example-bank-1.key \\
       --in - --column card --column phone --out pairs-1.dpf
+  dyepack fingerprint --organization example-bank --kind pan --key keys/example-bank-1.key --in for-h01.csv \\
+      --column card_no --watchlist watchlists/example-bank --delivery eb-d01
 
 Exit codes: 0 made, 2 wrong use or no such rows, 3 a file could not be read or written.")]
 pub(super) struct Args {
@@ -53,8 +56,22 @@ pub(super) struct Args {
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
     /// The file to make
-    #[arg(long, value_name = "FILE.dpf")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE.dpf", required_unless_present_any = ["delivery", "holders_column"])]
+    out: Option<PathBuf>,
+    /// Tells who was given these rows: the input is what was handed over in this delivery; makes
+    /// fingerprints/DELIVERY/KIND-EPOCH.dpf in the watchlist
+    #[arg(long, value_name = "ID", requires = "watchlist", conflicts_with = "out")]
+    delivery: Option<String>,
+    /// The same for a whole table with a column of custodians' codes (H01|H02): makes one file for the last delivery of the
+    /// dataset to each
+    #[arg(long, value_name = "NAME|NUMBER", requires_all = ["watchlist", "dataset"], conflicts_with_all = ["out", "delivery"])]
+    holders_column: Option<String>,
+    /// The organization's watchlist, for --delivery and --holders-column
+    #[arg(long, value_name = "DIR")]
+    watchlist: Option<PathBuf>,
+    /// The dataset that the table is, for --holders-column
+    #[arg(long, value_name = "ID", requires = "holders_column")]
+    dataset: Option<String>,
     /// Column by its name, or by its number from 1; for a pair two of them, in the pair's order [default: by their names]
     #[arg(long = "column", value_name = "NAME|NUMBER", value_delimiter = ',')]
     columns: Vec<String>,
@@ -110,16 +127,68 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         let whose = &key.organization;
         return Err(usage(format!("{} is the key of {whose}, not of {}", args.key.display(), args.organization)));
     }
+    let targets = targets(&args, &key)?;
+    if targets.len() > 1 && args.input.as_os_str() == "-" {
+        return Err(usage("the table is read once for each custodian: name a file, not standard input".to_owned()));
+    }
+    for (out, only) in targets {
+        make(&args, key.clone(), (out, only), context).await?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists the files to make, each with the rows that are meant.
+fn targets(args: &Args, key: &FingerprintKey) -> anyhow::Result<Vec<(PathBuf, Option<Only>)>> {
+    let is_of_deliveries = args.delivery.is_some() || args.holders_column.is_some();
+    let Some(folder) = args.watchlist.as_ref().filter(|_| is_of_deliveries) else {
+        return Ok(vec![(args.out.clone().unwrap_or_default(), None)]);
+    };
+    let watchlist = intake::load(folder).map_err(|problems| usage(problems.to_string()))?;
+    let place = |delivery: &str| {
+        let own = folder.join("fingerprints").join(delivery);
+        std::fs::create_dir_all(&own).with_context(|| format!("cannot make the folder {}", own.display()))?;
+        Ok::<PathBuf, anyhow::Error>(own.join(format!("{}-{}.dpf", args.kind.file_word(), key.epoch)))
+    };
+    let Some(column) = &args.holders_column else {
+        let id = args.delivery.as_deref().unwrap_or_default();
+        if !watchlist.deliveries.iter().any(|delivery| delivery.id == id) || id.contains('/') || id.starts_with('.') {
+            return Err(usage(format!("deliveries.csv has no delivery {id} that can name a folder")));
+        }
+        return Ok(vec![(place(id)?, None)]);
+    };
+    let mut targets = Vec::new();
+    for custodian in &watchlist.organization.custodians {
+        let own = watchlist.deliveries.iter().filter(|delivery| {
+            delivery.custodian == custodian.code && Some(&delivery.dataset) == args.dataset.as_ref()
+        });
+        if let Some(last) = own.max_by_key(|delivery| delivery.delivered_at) {
+            let only = Only { column: column.clone(), code: custodian.code.clone() };
+            targets.push((place(&last.id)?, Some(only)));
+        }
+    }
+    if targets.is_empty() {
+        return Err(usage("deliveries.csv has no delivery of that dataset".to_owned()));
+    }
+    Ok(targets)
+}
+
+async fn make(
+    args: &Args,
+    key: FingerprintKey,
+    (out, only): (PathBuf, Option<Only>),
+    context: &Context,
+) -> anyhow::Result<()> {
     let (source, length) = open(&args.input)?;
     let template = "{spinner} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {bar:30}  {msg}  {elapsed} left {eta}";
     let bar = context.output.bar(length, template);
     let request = Request {
         key,
         kind: args.kind,
-        columns: args.columns,
+        columns: args.columns.clone(),
         delimiter: args.delimiter,
-        calling_code: args.calling_code,
-        out: args.out,
+        calling_code: args.calling_code.clone(),
+        only,
+        out,
         existing: if args.force { Existing::Replace } else { Existing::Keep },
     };
     let (output, shown) = (context.output, bar.clone());
@@ -129,8 +198,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let made = made.await.context("cannot make fingerprints")?;
     bar.finish_and_clear();
     let report = made.map_err(|error| failed(&error))?;
-    show(&report, context)?;
-    Ok(Exit::Done)
+    show(&report, context)
 }
 
 fn open(input: &std::path::Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {

@@ -44,11 +44,28 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 # from = "dyepack <dyepack@your-host.example>"
 # user = "dyepack"
 # password_file = "mail.password"
+# dkim_domain = "your-host.example"      # sign mails here, where the mail server does not
+# dkim_selector = "dyepack"              # published at SELECTOR._domainkey.DOMAIN
+# dkim_key_file = "dkim.key"             # openssl genrsa -traditional 2048, or 32 bytes of Ed25519 in base64
 
 [network]
 # user_agent = "…"                       # default says honestly who we are
+# proxy = "http://127.0.0.1:3128"        # for the open web; http:// or socks5h://
 # tor_socks = "127.0.0.1:9050"           # needed for .onion sources
-# i2p_http = "127.0.0.1:4444"            # needed for .i2p sources
+# i2p_http = "127.0.0.1:4444"            # needed for .i2p sources; or i2p_socks = "127.0.0.1:4447"
+
+[operator]
+# mail = "operator@your-host.example"    # told when a source, a network or the product itself is not well
+
+[drill]
+# every = "24h"                          # an invented leak goes the whole way while a crawl runs; or "off"
+# sites = ["http://….onion/"]            # the drill's own site under your onion service or I2P tunnel
+# listen = "127.0.0.1:8099"              # where that service leads to
+
+[retention]
+# evidence_days = 1095                   # captures of settled cases; without a line nothing is ever deleted
+# posts_days = 365                       # texts of posts in which nothing was found
+# mails_days = 1095                      # mails as they were sent, of settled cases
 
 [alert]
 # settle_seconds = 60                    # how long an alert waits for more hits of the same case

@@ -9,13 +9,18 @@ mod config;
 mod context;
 mod crawl;
 mod demo;
+mod drill;
+mod evidence;
+mod fares;
 mod fingerprint;
+mod health;
 mod hit;
 mod identify;
 mod init;
 mod mint;
 mod output;
 mod read;
+mod register;
 mod scan;
 mod source;
 mod train_listing;
@@ -80,11 +85,15 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Source(source::Args),
     Crawl(crawl::Args),
+    Health(health::Args),
+    Drill(drill::Args),
     Hit(hit::Args),
     Case(case::Args),
     Alert(alert::Args),
+    Evidence(evidence::Args),
     Attribute(attribute::Args),
     Mint(mint::Args),
+    Register(register::Args),
     Scan(scan::Args),
     Read(read::Args),
     Identify(identify::Args),
@@ -135,11 +144,15 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Alert(args) => alert::run(&args, &context).await,
         Command::Attribute(args) => attribute::run(&args, &context).await,
-        Command::Mint(args) => mint::run(&args, &context),
+        Command::Mint(args) => mint::run(&args, &context).await,
+        Command::Register(args) => register::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,
+        Command::Drill(args) => Box::pin(drill::run(&args, &context)).await,
+        Command::Health(args) => health::run(&args, &context).await,
+        Command::Evidence(args) => evidence::run(&args, &context).await,
         Command::Fingerprint(args) => fingerprint::run(args, &context).await,
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Identify(args) => identify::run(&args, &context).await,

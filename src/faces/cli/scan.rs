@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -129,21 +130,30 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
 fn load(folders: &[PathBuf], mut vault: Vault, output: Output) -> anyhow::Result<(Vec<Watchlist>, Fingerprints)> {
     let usual = [PathBuf::from("watchlists")];
     let folders = if folders.is_empty() { &usual } else { folders };
+    let inner: Result<Vec<_>, _> = folders.iter().map(|path| intake::folders(path)).collect();
+    let folders = inner.map_err(|problems| Failure::Usage(problems.to_string()))?.concat();
     let (mut watchlists, mut files) = (Vec::new(), Vec::new());
-    for path in folders {
-        let inner = intake::folders(path).map_err(|problems| Failure::Usage(problems.to_string()))?;
-        for folder in inner {
-            let Inspection { watchlist, fingerprints, problems } = intake::inspect(&folder);
+    for some in folders.chunks(thread::available_parallelism().map_or(1, NonZero::get)) {
+        for Inspection { watchlist, fingerprints, problems, .. } in inspect(some) {
             watchlists.push(watchlist.ok_or_else(|| Failure::Usage(problems.to_string()))?);
             files.extend(fingerprints);
-            vault = vault.with_keys_in(folder.join("keys"));
         }
     }
+    vault = folders.iter().fold(vault, |vault, folder| vault.with_keys_in(folder.join("keys")));
     let (fingerprints, notes) = intake::fingerprints(&files, &vault);
     if !notes.is_empty() {
         output.note(notes);
     }
     Ok((watchlists, fingerprints))
+}
+
+/// Reads watchlists side by side.
+fn inspect(folders: &[PathBuf]) -> Vec<Inspection> {
+    thread::scope(|scope| {
+        let readers: Vec<_> = folders.iter().map(|folder| scope.spawn(move || intake::inspect(folder))).collect();
+        let inspected = readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        inspected.collect()
+    })
 }
 
 /// Lists files in a fixed order; folders recursively, symbolic links inside them not followed.

@@ -149,7 +149,7 @@ async fn list(context: &Context) -> anyhow::Result<Exit> {
     let of = |watchlist: Watchlist| {
         let own = files.iter().filter(|file| file.label.organization == watchlist.organization.id);
         let fingerprints = own.map(|file| (PathBuf::new(), file.clone())).collect();
-        Folder { watchlist, fingerprints }
+        Folder { watchlist, fingerprints, delivered: Vec::new(), roots: Vec::new() }
     };
     let folders: Vec<Folder> = watchlists.into_iter().map(of).collect();
     show(&folders, context)?;
@@ -239,13 +239,14 @@ async fn read(paths: &[PathBuf], context: &Context) -> anyhow::Result<(Vec<Folde
         let mut problems = Problems::default();
         for path in &paths {
             for folder in intake::folders(path).map_err(|wrong| Failure::Usage(wrong.to_string()))? {
-                let Inspection { watchlist, fingerprints, problems: found } = intake::inspect(&folder);
+                let Inspection { watchlist, fingerprints, delivered, roots, problems: found } =
+                    intake::inspect(&folder);
                 problems.append(found);
                 for file in &fingerprints {
                     intake::note_key(&file.path, &file.enrolment, &vault, &mut problems);
                 }
                 let fingerprints = fingerprints.into_iter().map(|file| (file.path, file.enrolment)).collect();
-                folders.extend(watchlist.map(|watchlist| Folder { watchlist, fingerprints }));
+                folders.extend(watchlist.map(|watchlist| Folder { watchlist, fingerprints, delivered, roots }));
             }
         }
         Ok((folders, problems))

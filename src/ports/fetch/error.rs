@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use super::TimeLimits;
+use super::explain::Fault;
 use super::route::ResolveError;
 use crate::domain::frontier::Trouble;
 use crate::domain::source::Network;
@@ -13,16 +15,26 @@ use crate::ports::tls;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The network of the source has no proxy configured; no socket was opened.
-    #[error("{network} is not configured: name {key} in [network] of dyepack.toml", network = network_name(*network), key = proxy_key(*network))]
+    #[error("{network} is not configured: name {key} in [network] of dyepack.toml", network = network.name(), key = proxy_key(*network))]
     NoRoute {
         /// The network.
         network: Network,
     },
-    /// The proxy to the network does not answer; the site is not to blame.
-    #[error("the proxy to {network} does not answer: is it running?", network = network_name(*network))]
+    /// Our own way into the network does not work; the site is not to blame.
+    #[error("our way to {network} is down: {detail}", network = network.name())]
     RouteDown {
         /// The network.
         network: Network,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A hidden service cannot be reached, and its network says why.
+    #[error("{host} {}", fault.says())]
+    Service {
+        /// The host, cut short.
+        host: String,
+        /// Why.
+        fault: Fault,
     },
     /// The name does not resolve.
     #[error("{host} cannot be resolved")]
@@ -160,12 +172,14 @@ impl FetchError {
         match self {
             Self::NoRoute { .. } => "no-route",
             Self::RouteDown { .. } => "route-down",
+            Self::Service { fault, .. } => fault.word(),
             Self::Dns { .. } => "dns",
             Self::PrivateAddress { .. } => "private-address",
             Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
             Self::Tls { .. } => "tls",
-            Self::Timeout { .. } => "timeout",
+            Self::Timeout { phase: Phase::Progress, .. } => "stalled",
+            Self::Timeout { phase: Phase::Connection | Phase::Answer | Phase::Page, .. } => "timeout",
             Self::Reset => "reset",
             Self::Truncated { .. } => "truncated",
             Self::TooLarge { .. } => "too-large",
@@ -185,7 +199,8 @@ impl FetchError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::NoRoute { .. } | Self::RouteDown { .. } | Self::Setup { .. } => Trouble::Route,
-            Self::Dns { .. }
+            Self::Service { fault: Fault::Unknown | Fault::Down | Fault::PortClosed, .. }
+            | Self::Dns { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. }
@@ -196,7 +211,8 @@ impl FetchError {
             Self::Http { status: 408 | 425 | 429 | 500..=599, retry_after } => {
                 Trouble::Passing { retry_after: *retry_after }
             }
-            Self::PrivateAddress { .. }
+            Self::Service { fault: Fault::KeyWanted | Fault::KeyWrong | Fault::BadAddress, .. }
+            | Self::PrivateAddress { .. }
             | Self::Tls { .. }
             | Self::TooLarge { .. }
             | Self::Encoding { .. }
@@ -208,8 +224,48 @@ impl FetchError {
         }
     }
 
+    /// Returns the network whose own way in is the trouble, not the site.
+    pub const fn route(&self) -> Option<Network> {
+        match self {
+            Self::NoRoute { network } | Self::RouteDown { network, .. } => Some(*network),
+            Self::Service { .. }
+            | Self::Dns { .. }
+            | Self::PrivateAddress { .. }
+            | Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Tls { .. }
+            | Self::Timeout { .. }
+            | Self::Reset
+            | Self::Truncated { .. }
+            | Self::TooLarge { .. }
+            | Self::Encoding { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::RedirectLoop
+            | Self::OffSite { .. }
+            | Self::BadRedirect { .. }
+            | Self::Http { .. }
+            | Self::Protocol { .. }
+            | Self::Setup { .. } => None,
+        }
+    }
+
+    /// Tells whether a broken way into the network would look the same as this.
+    pub(super) const fn may_be_the_route(&self) -> bool {
+        matches!(
+            self,
+            Self::Service { fault: Fault::Down, .. }
+                | Self::Dns { .. }
+                | Self::Refused { .. }
+                | Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::Reset
+                | Self::Truncated { .. }
+        )
+    }
+
     /// Sorts a failure of the HTTP client into its class.
-    pub(super) fn sort(error: reqwest::Error, host: &str, network: Network, stage: Stage) -> Self {
+    pub(super) fn sort(error: reqwest::Error, host: &str, route: (Network, &TimeLimits), stage: Stage) -> Self {
+        let (network, limits) = route;
         let error = error.without_url();
         let host = host.to_owned();
         for cause in causes(&error) {
@@ -227,10 +283,10 @@ impl FetchError {
         match stage {
             Stage::Head if error.is_builder() => Self::Setup { detail: innermost(&error) },
             // The SOCKS connector keeps no cause of this one, only its text.
-            Stage::Head if innermost(&error).contains("underlying connection") => Self::RouteDown { network },
+            Stage::Head if innermost(&error).contains("underlying connection") => Self::proxy_silent(network),
             Stage::Head if error.is_connect() => match io_kind {
-                _ if error.is_timeout() => Self::Unreachable { host, detail: "no connection in time".to_owned() },
-                Some(io::ErrorKind::ConnectionRefused) if network != Network::Open => Self::RouteDown { network },
+                _ if error.is_timeout() => Self::Timeout { phase: Phase::Connection, limit: limits.connection },
+                Some(io::ErrorKind::ConnectionRefused) if network != Network::Open => Self::proxy_silent(network),
                 Some(io::ErrorKind::ConnectionRefused) => Self::Refused { host },
                 _ => Self::Unreachable { host, detail: innermost(&error) },
             },
@@ -261,6 +317,12 @@ impl FetchError {
     }
 }
 
+impl FetchError {
+    fn proxy_silent(network: Network) -> Self {
+        Self::RouteDown { network, detail: "the proxy does not answer".to_owned() }
+    }
+}
+
 /// How far an answer had come when the HTTP client failed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
@@ -285,19 +347,11 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     text.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
-const fn network_name(network: Network) -> &'static str {
-    match network {
-        Network::Open => "the open web",
-        Network::Tor => "Tor",
-        Network::I2p => "I2P",
-    }
-}
-
 const fn proxy_key(network: Network) -> &'static str {
     match network {
         Network::Open => "nothing",
         Network::Tor => "tor_socks",
-        Network::I2p => "i2p_http",
+        Network::I2p => "i2p_http or i2p_socks",
     }
 }
 
@@ -316,6 +370,12 @@ mod tests {
             (http(403), "http-403", Trouble::Standing),
             (FetchError::Truncated { received_bytes: 1 }, "truncated", Trouble::Passing { retry_after: None }),
             (FetchError::NoRoute { network: Network::Tor }, "no-route", Trouble::Route),
+            (
+                FetchError::Timeout { phase: Phase::Progress, limit: Duration::ZERO },
+                "stalled",
+                Trouble::Passing { retry_after: None },
+            ),
+            (FetchError::Service { host: String::new(), fault: Fault::KeyWanted }, "key-wanted", Trouble::Standing),
         ] {
             assert_eq!((error.class().as_str(), error.trouble()), (class, trouble));
         }

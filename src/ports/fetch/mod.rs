@@ -4,10 +4,17 @@
 
 mod cookies;
 mod error;
+mod explain;
+mod lane;
+mod onion;
+mod proxy;
 mod retry_after;
 mod route;
+mod socks;
+mod way;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,21 +27,24 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 pub use error::{FetchError, Phase};
+pub use explain::Fault;
+pub use lane::Answers;
+pub use proxy::{Proxy, ProxyError, ProxyKind};
 
 use crate::domain::forum::login::Submission;
 use crate::domain::page::FetchedPage;
 use crate::domain::session::Jar;
-use crate::domain::source::{Source, SourceId};
+use crate::domain::source::{Network, Source, SourceId};
 use crate::ports::clock::Clock;
 use crate::ports::tls;
 use cookies::Cookies;
 use error::Stage;
+use lane::Seen;
+use way::Way;
 
 /// Who we say we are when the operator says nothing else.
 pub const USER_AGENT: &str = concat!("dyepack/", env!("CARGO_PKG_VERSION"), " (+defensive leak monitoring)");
 
-/// Clients that are kept with their connections; of more sources than that in rotation, the one served longest ago goes.
-const CLIENTS_LIMIT: usize = 128;
 /// Longest validator that is kept and sent back.
 const VALIDATOR_LIMIT_BYTES: usize = 512;
 
@@ -43,10 +53,12 @@ const VALIDATOR_LIMIT_BYTES: usize = 512;
 pub struct FetchOptions {
     /// Sent as `User-Agent`.
     pub user_agent: String,
-    /// `HOST:PORT` of Tor's SOCKS port; without it onion sites are refused.
-    pub tor_socks: Option<String>,
-    /// `HOST:PORT` of an I2P HTTP proxy; without it I2P sites are refused.
-    pub i2p_http: Option<String>,
+    /// Proxy to the open web; direct connections without it.
+    pub open: Option<Proxy>,
+    /// Tor's SOCKS port; without it onion sites are refused.
+    pub tor: Option<Proxy>,
+    /// An I2P router's HTTP or SOCKS proxy; without it I2P sites are refused.
+    pub i2p: Option<Proxy>,
     /// Most decompressed bytes of a page.
     pub page_limit_bytes: u64,
     /// Most decompressed bytes of an attachment.
@@ -61,12 +73,24 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             user_agent: USER_AGENT.to_owned(),
-            tor_socks: None,
-            i2p_http: None,
+            open: None,
+            tor: None,
+            i2p: None,
             page_limit_bytes: 8 << 20,
             attachment_limit_bytes: 32 << 20,
             redirect_limit: 8,
             limits: TimeLimits::default(),
+        }
+    }
+}
+
+impl FetchOptions {
+    /// Returns the proxy to a network, if one is configured.
+    pub const fn proxy(&self, network: Network) -> Option<&Proxy> {
+        match network {
+            Network::Open => self.open.as_ref(),
+            Network::Tor => self.tor.as_ref(),
+            Network::I2p => self.i2p.as_ref(),
         }
     }
 }
@@ -143,17 +167,30 @@ pub struct Fetcher {
 struct Shared {
     options: FetchOptions,
     clock: Clock,
-    clients: Mutex<HashMap<SourceId, (Instant, reqwest::Client)>>,
-    /// They outlive the clients.
+    /// Names circuits; another one each time the program starts.
+    circuit_key: [u8; 32],
+    /// With the time when each was used last.
+    ways: Mutex<HashMap<SourceId, (Instant, Way)>>,
+    /// They outlive the ways.
     cookies: Mutex<HashMap<SourceId, Arc<Cookies>>>,
+    /// What was last seen of each network.
+    seen: Mutex<HashMap<Network, Seen>>,
+    /// Held while Tor is asked for a sign, so that those who doubt at once ask once.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Fetcher {
     /// Makes a fetcher; opens nothing yet.
+    ///
+    /// # Panics
+    /// If the operating system gives no random numbers.
     pub fn new(options: FetchOptions, clock: Clock) -> Self {
         tls::install();
-        let (clients, cookies) = (Mutex::default(), Mutex::default());
-        Self { shared: Arc::new(Shared { options, clock, clients, cookies }) }
+        let mut circuit_key = [0; 32];
+        getrandom::fill(&mut circuit_key).expect("the operating system gives random numbers");
+        let (ways, cookies, seen) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let asking = tokio::sync::Mutex::default();
+        Self { shared: Arc::new(Shared { options, clock, circuit_key, ways, cookies, seen, asking }) }
     }
 
     /// Returns who we say we are where a source says nothing else.
@@ -164,13 +201,23 @@ impl Fetcher {
     /// Fetches one URL of a source, following redirects that stay on the site.
     ///
     /// # Errors
-    /// [`FetchError::trouble`] says what the caller should do next; a page that was not received whole is an error.
+    /// [`FetchError::trouble`] says what the caller should do next; a page that was not received whole is an error. Where
+    /// the site and our own way into its network look alike, the way is tried before the site is blamed.
     pub async fn fetch(&self, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
-        let client = self.client(source)?;
+        let started_at = self.shared.clock.now();
+        let way = self.way(source)?;
         let limit = self.shared.options.limits.page;
-        timeout(limit, self.follow(&client, source, request))
+        let fetched = timeout(limit, self.follow(&way, source, request))
             .await
-            .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }))
+            .unwrap_or(Err(FetchError::Timeout { phase: Phase::Page, limit }));
+        match fetched {
+            Ok(fetched) => {
+                self.carried(source.network(), |seen, now| seen.last_page_at = Some(now));
+                way.failures.store(0, Ordering::Relaxed);
+                Ok(fetched)
+            }
+            Err(error) => Err(self.judged(&way, error, started_at).await),
+        }
     }
 
     /// Posts a login form and follows where the answer leads; a refusal is an answer like any other.
@@ -178,22 +225,22 @@ impl Fetcher {
     /// # Errors
     /// When no complete answer came, or the page that it leads to cannot be fetched.
     pub async fn submit(&self, source: &Source, submission: &Submission) -> Result<FetchedPage, FetchError> {
-        let client = self.client(source)?;
+        let way = self.way(source)?;
         let limit = self.shared.options.limits.page;
         let request = Request::page(submission.url.clone());
         let posting = async {
             route::admit(source, &submission.url)?;
-            let mut asked = client.post(submission.url.clone()).header(CONTENT_TYPE, submission.media_type);
+            let mut asked = way.client.post(submission.url.clone()).header(CONTENT_TYPE, submission.media_type);
             for (name, value) in &submission.headers {
                 asked = asked.header(name, value.reveal());
             }
             let asked = asked.body(submission.body.reveal().clone());
-            let response = self.send(asked, source, &submission.url).await?;
+            let response = self.send(asked, (&way, source), &submission.url).await?;
             let next =
                 response.status().is_redirection().then(|| redirect_target(&submission.url, &response)).flatten();
             match next {
-                None => self.read(source, &submission.url, &request, response).await,
-                Some(next) => match self.follow(&client, source, &Request::page(next)).await? {
+                None => self.read(&way, &submission.url, &request, response).await,
+                Some(next) => match self.follow(&way, source, &Request::page(next)).await? {
                     Fetched::Page(page) => Ok(*page),
                     Fetched::Unchanged => Err(FetchError::BadRedirect { status: 304 }),
                 },
@@ -218,33 +265,12 @@ impl Fetcher {
         Arc::clone(cookies.entry(source.clone()).or_insert_with(|| Arc::new(Cookies::new(clock.clone()))))
     }
 
-    fn client(&self, source: &Source) -> Result<reqwest::Client, FetchError> {
-        let jar = self.jar(&source.id);
-        let mut clients = self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((used_at, client)) = clients.get_mut(&source.id) {
-            *used_at = Instant::now();
-            return Ok(client.clone());
-        }
-        let client = route::client(source, &self.shared.options, jar)?;
-        if clients.len() >= CLIENTS_LIMIT {
-            let oldest = clients.iter().min_by_key(|(_, (used_at, _))| *used_at).map(|(id, _)| id.clone());
-            oldest.and_then(|oldest| clients.remove(&oldest));
-        }
-        clients.insert(source.id.clone(), (Instant::now(), client.clone()));
-        Ok(client)
-    }
-
-    async fn follow(
-        &self,
-        client: &reqwest::Client,
-        source: &Source,
-        request: &Request,
-    ) -> Result<Fetched, FetchError> {
+    async fn follow(&self, way: &Way, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
         let mut url = request.url.clone();
         let mut seen = HashSet::new();
         for _ in 0..=self.shared.options.redirect_limit {
             route::admit(source, &url)?;
-            let response = self.ask(client, source, &url, request).await?;
+            let response = self.ask((way, source), &url, request).await?;
             let status = response.status().as_u16();
             match status {
                 304 if request.etag.is_some() || request.last_modified.is_some() => return Ok(Fetched::Unchanged),
@@ -258,11 +284,16 @@ impl Fetcher {
                     url = next;
                 }
                 200..=299 => {
-                    return self.read(source, &url, request, response).await.map(|page| Fetched::Page(Box::new(page)));
+                    let page = self.read(way, &url, request, response).await?;
+                    return Ok(Fetched::Page(Box::new(page)));
                 }
                 _ => {
                     let retry_after = header(response.headers(), &RETRY_AFTER)
                         .and_then(|value| retry_after::parse(&value, self.shared.clock.now()));
+                    if way.has_i2p_pages() {
+                        // The router's own words, where it speaks in place of the site.
+                        self.read(way, &url, request, response).await?;
+                    }
                     return Err(FetchError::Http { status, retry_after });
                 }
             }
@@ -272,12 +303,11 @@ impl Fetcher {
 
     async fn ask(
         &self,
-        client: &reqwest::Client,
-        source: &Source,
+        (way, source): (&Way, &Source),
         url: &Url,
         request: &Request,
     ) -> Result<reqwest::Response, FetchError> {
-        let mut asked = client.get(url.clone()).header(ACCEPT, accepted(request.expect));
+        let mut asked = way.client.get(url.clone()).header(ACCEPT, accepted(request.expect));
         if *url == request.url {
             let validators = [(IF_NONE_MATCH, &request.etag), (IF_MODIFIED_SINCE, &request.last_modified)];
             for (name, value) in validators {
@@ -286,13 +316,13 @@ impl Fetcher {
                 }
             }
         }
-        self.send(asked, source, url).await
+        self.send(asked, (way, source), url).await
     }
 
     async fn send(
         &self,
         mut asked: reqwest::RequestBuilder,
-        source: &Source,
+        (way, source): (&Way, &Source),
         url: &Url,
     ) -> Result<reqwest::Response, FetchError> {
         if let Some(user_agent) = &source.settings.user_agent {
@@ -301,13 +331,24 @@ impl Fetcher {
         let limit = self.shared.options.limits.answer;
         let answered =
             timeout(limit, asked.send()).await.map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
-        let host = route::shown_host(url);
-        answered.map_err(|error| FetchError::sort(error, &host, source.network(), Stage::Head))
+        match answered {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                let is_connecting = error.is_connect();
+                let error = self.sorted(way, error, url, Stage::Head);
+                Err(if is_connecting { self.explained(way, url, error).await } else { error })
+            }
+        }
+    }
+
+    fn sorted(&self, way: &Way, error: reqwest::Error, url: &Url, stage: Stage) -> FetchError {
+        let route = (way.route.network, &self.shared.options.limits);
+        FetchError::sort(error, &route::shown_host(url), route, stage)
     }
 
     async fn read(
         &self,
-        source: &Source,
+        way: &Way,
         url: &Url,
         request: &Request,
         mut response: reqwest::Response,
@@ -335,32 +376,28 @@ impl Fetcher {
             let chunk = timeout(limit, response.chunk())
                 .await
                 .map_err(|_| FetchError::Timeout { phase: Phase::Progress, limit })?;
-            let chunk = chunk.map_err(|error| {
-                FetchError::sort(error, &route::shown_host(url), source.network(), Stage::Body { received_bytes })
-            })?;
+            let chunk = chunk.map_err(|error| self.sorted(way, error, url, Stage::Body { received_bytes }))?;
             let Some(chunk) = chunk else { break };
             if received_bytes + chunk.len() as u64 > limit_bytes {
                 return Err(FetchError::TooLarge { limit_bytes });
             }
             body.extend_from_slice(&chunk);
         }
+        let status = response.status().as_u16();
+        if way.has_i2p_pages()
+            && let Some(error) = explain::i2p_proxy_page(status, &body, &route::shown_host(url))
+        {
+            return Err(error);
+        }
         Ok(FetchedPage {
             requested: request.url.clone(),
             url: url.clone(),
-            status: response.status().as_u16(),
+            status,
             headers: headers(response.headers()),
             body,
             fetched_at: self.shared.clock.now(),
         })
     }
-}
-
-/// Tells whether a proxy (`HOST:PORT`) accepts connections; sends nothing through it.
-///
-/// # Errors
-/// What the operating system says, or `TimedOut` after five seconds.
-pub async fn proxy_answers(address: &str) -> std::io::Result<()> {
-    route::knock(address, Duration::from_secs(5)).await
 }
 
 /// Returns the validators of an answer, for the next [`Request`]: `ETag` and `Last-Modified`.
@@ -371,7 +408,8 @@ pub fn validators(page: &FetchedPage) -> (Option<String>, Option<String>) {
     (short(&ETAG).map(str::to_owned), short(&LAST_MODIFIED).map(str::to_owned))
 }
 
-const fn accepted(expect: Expect) -> &'static str {
+/// Returns what is sent as `Accept`.
+pub const fn accepted(expect: Expect) -> &'static str {
     match expect {
         Expect::Page => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
         Expect::Attachment => "*/*",

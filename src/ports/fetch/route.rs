@@ -9,25 +9,111 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::cookies::Cookies;
+use super::proxy::{Proxy, ProxyKind};
 use super::{FetchError, FetchOptions};
 use crate::domain::source::{Network, Source, is_public};
+use crate::ports::clock::Clock;
+
+/// Goes with the user name; what it is does not matter.
+pub(super) const CIRCUIT_PASSWORD: &str = "dyepack";
+
+/// The way of one source's requests: through which proxy, on which circuit.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub(super) network: Network,
+    /// `None` for a direct connection.
+    pub(super) proxy: Option<Proxy>,
+    circuit: Arc<Circuit>,
+}
+
+impl Route {
+    /// Chooses the way of a source's requests.
+    ///
+    /// # Errors
+    /// `NoRoute` if the source's network is only reached through a proxy and none is configured.
+    pub(super) fn of(source: &Source, options: &FetchOptions, circuit: Circuit) -> Result<Self, FetchError> {
+        let network = source.network();
+        let proxy = match network {
+            Network::Open if source.is_local() => None,
+            Network::Open => options.open.clone(),
+            Network::Tor | Network::I2p => {
+                Some(options.proxy(network).cloned().ok_or(FetchError::NoRoute { network })?)
+            }
+        };
+        Ok(Self { network, proxy, circuit: Arc::new(circuit) })
+    }
+
+    /// Returns the SOCKS proxy on the way, if there is one, and the credentials that name the circuit.
+    pub(super) fn socks(&self) -> Option<(&str, Option<String>)> {
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.kind == ProxyKind::Socks)?;
+        // I2P's proxies take connections without credentials only.
+        let name = (self.network != Network::I2p).then(|| self.circuit.name());
+        Some((&proxy.address, name))
+    }
+
+    /// Leaves the circuit in use for a fresh one.
+    pub(super) fn renew(&self) {
+        self.circuit.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn proxy_url(&self) -> Option<Url> {
+        let mut url = Url::parse(&self.proxy.as_ref()?.to_string()).ok()?;
+        if let Some((_, Some(name))) = self.socks() {
+            url.set_username(&name).ok()?;
+            url.set_password(Some(CIRCUIT_PASSWORD)).ok()?;
+        }
+        Some(url)
+    }
+}
+
+/// What tells the circuits of one source and account from all others: Tor gives each user name its own (`IsolateSOCKSAuth`).
+#[derive(Debug)]
+pub(super) struct Circuit {
+    key: [u8; 32],
+    /// The source, and the account that reads it.
+    owner: String,
+    clock: Clock,
+    turn: AtomicU32,
+}
+
+impl Circuit {
+    pub(super) const fn new(key: [u8; 32], owner: String, clock: Clock) -> Self {
+        Self { key, owner, clock, turn: AtomicU32::new(0) }
+    }
+
+    /// The user name: the same for a day, unless the circuit is renewed; says nothing to those without the key.
+    fn name(&self) -> String {
+        let day = self.clock.now().as_second().div_euclid(86_400);
+        let turn = self.turn.load(Ordering::Relaxed);
+        let mut digest = Sha256::new();
+        digest.update(self.key);
+        digest.update(format!("dyepack/circuit/2|{day}|{turn}|{}", self.owner));
+        digest.finalize().iter().take(8).fold(String::new(), |mut name, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
+    }
+}
 
 /// Makes the HTTP client of one source: its own cookies, its own route, no system proxy, no redirects of its own.
 pub(super) fn client(
     source: &Source,
+    route: &Route,
     options: &FetchOptions,
     cookies: Arc<Cookies>,
 ) -> Result<reqwest::Client, FetchError> {
     let setup = |error: reqwest::Error| FetchError::Setup { detail: error.without_url().to_string() };
+    // I2P's tunnels end with the answer: a connection that is used again hangs.
+    let idle = if route.network == Network::I2p { 0 } else { usize::try_from(source.concurrency).unwrap_or(1) };
     let mut builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -35,60 +121,27 @@ pub(super) fn client(
         .cookie_provider(cookies)
         .user_agent(&options.user_agent)
         .connect_timeout(options.limits.connection)
-        .pool_max_idle_per_host(usize::try_from(source.concurrency).unwrap_or(1))
+        .pool_max_idle_per_host(idle)
         .http2_max_header_list_size(64 * 1024);
-    builder = match proxy(source, options)? {
+    builder = match &route.proxy {
         None if source.is_local() => builder.dns_resolver(Resolver::Loopback),
         None => builder.dns_resolver(Resolver::Public),
         Some(proxy) => {
-            let host = proxy.host_str().unwrap_or_default().to_ascii_lowercase();
-            builder.proxy(reqwest::Proxy::all(proxy).map_err(setup)?).dns_resolver(Resolver::Only(host))
+            let url = route.proxy_url();
+            let host = url.as_ref().and_then(Url::host_str).map(str::to_ascii_lowercase);
+            let setup = || FetchError::Setup { detail: format!("{proxy} cannot be used as a proxy") };
+            let host = host.ok_or_else(setup)?;
+            let route = route.clone();
+            // A proxy that could not be named would be no proxy: the resolver refuses the site's name then.
+            builder.proxy(reqwest::Proxy::custom(move |_| route.proxy_url())).dns_resolver(Resolver::Only(host))
         }
     };
     builder.build().map_err(setup)
 }
 
-/// Tells whether something listens at a proxy's address; sends nothing.
-pub(super) async fn knock(address: &str, limit: Duration) -> std::io::Result<()> {
-    match timeout(limit, TcpStream::connect(address)).await {
-        Ok(connected) => connected.map(drop),
-        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
-    }
-}
-
-/// Returns the proxy that a source's requests must take; `None` for a direct connection.
-///
-/// # Errors
-/// `NoRoute` if the source's network is only reached through a proxy and none is configured.
-fn proxy(source: &Source, options: &FetchOptions) -> Result<Option<Url>, FetchError> {
-    let network = source.network();
-    let (scheme, address) = match network {
-        Network::Open => return Ok(None),
-        // `socks5h`: the name goes to Tor unresolved; plain `socks5` would ask the system resolver.
-        Network::Tor => ("socks5h", options.tor_socks.as_deref()),
-        Network::I2p => ("http", options.i2p_http.as_deref()),
-    };
-    let address = address.ok_or(FetchError::NoRoute { network })?;
-    let setup = || FetchError::Setup { detail: format!("{address:?} is not HOST:PORT") };
-    let mut proxy = Url::parse(&format!("{scheme}://{address}")).map_err(|_| setup())?;
-    if proxy.port_or_known_default().is_none() || !proxy.has_host() {
-        return Err(setup());
-    }
-    if network == Network::Tor {
-        // Tor gives each pair of credentials its own circuit (IsolateSOCKSAuth): sources do not share one.
-        proxy.set_username(&circuit(source)).map_err(|()| setup())?;
-        proxy.set_password(Some("dyepack")).map_err(|()| setup())?;
-    }
-    Ok(Some(proxy))
-}
-
-fn circuit(source: &Source) -> String {
-    let digest = Sha256::digest(format!("dyepack/circuit/1|{}", source.id));
-    digest.iter().take(8).fold(String::new(), |mut name, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+/// Connects to a proxy's address.
+pub(super) async fn dial(address: &str) -> std::io::Result<TcpStream> {
+    TcpStream::connect(address).await
 }
 
 /// Checks that a URL, of a request or of any redirect, may be fetched for a source.
@@ -186,6 +239,8 @@ impl Resolve for Resolver {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn source(url: &str) -> Source {
@@ -213,22 +268,51 @@ mod tests {
         }
     }
 
+    fn route(url: &str, options: &FetchOptions) -> Result<Route, FetchError> {
+        let source = source(url);
+        Route::of(&source, options, Circuit::new([1; 32], source.id.0.clone(), Clock::fixed(Timestamp::UNIX_EPOCH)))
+    }
+
     #[test]
     fn a_hidden_service_without_a_proxy_has_no_route() {
-        let options = FetchOptions::default();
+        let options = FetchOptions { open: Some(Proxy::http("127.0.0.1:3128")), ..FetchOptions::default() };
         for (url, network) in [("http://abcdefgh.onion/", Network::Tor), ("http://forum.i2p/", Network::I2p)] {
-            assert_eq!(proxy(&source(url), &options), Err(FetchError::NoRoute { network }));
+            assert_eq!(route(url, &options).unwrap_err(), FetchError::NoRoute { network });
         }
-        assert_eq!(proxy(&source("https://forum.example/"), &options), Ok(None));
+        let proxy = |url| route(url, &options).unwrap().proxy;
+        assert_eq!(proxy("https://forum.example/"), options.open);
+        assert_eq!(proxy("http://127.0.0.1:8101/"), None, "a trial on this machine takes no proxy");
+        assert_eq!(route("https://forum.example/", &FetchOptions::default()).unwrap().proxy, None);
     }
 
     #[test]
     fn tor_resolves_names_itself_and_gives_each_source_its_own_circuit() {
-        let options = FetchOptions { tor_socks: Some("127.0.0.1:9050".to_owned()), ..FetchOptions::default() };
-        let first = proxy(&source("http://abcdefgh.onion/"), &options).unwrap().unwrap();
-        let second = proxy(&source("http://ijklmnop.onion/"), &options).unwrap().unwrap();
-        assert_eq!(first.scheme(), "socks5h");
-        assert_ne!(first.username(), second.username());
+        let options = FetchOptions { tor: Some(Proxy::socks("127.0.0.1:9050")), ..FetchOptions::default() };
+        let first = route("http://abcdefgh.onion/", &options).unwrap();
+        let (url, second) = (first.proxy_url().unwrap(), route("http://ijklmnop.onion/", &options).unwrap());
+        assert_eq!(url.scheme(), "socks5h");
+        assert_eq!(url, first.proxy_url().unwrap());
+        assert_ne!(url.username(), second.proxy_url().unwrap().username());
+        first.renew();
+        assert_ne!(url, first.proxy_url().unwrap(), "a renewed circuit has another name");
+    }
+
+    #[test]
+    fn a_circuit_lasts_a_day_and_its_name_is_keyed() {
+        let name = |key, second| {
+            let clock = Clock::fixed(Timestamp::from_second(second).unwrap());
+            Circuit::new([key; 32], "abcdefgh.onion".to_owned(), clock).name()
+        };
+        assert_eq!(name(1, 0), name(1, 86_399));
+        assert_ne!(name(1, 0), name(1, 86_400));
+        assert_ne!(name(1, 0), name(2, 0));
+    }
+
+    #[test]
+    fn i2p_by_socks_is_asked_without_credentials() {
+        let options = FetchOptions { i2p: Some(Proxy::socks("127.0.0.1:4447")), ..FetchOptions::default() };
+        let route = route("http://forum.i2p/", &options).unwrap();
+        assert_eq!(route.proxy_url().unwrap().as_str(), "socks5h://127.0.0.1:4447");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::openpgp::KeyFault;
+
 /// Why a transport cannot be used or a mail cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
@@ -37,6 +39,17 @@ pub enum MailError {
         /// Why.
         reason: String,
     },
+    /// The key that mails are signed with cannot be used.
+    #[error(
+        "sign mail as {domain}: [mail] dkim_key_file must hold an RSA key in PKCS#1 PEM (openssl genrsa -traditional 2048) or an Ed25519 key of 32 bytes in base64, and dkim_domain and dkim_selector plain names"
+    )]
+    Dkim {
+        /// The domain.
+        domain: String,
+    },
+    /// The contact's OpenPGP key cannot be used.
+    #[error("encrypt to this contact: its OpenPGP key {0}")]
+    Key(#[source] KeyFault),
     /// MIME could not be built.
     #[error("put the mail into MIME: {reason}")]
     Mime {

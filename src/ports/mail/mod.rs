@@ -5,9 +5,11 @@
 
 mod address;
 mod directory;
+mod dkim;
 mod error;
 mod memory;
 mod message;
+mod openpgp;
 mod smtp;
 
 use std::time::Duration;
@@ -19,8 +21,10 @@ use crate::domain::alert::AlertMail;
 use crate::domain::secret::Secret;
 
 pub use address::{MailUrl, MailUrlError, Security};
+pub use dkim::DkimOptions;
 pub use error::{MailError, SendError, Stage};
 pub use memory::Outcome;
+pub use openpgp::{KeyFault, Recipient};
 
 /// How mail leaves.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct MailOptions {
     pub user: Option<String>,
     /// SMTP password.
     pub password: Option<Secret<String>>,
+    /// Whose key signs the mails; `None` leaves signing to the mail server.
+    pub dkim: Option<DkimOptions>,
     /// Longest wait for one answer of the server; `None` for 3 s on loopback and 60 s elsewhere.
     pub patience: Option<Duration>,
 }
@@ -41,6 +47,7 @@ pub struct MailOptions {
 #[derive(Debug, Clone)]
 pub struct Mailer {
     from: Mailbox,
+    signer: Option<dkim::Signer>,
     transport: Transport,
 }
 
@@ -81,7 +88,14 @@ impl Mailer {
             MailUrl::Smtp(server) => Transport::Smtp(smtp::Smtp::new(server, &options).await?),
             MailUrl::Directory(folder) => Transport::Directory(directory::Directory::new(folder.clone())),
         };
-        Ok(Self { from, transport })
+        let signer = match &options.dkim {
+            Some(dkim) => Some(
+                dkim::Signer::new(dkim)
+                    .ok_or_else(|| MailError::Dkim { domain: dkim.domain.chars().take(200).collect() })?,
+            ),
+            None => None,
+        };
+        Ok(Self { from, signer, transport })
     }
 
     /// Keeps mails in memory, for trials; the outcomes are played first, one an attempt.
@@ -91,7 +105,7 @@ impl Mailer {
     pub fn memory(outcomes: Vec<Outcome>) -> Self {
         let from =
             Mailbox::new(Some("dyepack".to_owned()), Address::new("dyepack", "localhost").expect("is an address"));
-        Self { from, transport: Transport::Memory(memory::Memory::new(outcomes)) }
+        Self { from, signer: None, transport: Transport::Memory(memory::Memory::new(outcomes)) }
     }
 
     /// Returns what a memory mailer has accepted: recipient and message.
@@ -107,7 +121,7 @@ impl Mailer {
     /// # Errors
     /// `Recipient` if the contact's address is none.
     pub fn render(&self, mail: &AlertMail) -> Result<Vec<u8>, MailError> {
-        message::render(mail, &self.from)
+        message::render(mail, &self.from, self.signer.as_ref())
     }
 
     /// Makes one attempt at handing a rendered mail over.

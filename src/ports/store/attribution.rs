@@ -1,59 +1,105 @@
 //! What a case found, as far as it tells whose copy leaked.
 
-use jiff::Timestamp;
+use sqlx::AnyConnection;
 
-use super::cases::living;
+use super::cases::{Living, living};
 use super::sql::{self, Columns, values};
-use super::{Store, StoreError};
-use crate::domain::watchlist::OrganizationId;
+use super::{Store, StoreError, rates};
+use crate::domain::attribution::{EPSILON, Findings, FoundCanary, FoundRecord, Tested};
+use crate::domain::fingerprints::Delivered;
+use crate::domain::matcher::KindRate;
+use crate::domain::watchlist::{OrganizationId, Watchlist};
 
-/// The entries of a case, each once, however often it was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaseFinds {
-    /// Id of the living case.
-    pub case: String,
-    /// Owner.
-    pub organization: OrganizationId,
-    /// Canaries by id, with the most information, in bits, of one row's fields.
-    pub canaries: Vec<(String, u32)>,
-    /// Entries of other kinds.
-    pub others: u64,
-    /// The earliest time at which the rows were in the open: the first post, or the first match.
-    pub published_by: Timestamp,
+/// What was found of a case, and what its organization enrolled: all that a report is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attributable {
+    /// What was enrolled.
+    pub watchlist: Watchlist,
+    /// What was found.
+    pub findings: Findings,
 }
 
 impl Store {
-    /// Returns what a case found; the id of a merged case leads to the one it is part of.
+    /// Returns what is needed to tell whose copy a case's rows are from; the id of a merged case leads to the one it is
+    /// part of. `find` tells which fingerprints the file of a delivery holds, by their tags; `None` if it cannot be read.
     ///
     /// # Errors
     /// When the database fails. A case that is not there is `None`.
-    pub async fn case_finds(&self, id: &str) -> Result<Option<CaseFinds>, StoreError> {
+    pub async fn attributable(
+        &self,
+        id: &str,
+        (epsilon, rows): (f64, Option<u64>),
+        find: impl Fn(&Delivered, &[u64]) -> Option<Vec<bool>>,
+    ) -> Result<Option<Attributable>, StoreError> {
         let mut connection = self.reader.acquire().await?;
         let case = match living(&mut connection, id).await {
             Ok(case) => case,
             Err(StoreError::NoSuchCase { .. }) => return Ok(None),
             Err(other) => return Err(other),
         };
+        let mut findings = self.findings(&mut connection, &case).await?;
+        drop(connection);
+        (findings.epsilon, findings.rows) = (epsilon, rows);
+        let organization = OrganizationId(case.organization);
+        for one in self.delivered_files(Some(&organization)).await? {
+            findings.look_up(&one, |tags| find(&one, tags));
+        }
+        let missing = || StoreError::NoSuchOrganization { id: organization.0.clone() };
+        let watchlist = self.watchlist(&organization).await?.ok_or_else(missing)?;
+        Ok(Some(Attributable { watchlist, findings }))
+    }
+
+    /// Every entry once, however often it was seen.
+    async fn findings(&self, connection: &mut AnyConnection, case: &Living) -> Result<Findings, StoreError> {
         let statement = "SELECT first_posted_at, first_matched_at FROM leak_case WHERE id = $1";
-        let row = sql::fetch_one(&mut connection, statement, values![&case.id]).await?;
+        let row = sql::fetch_one(connection, statement, values![&case.id]).await?;
         let row = row.ok_or_else(|| StoreError::damaged("case", &case.id))?;
         let (posted_at, matched_at) = (row.maybe_time(0)?, row.time(1)?);
+        let published_by = posted_at.map_or(matched_at, |posted_at| posted_at.min(matched_at));
         let statement = "SELECT e.entry, CAST(COALESCE(MAX(h.strength), 0) AS BIGINT) FROM case_entry e \
                          LEFT JOIN hit h ON h.leak_case = e.leak_case AND h.kind = e.kind AND h.entry = e.entry \
-                         WHERE e.leak_case = $1 AND e.kind = 'canary' GROUP BY e.entry";
+                         WHERE e.leak_case = $1 AND e.kind = 'canary' GROUP BY e.entry ORDER BY e.entry";
         let mut canaries = Vec::new();
-        for row in sql::fetch(&mut connection, statement, values![&case.id]).await? {
-            canaries.push((row.text(0)?, u32::try_from(row.count(1)?).unwrap_or(u32::MAX)));
+        for row in sql::fetch(connection, statement, values![&case.id]).await? {
+            canaries.push(FoundCanary { canary: row.text(0)?, bits: u32::try_from(row.count(1)?).unwrap_or(u32::MAX) });
         }
-        canaries.sort_unstable();
-        let statement = "SELECT COUNT(*) FROM case_entry WHERE leak_case = $1 AND kind <> 'canary'";
-        let others = sql::fetch_one(&mut connection, statement, values![&case.id]).await?;
-        Ok(Some(CaseFinds {
-            organization: OrganizationId(case.organization),
+        canaries.sort_unstable_by(|one, other| one.canary.cmp(&other.canary));
+        let statement =
+            "SELECT COUNT(*) FROM case_entry WHERE leak_case = $1 AND kind NOT IN ('canary', 'fingerprint')";
+        let others = sql::fetch_one(connection, statement, values![&case.id]).await?;
+        let organization = self.organization(connection, &case.organization).await?;
+        let verdict = rates::verdict(connection, &organization, &case.id).await?;
+        Ok(Findings {
+            organization: case.organization.clone(),
+            case: case.id.clone(),
+            epsilon: EPSILON,
+            rows: None,
+            published_by: published_by.to_zoned(jiff::tz::TimeZone::UTC).date(),
             canaries,
             others: others.map_or(Ok(0), |row| row.count(0))?,
-            published_by: posted_at.map_or(matched_at, |posted_at| posted_at.min(matched_at)),
-            case: case.id,
-        }))
+            records: records(connection, &case.id).await?,
+            filed: Vec::new(),
+            tested: verdict.map(|verdict| verdict.by_kind.into_iter().map(tested).collect()).unwrap_or_default(),
+        })
     }
+}
+
+fn tested(rate: KindRate) -> Tested {
+    Tested { kind: rate.kind, rows: rate.rows.tested, hits: rate.rows.hit, base_rate: rate.base_rate }
+}
+
+/// Returns the fingerprints of a case. A row that was seen in two renderings tells nothing of them.
+async fn records(connection: &mut AnyConnection, case: &str) -> Result<Vec<FoundRecord>, StoreError> {
+    let statement = "SELECT e.entry, CAST(COALESCE(MIN(h.renderings), 0) AS BIGINT), \
+                     CAST(COALESCE(MAX(h.renderings), 0) AS BIGINT) FROM case_entry e \
+                     LEFT JOIN hit h ON h.leak_case = e.leak_case AND h.kind = e.kind AND h.entry = e.entry \
+                     WHERE e.leak_case = $1 AND e.kind = 'fingerprint' GROUP BY e.entry";
+    let mut records = Vec::new();
+    for row in sql::fetch(connection, statement, values![case]).await? {
+        let (least, most) = (row.int(1)?, row.int(2)?);
+        let renderings = u16::try_from(most).ok().filter(|_| least == most).unwrap_or_default();
+        records.push(FoundRecord { entry: row.text(0)?, renderings, deliveries: Vec::new() });
+    }
+    records.sort_unstable_by(|one, other| one.entry.cmp(&other.entry));
+    Ok(records)
 }

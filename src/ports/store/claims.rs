@@ -13,10 +13,10 @@ use sqlx::any::AnyRow;
 use url::Url;
 
 use super::model::{Claim, ClaimRequest, LINK_KINDS, parse_link_kind};
-use super::sql::{self, Columns, values};
+use super::sql::{self, Columns, Value, values};
 use super::{Dialect, Durability, Store, StoreError, Write, sources};
 use crate::domain::forum::{Link, LinkKind};
-use crate::domain::source::{self, Settings, SourceId, Spent};
+use crate::domain::source::{self, Network, Settings, SourceId, Spent};
 use crate::ports::seal::{SealError, hex};
 
 impl Store {
@@ -161,21 +161,29 @@ impl Store {
         Ok(released + alerts)
     }
 
-    /// Returns when the next URL can be claimed: the earliest due time or lease expiry, not before its source's pace and rest
-    /// allow; `None` when nothing can become due without a person. A time that has passed means: there is work, but its source's slots are taken
+    /// Returns when the next URL of the networks that are not left out can be claimed: the earliest due time or lease expiry,
+    /// not before its source's pace and rest allow; `None` when nothing can become due without a person. A time that has
+    /// passed means: there is work, but its source's slots are taken
     /// (or another worker is at it); look again after a moment.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn next_due(&self, source: Option<&SourceId>) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_due(
+        &self,
+        source: Option<&SourceId>,
+        without: &[Network],
+    ) -> Result<Option<Timestamp>, StoreError> {
         let only = source.map_or("", |source| source.0.as_str());
         let statement = "SELECT s.next_allowed_at, s.wait_until, \
                          (SELECT MIN(f.due_at) FROM frontier f \
                           WHERE f.source = s.id AND f.due_at IS NOT NULL AND f.lease IS NULL), \
                          (SELECT MIN(f.lease_until) FROM frontier f WHERE f.source = s.id AND f.lease IS NOT NULL) \
                          FROM source s WHERE s.ready_at IS NOT NULL AND s.paused_at IS NULL \
-                         AND (s.wait_until IS NULL OR s.wait_until < $2) AND ($1 = '' OR s.id = $1)";
-        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![only, Timestamp::MAX]).await?;
+                         AND (s.wait_until IS NULL OR s.wait_until < $2) AND ($1 = '' OR s.id = $1) \
+                         AND s.network NOT IN ($3, $4, $5)";
+        let mut values = values![only, Timestamp::MAX];
+        values.extend(shut(without));
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values).await?;
         let mut next: Option<Timestamp> = None;
         for row in rows {
             let earliest = [row.maybe_time(2)?, row.maybe_time(3)?].into_iter().flatten().min();
@@ -240,10 +248,12 @@ async fn ready_sources(
     let statement = "SELECT id, pace_ms, crawl_delay_ms, concurrency, ready_at, next_allowed_at, settings FROM source \
                      WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND paused_at IS NULL \
                      AND (wait_until IS NULL OR wait_until <= $1) AND ($2 = '' OR id = $2) \
-                     ORDER BY turn, id LIMIT $3";
+                     AND network NOT IN ($4, $5, $6) ORDER BY turn, id LIMIT $3";
     // Twice the limit: those whose slots are taken go to the end of the row and do not keep others from their turn.
     let examined = request.limit.saturating_mul(2).clamp(8, 256);
-    let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values![now, only, examined]).await?;
+    let mut values = values![now, only, examined];
+    values.extend(shut(&request.without));
+    let rows = sql::fetch_locking(connection, statement, dialect.lock_suffix(), values).await?;
     rows.iter()
         .map(|row| {
             let id = row.text(0)?;
@@ -257,6 +267,11 @@ async fn ready_sources(
             })
         })
         .collect()
+}
+
+/// As many values as there are networks: the words of those given, and words of none.
+fn shut(networks: &[Network]) -> impl Iterator<Item = Value> + '_ {
+    Network::ALL.into_iter().map(|network| Value::from(if networks.contains(&network) { network.word() } else { "" }))
 }
 
 async fn next_turn(connection: &mut AnyConnection) -> Result<i64, StoreError> {

@@ -403,6 +403,7 @@ async fn insert_hits(
         let mut row = values![&hit.id, organization, case, kind, &found.entry, &found.field, source, seen.url.as_str()];
         row.extend(values![&seen.thread, &seen.post, &seen.attachment, &found.member]);
         row.extend(values![found.span.start, found.span.end, &found.masked, json(&found.steps)?, found.strength, at]);
+        row.extend(values![i64::from(found.renderings.number())]);
         rows.push(row);
     }
     let head = "INSERT INTO case_entry (organization, kind, entry, leak_case, added_at) VALUES";
@@ -413,7 +414,7 @@ async fn insert_hits(
     let tail = "ON CONFLICT (organization, source, place) DO NOTHING";
     sql::insert(connection, (head, tail), sightings.into_values().collect()).await?;
     let head = "INSERT INTO hit (id, organization, leak_case, kind, entry, field, source, url, thread, post, attachment, \
-                member, span_start, span_end, masked, steps, strength, seen_at) VALUES";
+                member, span_start, span_end, masked, steps, strength, seen_at, renderings) VALUES";
     sql::insert(connection, (head, "ON CONFLICT (id) DO NOTHING"), rows).await
 }
 

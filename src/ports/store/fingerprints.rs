@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::model::Changes;
 use super::sql::{self, Columns, values};
 use super::{Store, StoreError};
-use crate::domain::fingerprints::{Checksum, Enrolment, Label};
+use crate::domain::fingerprints::{Checksum, Delivered, Enrolment, Label};
 use crate::domain::identifier::{Epoch, FingerprintKind, KeyId};
 use crate::domain::watchlist::OrganizationId;
 
@@ -22,6 +23,37 @@ impl Store {
     pub async fn fingerprint_files(&self) -> Result<Vec<Enrolment>, StoreError> {
         load(&mut *self.reader.acquire().await?, "").await
     }
+
+    /// Returns the files of what was delivered, of one organization or of all, sorted by delivery.
+    ///
+    /// # Errors
+    /// When the database fails or a row is damaged.
+    pub async fn delivered_files(&self, only: Option<&OrganizationId>) -> Result<Vec<Delivered>, StoreError> {
+        let statement = "SELECT organization, kind, epoch, key_id, fingerprints, checksum, delivery FROM delivered_file \
+                         WHERE $1 = '' OR organization = $1 ORDER BY organization, delivery, kind, epoch";
+        let only = only.map_or("", |organization| organization.0.as_str());
+        let mut connection = self.reader.acquire().await?;
+        let rows = sql::fetch(&mut connection, statement, values![only]).await?;
+        rows.iter().map(|row| Ok(Delivered { delivery: row.text(6)?, enrolment: enrolment(row)? })).collect()
+    }
+}
+
+/// Puts the files of what was delivered in the place of the organization's last ones.
+pub(super) async fn replace_delivered(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    delivered: &[Delivered],
+) -> Result<(), StoreError> {
+    let statement = "DELETE FROM delivered_file WHERE organization = $1";
+    sql::execute(connection, statement, values![&organization.0]).await?;
+    let row = |Delivered { delivery, enrolment }: &Delivered| {
+        let Label { organization, kind, epoch, key_id } = &enrolment.label;
+        let (key_id, checksum) = (key_id.to_string(), enrolment.checksum.to_string());
+        values![&organization.0, delivery, kind.as_str(), epoch.0, key_id, enrolment.count, checksum]
+    };
+    let head =
+        "INSERT INTO delivered_file (organization, delivery, kind, epoch, key_id, fingerprints, checksum) VALUES";
+    sql::insert(connection, (head, ""), delivered.iter().map(row).collect()).await.map(drop)
 }
 
 /// Puts files in the place of the organization's last ones.
@@ -66,20 +98,8 @@ async fn load(connection: &mut AnyConnection, only: &str) -> Result<Vec<Enrolmen
                      WHERE $1 = '' OR organization = $1";
     let rows = sql::fetch(connection, statement, values![only]).await?;
     let mut enrolments = Vec::new();
-    for row in rows {
-        let organization = row.text(0)?;
-        let damaged = || StoreError::damaged("fingerprint_file", &organization);
-        let key_id = u64::from_str_radix(&row.text(3)?, 16).map_err(|_| damaged())?;
-        enrolments.push(Enrolment {
-            label: Label {
-                organization: OrganizationId(organization.clone()),
-                kind: FingerprintKind::parse(&row.text(1)?).ok_or_else(damaged)?,
-                epoch: Epoch(u32::try_from(row.int(2)?).map_err(|_| damaged())?),
-                key_id: KeyId(key_id.to_be_bytes()),
-            },
-            count: u64::try_from(row.int(4)?).map_err(|_| damaged())?,
-            checksum: Checksum::parse(&row.text(5)?).ok_or_else(damaged)?,
-        });
+    for row in &rows {
+        enrolments.push(enrolment(row)?);
     }
     enrolments.sort_by(|one, other| {
         let key = |enrolment: &Enrolment| {
@@ -89,4 +109,20 @@ async fn load(connection: &mut AnyConnection, only: &str) -> Result<Vec<Enrolmen
         key(one).cmp(&key(other))
     });
     Ok(enrolments)
+}
+
+fn enrolment(row: &AnyRow) -> Result<Enrolment, StoreError> {
+    let organization = row.text(0)?;
+    let damaged = || StoreError::damaged("fingerprint_file", &organization);
+    let key_id = u64::from_str_radix(&row.text(3)?, 16).map_err(|_| damaged())?;
+    Ok(Enrolment {
+        label: Label {
+            organization: OrganizationId(organization.clone()),
+            kind: FingerprintKind::parse(&row.text(1)?).ok_or_else(damaged)?,
+            epoch: Epoch(u32::try_from(row.int(2)?).map_err(|_| damaged())?),
+            key_id: KeyId(key_id.to_be_bytes()),
+        },
+        count: u64::try_from(row.int(4)?).map_err(|_| damaged())?,
+        checksum: Checksum::parse(&row.text(5)?).ok_or_else(damaged)?,
+    })
 }

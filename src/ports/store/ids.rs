@@ -1,11 +1,9 @@
 //! Identities derived from content: the same find recorded twice is the same row.
 
-use sha2::{Digest, Sha256};
-
 use super::model::HitSeen;
 use crate::domain::case::crockford;
+use crate::domain::evidence::ledger::{digest_parts, hash_parts};
 use crate::domain::source::SourceId;
-use crate::ports::seal::hex;
 
 /// Names where a hit lies. A post is the same on every page that shows it; an attachment is its frontier key, whatever it
 /// is called or signed; on a thread's page outside of posts (its title) it is the thread; else it is the page.
@@ -46,18 +44,9 @@ pub(super) fn message(alert: &str) -> String {
 
 /// Hashes parts (hex), each with its length, so that no two lists of parts run together.
 pub(super) fn digest(parts: &[&str]) -> String {
-    hex(&hash(parts))
+    hash_parts(parts)
 }
 
-fn base32(parts: &[&str], length: usize) -> String {
-    crockford(&hash(parts), length)
-}
-
-fn hash(parts: &[&str]) -> [u8; 32] {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update((part.len() as u64).to_be_bytes());
-        sha.update(part);
-    }
-    sha.finalize().into()
+pub(super) fn base32(parts: &[&str], length: usize) -> String {
+    crockford(&digest_parts(parts), length)
 }

@@ -7,17 +7,22 @@
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
 mod attribution;
+mod backfill;
 mod cases;
 mod claims;
 mod error;
+mod evidence;
 mod findings;
 mod fingerprints;
+mod health;
 mod ids;
+mod ledger;
 pub mod model;
 mod open;
 mod outbox;
 mod rates;
 mod recall;
+mod retention;
 mod robots;
 mod rows;
 mod sellers;
@@ -27,6 +32,7 @@ mod sources;
 mod sql;
 mod triage;
 mod visits;
+mod watchkeeping;
 mod watchlists;
 
 use std::sync::Arc;
@@ -38,11 +44,14 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
-pub use attribution::CaseFinds;
+pub use attribution::Attributable;
 pub use error::StoreError;
+pub use health::HourRow;
+pub use ledger::LedgerRow;
 pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::AuditVerdict;
+pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use url::Url;
 
+use crate::domain::evidence::Capture;
 use crate::domain::forum::{Engine, Link, LinkKind, PageKind};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::{Hit, Rates};
 use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
-use crate::domain::source::SourceId;
+use crate::domain::source::{Network, SourceId};
 
+pub use super::retention::{Hold, Old};
 pub use super::rows::{
     AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
     HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, SessionRow, Sighting, SourceRow,
@@ -49,6 +51,10 @@ pub struct Visit {
     pub claim: Claim,
     /// When the answer was complete.
     pub at: Timestamp,
+    /// How long fetching took.
+    pub took: Duration,
+    /// By how much our clock was ahead of the site's, if the answer told.
+    pub clock_ahead: Option<SignedDuration>,
     /// How it went.
     pub outcome: Outcome,
     /// When the URL is due again; `None` for never.
@@ -113,6 +119,8 @@ pub struct ReadPage {
     pub rates: Vec<Rates>,
     /// What was odd.
     pub oddities: Vec<Oddity>,
+    /// What was captured, if something was found: its body is kept already.
+    pub capture: Option<Box<Capture>>,
 }
 
 /// A thread as one page shows it; absent fields leave what is stored.
@@ -151,6 +159,19 @@ pub struct PostSeen {
     pub text: Secret<String>,
     /// Whether it offers data.
     pub listing: Listing,
+}
+
+/// An offer recorded before sellers were marked.
+#[derive(Debug, Clone)]
+pub struct UnmarkedPost {
+    /// Its source.
+    pub source: SourceId,
+    /// Title of its thread; empty if none is known.
+    pub title: String,
+    /// Name of its board; empty if none is known.
+    pub board: String,
+    /// The post; of its listing only the probability is as it was recorded.
+    pub post: PostSeen,
 }
 
 /// A hit and where it was seen.
@@ -206,6 +227,8 @@ pub struct ClaimRequest {
     pub limit: u32,
     /// Only this source.
     pub source: Option<SourceId>,
+    /// Nothing of these networks.
+    pub without: Vec<Network>,
     /// How long the lease holds.
     pub lease: Duration,
     /// Spreads the next requests of the sources that are served; lies in `0.0..1.0`.

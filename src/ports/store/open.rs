@@ -14,12 +14,17 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
     (4, "listing", include_str!("../../../migrations/0004_listing.sql")),
+    (5, "marked", include_str!("../../../migrations/0005_marked.sql")),
+    (6, "copies", include_str!("../../../migrations/0006_copies.sql")),
     (7, "sessions", include_str!("../../../migrations/0007_sessions.sql")),
+    (8, "health", include_str!("../../../migrations/0008_health.sql")),
+    (11, "evidence", include_str!("../../../migrations/0011_evidence.sql")),
+    (12, "retention", include_str!("../../../migrations/0012_retention.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 

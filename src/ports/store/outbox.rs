@@ -9,10 +9,12 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::claims::lease_name;
+use super::ledger::{self, Note};
 use super::model::{AlertClaim, AlertFilter, AlertRow, AlertState};
 use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError, ids};
 use crate::domain::alert::AlertReason;
+use crate::domain::evidence::ledger::{Kind, sha256};
 use crate::domain::watchlist::OrganizationId;
 
 /// What may be sent of the alerts `a`: a follow-up waits until the mail before it, of the same case to the same contact,
@@ -105,12 +107,27 @@ impl Store {
                          WHERE id = $3 AND lease = $4 AND state = 'queued' AND sealed_frozen IS NULL";
         let values = values![sealed, now, &claim.id, &claim.lease];
         if is_current && sql::execute(connection, statement, values).await? > 0 {
+            let (organization, digest) = (&claim.organization.0, sha256(content));
+            let note = Note { kind: Kind::Mail, organization, subject: &claim.id, digest: &digest };
+            ledger::append(connection, &[note], now).await?;
             return write.commit().await;
         }
         let statement = "UPDATE alert SET lease = NULL, lease_until = NULL WHERE id = $1 AND lease = $2";
         sql::execute(connection, statement, values![&claim.id, &claim.lease]).await?;
         write.commit().await?;
         Err(StoreError::LostLease)
+    }
+
+    /// Returns the SHA-256 (hex) of what was frozen; `None` for an alert that is not there or not written yet.
+    ///
+    /// # Errors
+    /// When the database fails or the mail does not open.
+    pub async fn frozen_digest(&self, alert: &str) -> Result<Option<String>, StoreError> {
+        let statement = "SELECT sealed_frozen FROM alert WHERE id = $1";
+        let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values![alert]).await?;
+        let sealed = row.map(|row| row.maybe_bytes(0)).transpose()?.flatten();
+        let frozen = sealed.map(|sealed| self.seal.open(&sealed, &frozen_context(alert))).transpose()?;
+        Ok(frozen.map(|frozen| sha256(&frozen)))
     }
 
     /// Notes that a mail server took the mail. Counts even if the lease has run out: what was sent was sent.

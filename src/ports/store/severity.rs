@@ -2,22 +2,28 @@
 
 use sqlx::AnyConnection;
 
-use super::StoreError;
 use super::sql::{self, Columns, values};
 use super::watchlists::json;
+use super::{Store, StoreError, rates};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::Ownership;
-use crate::domain::severity::{Facts, Table};
+use crate::domain::severity::Facts;
 
-/// Weighs a case by what is recorded of it now and by whose its rows are, and keeps the outcome.
-pub(super) async fn assess(
-    connection: &mut AnyConnection,
-    table: &Table,
-    (case, verdict): (&str, Ownership),
-) -> Result<(), StoreError> {
-    let assessment = table.assess(Facts { verdict, ..facts(connection, case).await? });
-    let statement = "UPDATE leak_case SET severity = $1 WHERE id = $2";
-    sql::execute(connection, statement, values![json(&assessment)?, case]).await.map(drop)
+impl Store {
+    /// Weighs a case by what is recorded of it now and by whose its rows are, and keeps the outcome.
+    pub(super) async fn weigh(
+        &self,
+        connection: &mut AnyConnection,
+        organization: &str,
+        case: &str,
+    ) -> Result<(), StoreError> {
+        let organization = self.organization(connection, organization).await?;
+        let verdict = rates::verdict(connection, &organization, case).await?;
+        let verdict = verdict.map_or(Ownership::Unknown, |verdict| verdict.verdict);
+        let assessment = self.severity.assess(Facts { verdict, ..facts(connection, case).await? });
+        let statement = "UPDATE leak_case SET severity = $1 WHERE id = $2";
+        sql::execute(connection, statement, values![json(&assessment)?, case]).await.map(drop)
+    }
 }
 
 /// Posts that offer count: what a post that quotes or asks says of freshness and volume is not the seller's promise.

@@ -33,9 +33,10 @@ impl Store {
         let is_usual = source.settings == Settings::default();
         let settings = (!is_usual).then(|| json(&source.settings)).transpose()?;
         let statement = "INSERT INTO source (id, label, start_url, pace_ms, concurrency, settings, added_at, \
-                         next_allowed_at, ready_at, turn) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, 0) \
+                         next_allowed_at, ready_at, turn, network) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $7, 0, $8) \
                          ON CONFLICT (id) DO NOTHING";
-        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, &settings, now];
+        let network = source.network().word();
+        let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, &settings, now, network];
         let is_new = sql::execute(connection, statement, values).await? > 0;
         if !is_new {
             let statement = "UPDATE source SET label = $1, start_url = $2, pace_ms = $3, concurrency = $4, settings = $5 \

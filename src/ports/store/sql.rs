@@ -21,6 +21,7 @@ pub(super) enum Value {
     MaybeInt(Option<i64>),
     Float(f64),
     Bytes(Vec<u8>),
+    MaybeBytes(Option<Vec<u8>>),
 }
 
 macro_rules! value_from {
@@ -42,6 +43,7 @@ value_from! {
     Option<i64> => |number| Self::MaybeInt(number),
     f64 => |number| Self::Float(number),
     Vec<u8> => |bytes| Self::Bytes(bytes),
+    Option<Vec<u8>> => |bytes| Self::MaybeBytes(bytes),
     Timestamp => |at| Self::Int(at.as_millisecond()),
     Option<Timestamp> => |at| Self::MaybeInt(at.map(Timestamp::as_millisecond)),
 }
@@ -61,6 +63,7 @@ fn bind(mut query: Query<'static, Any, AnyArguments>, values: Vec<Value>) -> Que
             Value::MaybeInt(number) => query.bind(number),
             Value::Float(number) => query.bind(number),
             Value::Bytes(bytes) => query.bind(bytes),
+            Value::MaybeBytes(bytes) => query.bind(bytes),
         };
     }
     query

@@ -2,11 +2,18 @@
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
+use super::ledger::{self, Note};
 use super::model::CaseMove;
 use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError, ids};
 use crate::domain::case::State;
+use crate::domain::evidence::ledger::Kind;
+use crate::domain::watchlist::OrganizationId;
+
+/// What a row of the audit log says that concerns no case, but a mint.
+const COMMITTED: &str = "committed";
 
 /// One step of a case.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +73,45 @@ impl Store {
         write.commit().await
     }
 
+    /// Writes the root that commits to a mint's table into the audit log, unless it is there: what was planted is fixed
+    /// from then on. Returns whether it was new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn commit_mint(
+        &self,
+        organization: &OrganizationId,
+        (mint, root): (&str, &str),
+        who: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let connection = write.connection();
+        lock_head(connection).await?;
+        let why = format!("mint {mint}, root {root}");
+        let statement = "SELECT COUNT(*) FROM case_move WHERE organization = $1 AND leak_case = '' AND why = $2";
+        let known = sql::fetch_one(connection, statement, values![&organization.0, &why]).await?;
+        if known.map_or(Ok(0), |row| row.count(0))? > 0 {
+            return Ok(false);
+        }
+        let step = Step { from: "", to: COMMITTED, who, why: &why };
+        append(connection, (&organization.0, ""), step, now).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Returns the audit log's commitments of an organization, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn commitments(&self, organization: &OrganizationId) -> Result<Vec<CaseMove>, StoreError> {
+        let mut connection = self.reader.acquire().await?;
+        let statement = "SELECT number, at, leak_case, from_state, to_state, who, why, hash FROM case_move \
+                         WHERE organization = $1 AND leak_case = '' ORDER BY number";
+        let rows = sql::fetch(&mut connection, statement, values![&organization.0]).await?;
+        rows.iter().map(case_move).collect()
+    }
+
     /// Recomputes the audit log's hashes from its first row.
     ///
     /// # Errors
@@ -109,8 +155,7 @@ pub(super) async fn append(
     step: Step<'_>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    // Writing the head first locks it: rows follow each other without gaps.
-    sql::execute(connection, "UPDATE meta SET content = content WHERE name = 'audit_head'", values![]).await?;
+    lock_head(connection).await?;
     let head = read_head(connection).await?;
     let (number, previous) = head.split_once(':').ok_or_else(|| StoreError::damaged("audit log", "head"))?;
     let number = number.parse::<i64>().map_err(|_| StoreError::damaged("audit log", "head"))?.saturating_add(1);
@@ -120,7 +165,11 @@ pub(super) async fn append(
     let values = values![number, at, organization, case, step.from, step.to, step.who, step.why, previous, &hash];
     sql::execute(connection, statement, values).await?;
     let statement = "UPDATE meta SET content = $1 WHERE name = 'audit_head'";
-    sql::execute(connection, statement, values![format!("{number}:{hash}")]).await.map(drop)
+    sql::execute(connection, statement, values![format!("{number}:{hash}")]).await?;
+    let subject = number.to_string();
+    let kind = if step.to == COMMITTED { Kind::Commitment } else { Kind::Move };
+    let note = Note { kind, organization, subject: &subject, digest: &hash };
+    ledger::append(connection, &[note], at).await
 }
 
 /// Returns the rows of the audit log that concern these cases, the oldest first.
@@ -128,19 +177,29 @@ pub(super) async fn moves_of(connection: &mut AnyConnection, cases: &[String]) -
     let head = "SELECT number, at, leak_case, from_state, to_state, who, why, hash FROM case_move WHERE leak_case IN";
     let mut moves = Vec::new();
     for row in sql::fetch_in(connection, head, &[], cases).await? {
-        moves.push(CaseMove {
-            number: row.int(0)?,
-            at: row.time(1)?,
-            case: row.text(2)?,
-            from: row.text(3)?,
-            to: row.text(4)?,
-            who: row.text(5)?,
-            why: row.text(6)?,
-            hash: row.text(7)?,
-        });
+        moves.push(case_move(&row)?);
     }
     moves.sort_by_key(|step| step.number);
     Ok(moves)
+}
+
+fn case_move(row: &AnyRow) -> Result<CaseMove, StoreError> {
+    Ok(CaseMove {
+        number: row.int(0)?,
+        at: row.time(1)?,
+        case: row.text(2)?,
+        from: row.text(3)?,
+        to: row.text(4)?,
+        who: row.text(5)?,
+        why: row.text(6)?,
+        hash: row.text(7)?,
+    })
+}
+
+/// Writing the head first locks it: rows follow each other without gaps.
+async fn lock_head(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let statement = "UPDATE meta SET content = content WHERE name = 'audit_head'";
+    sql::execute(connection, statement, values![]).await.map(drop)
 }
 
 async fn read_head(connection: &mut AnyConnection) -> Result<String, StoreError> {

@@ -15,10 +15,9 @@ use super::model::{
 };
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::{json, parse};
-use super::{Durability, Store, StoreError, rates, sellers, severity};
+use super::{Durability, Store, StoreError, sellers};
 use crate::domain::forum::{Engine, Link, LinkKind};
 use crate::domain::listing::Listing;
-use crate::domain::matcher::Ownership;
 use crate::domain::source::SourceId;
 
 /// How often a transaction that lost a race is run again.
@@ -55,6 +54,7 @@ impl Store {
         let due = if mark == visit.claim.link.mark { planned } else { Some(visit.at) };
         settle_frontier(connection, visit, due).await?;
         settle_source(connection, visit, &recorded, due).await?;
+        super::health::note_visit(connection, visit, &recorded).await?;
         write.commit().await?;
         Ok(recorded)
     }
@@ -71,11 +71,11 @@ impl Store {
         record_threads(connection, source, &page.threads, visit.at).await?;
         recorded.posts = self.record_posts(connection, source, &page.posts, visit.at).await?;
         let (found, touched) = super::findings::record(connection, visit, page, policy).await?;
+        if let Some(capture) = &page.capture {
+            self.record_exhibits(connection, visit, (capture, &page.hits)).await?;
+        }
         for (organization, case) in touched {
-            let organization = self.organization(connection, &organization).await?;
-            let verdict = rates::verdict(connection, &organization, &case).await?;
-            let verdict = verdict.map_or(Ownership::Unknown, |verdict| verdict.verdict);
-            severity::assess(connection, &self.severity, (&case, verdict)).await?;
+            self.weigh(connection, &organization, &case).await?;
         }
         Ok(Recorded { hits: found.hits, cases: found.cases, alerts: found.alerts, ..recorded })
     }
@@ -111,7 +111,7 @@ impl Store {
         }
         self.record_marks(connection, source, &changed).await?;
         let head = "INSERT INTO post (source, thread, id, url, author, posted_at, sealed_text, text_digest, sale, \
-                    sealed_listing, seen_at, goods, volume, is_fresh, is_exclusive) VALUES";
+                    sealed_listing, seen_at, goods, volume, is_fresh, is_exclusive, is_marked) VALUES";
         sql::insert(connection, (head, "ON CONFLICT (source, thread, id) DO NOTHING"), rows).await
     }
 
@@ -137,6 +137,7 @@ impl Store {
             at,
         ];
         values.extend(promises(&post.listing));
+        values.extend(values![1_i64]);
         Ok(values)
     }
 
@@ -151,7 +152,7 @@ impl Store {
         let context = post_context(source, &post.thread, &post.key);
         let statement = "UPDATE post SET url = $1, author = COALESCE($2, author), posted_at = COALESCE($3, posted_at), \
                          sealed_text = $4, text_digest = $5, sale = $6, sealed_listing = $7, changed_at = $8, goods = $9, \
-                         volume = $10, is_fresh = $11, is_exclusive = $12 WHERE source = $13 AND thread = $14 AND id = $15";
+                         volume = $10, is_fresh = $11, is_exclusive = $12, is_marked = 1 WHERE source = $13 AND thread = $14 AND id = $15";
         let mut values = values![
             post.url.as_str(),
             &post.author,
@@ -223,7 +224,7 @@ impl Store {
 }
 
 /// What a post promises, as its columns hold it: kind of goods, rows, freshness, exclusivity.
-fn promises(listing: &Listing) -> Vec<Value> {
+pub(super) fn promises(listing: &Listing) -> Vec<Value> {
     let claims = &listing.claims;
     let goods = claims.goods.as_ref().filter(|_| listing.is_offer()).map(|found| found.value.as_str());
     values![goods, listing.rows(), i64::from(claims.fresh.is_some()), i64::from(claims.exclusive.is_some())]
@@ -502,11 +503,22 @@ const fn engine_word(engine: Engine) -> &'static str {
         Engine::Mybb => "mybb",
         Engine::Phpbb => "phpbb",
         Engine::Discuz => "discuz",
+        Engine::Smf => "smf",
+        Engine::Xenforo => "xenforo",
+        Engine::Vbulletin | Engine::Vbulletin5 => "vbulletin",
+        Engine::Invision => "invision",
+        Engine::Nodebb => "nodebb",
+        Engine::Flarum => "flarum",
+        Engine::Discourse => "discourse",
+        Engine::Telegram => "telegram",
+        Engine::Wordpress => "wordpress",
+        Engine::Paste => "paste",
+        Engine::Feed => "feed",
         Engine::Generic => "generic",
     }
 }
 
-fn post_context(source: &SourceId, thread: &str, post: &str) -> String {
+pub(super) fn post_context(source: &SourceId, thread: &str, post: &str) -> String {
     super::ids::digest(&["post", &source.0, thread, post])
 }
 

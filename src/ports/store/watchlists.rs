@@ -12,8 +12,8 @@ use sqlx::AnyConnection;
 use super::model::{Changes, WatchlistChange};
 use super::sql::{self, Columns, Value, values};
 use super::{Durability, Store, StoreError};
-use crate::domain::fingerprints::Enrolment;
-use crate::domain::watchlist::{Canary, Contact, Delivery, Organization, OrganizationId, Watchlist};
+use crate::domain::fingerprints::{Delivered, Enrolment};
+use crate::domain::watchlist::{Canary, Contact, Deal, Delivery, Organization, OrganizationId, Watchlist};
 
 impl Store {
     /// Puts a watchlist in the place of the organization's last one, in one transaction; its fingerprints stay.
@@ -35,27 +35,28 @@ impl Store {
     pub async fn enrol(
         &self,
         watchlist: &Watchlist,
-        fingerprints: &[Enrolment],
+        (fingerprints, delivered): (&[Enrolment], &[Delivered]),
         now: Timestamp,
     ) -> Result<WatchlistChange, StoreError> {
-        self.replace(watchlist, Some(fingerprints), now).await
+        self.replace(watchlist, Some((fingerprints, delivered)), now).await
     }
 
     async fn replace(
         &self,
         watchlist: &Watchlist,
-        fingerprints: Option<&[Enrolment]>,
+        fingerprints: Option<(&[Enrolment], &[Delivered])>,
         now: Timestamp,
     ) -> Result<WatchlistChange, StoreError> {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         let mut change = self.replace_organization(connection, &watchlist.organization, now).await?;
         change.canaries = self.replace_canaries(connection, watchlist, now).await?;
-        change.deliveries = replace_deliveries(connection, watchlist).await?;
+        change.deliveries = self.replace_deliveries(connection, watchlist).await?;
         change.contacts = replace_contacts(connection, watchlist).await?;
-        if let Some(fingerprints) = fingerprints {
+        if let Some((fingerprints, delivered)) = fingerprints {
             let organization = &watchlist.organization.id;
             change.fingerprints = super::fingerprints::replace(connection, organization, fingerprints, now).await?;
+            super::fingerprints::replace_delivered(connection, organization, delivered).await?;
         }
         if !change.contacts.removed.is_empty() {
             super::outbox::withdraw(connection, &watchlist.organization.id, &change.contacts.removed).await?;
@@ -207,6 +208,44 @@ impl Store {
         Ok(changes)
     }
 
+    /// The secret of a delivery is sealed apart from what anybody may read of it.
+    async fn replace_deliveries(
+        &self,
+        connection: &mut AnyConnection,
+        watchlist: &Watchlist,
+    ) -> Result<Changes, StoreError> {
+        let organization = &watchlist.organization.id.0;
+        let statement = "SELECT id, document, deal_digest FROM delivery WHERE organization = $1";
+        let mut before = BTreeMap::new();
+        for row in sql::fetch(connection, statement, values![organization]).await? {
+            before.insert(row.text(0)?, (row.text(1)?, row.text(2)?));
+        }
+        let (mut changes, mut rows) = (Changes::default(), Vec::new());
+        for delivery in &watchlist.deliveries {
+            let (id, document) = (&delivery.id, json(delivery)?);
+            let deal = delivery.deal.as_ref().map(Deal::text);
+            let digest = deal.as_ref().map_or_else(String::new, |deal| self.seal.digest(deal.reveal().as_bytes()));
+            match before.remove(id) {
+                Some(old) if old == (document.clone(), digest.clone()) => continue,
+                Some(_) => changes.changed.push(id.clone()),
+                None => changes.added.push(id.clone()),
+            }
+            let context = deal_context(organization, id);
+            let sealed = deal.map(|deal| self.seal_text(deal.reveal(), &context)).transpose()?;
+            rows.push(values![organization, id, document, sealed, digest]);
+        }
+        let head = "INSERT INTO delivery (organization, id, document, sealed_deal, deal_digest) VALUES";
+        let tail = "ON CONFLICT (organization, id) DO UPDATE SET document = excluded.document, \
+                    sealed_deal = excluded.sealed_deal, deal_digest = excluded.deal_digest";
+        sql::insert(connection, (head, tail), rows).await?;
+        for id in before.into_keys() {
+            let statement = "DELETE FROM delivery WHERE organization = $1 AND id = $2";
+            sql::execute(connection, statement, values![organization, &id]).await?;
+            changes.removed.push(id);
+        }
+        Ok(changes)
+    }
+
     async fn load(&self, only: Option<&OrganizationId>) -> Result<Vec<Watchlist>, StoreError> {
         let only = only.map_or("", |organization| organization.0.as_str());
         let mut connection = self.reader.acquire().await?;
@@ -228,9 +267,16 @@ impl Store {
                 watchlist.canaries.push(parse::<Canary>("canary", &id, document.reveal())?);
             }
             watchlist.canaries.sort_by(|one, other| one.id.cmp(&other.id));
-            let statement = "SELECT id, document FROM delivery WHERE organization = $1";
+            let statement = "SELECT id, document, sealed_deal FROM delivery WHERE organization = $1";
             for row in sql::fetch(&mut connection, statement, values![&organization]).await? {
-                watchlist.deliveries.push(parse::<Delivery>("delivery", &row.text(0)?, &row.text(1)?)?);
+                let id = row.text(0)?;
+                let mut delivery = parse::<Delivery>("delivery", &id, &row.text(1)?)?;
+                if let Some(sealed) = row.maybe_bytes(2)? {
+                    let text = self.open_text(&sealed, &deal_context(&organization, &id))?;
+                    let deal = Deal::parse(text.reveal()).ok_or_else(|| StoreError::damaged("delivery", &id))?;
+                    delivery.deal = Some(deal);
+                }
+                watchlist.deliveries.push(delivery);
             }
             watchlist.deliveries.sort_by(|one, other| one.id.cmp(&other.id));
         }
@@ -244,74 +290,44 @@ async fn revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     row.ok_or_else(|| StoreError::damaged("meta", "watchlist_revision"))?.int(0)
 }
 
-async fn replace_deliveries(connection: &mut AnyConnection, watchlist: &Watchlist) -> Result<Changes, StoreError> {
-    let mut documents = BTreeMap::new();
-    for delivery in &watchlist.deliveries {
-        documents.insert(delivery.id.clone(), json(delivery)?);
-    }
-    let texts = DocumentTable {
-        select: "SELECT id, document FROM delivery WHERE organization = $1",
-        insert: "INSERT INTO delivery (organization, id, document) VALUES",
-        conflict: "ON CONFLICT (organization, id) DO UPDATE SET document = excluded.document",
-        delete: "DELETE FROM delivery WHERE organization = $1 AND id = $2",
-    };
-    texts.replace(connection, &watchlist.organization.id.0, documents).await
-}
-
 async fn replace_contacts(connection: &mut AnyConnection, watchlist: &Watchlist) -> Result<Changes, StoreError> {
+    let organization = &watchlist.organization.id.0;
+    let mut before = BTreeMap::new();
+    let statement = "SELECT address, document FROM contact WHERE organization = $1";
+    for row in sql::fetch(connection, statement, values![organization]).await? {
+        before.insert(row.text(0)?, row.text(1)?);
+    }
     let mut documents = BTreeMap::new();
     for contact in &watchlist.organization.contacts {
         documents.insert(contact.address.clone(), json(contact)?);
     }
-    let texts = DocumentTable {
-        select: "SELECT address, document FROM contact WHERE organization = $1",
-        insert: "INSERT INTO contact (organization, address, document) VALUES",
-        conflict: "ON CONFLICT (organization, address) DO UPDATE SET document = excluded.document",
-        delete: "DELETE FROM contact WHERE organization = $1 AND address = $2",
-    };
-    texts.replace(connection, &watchlist.organization.id.0, documents).await
-}
-
-/// A table of documents by organization and name.
-struct DocumentTable {
-    select: &'static str,
-    insert: &'static str,
-    conflict: &'static str,
-    delete: &'static str,
-}
-
-impl DocumentTable {
-    async fn replace(
-        &self,
-        connection: &mut AnyConnection,
-        organization: &str,
-        documents: BTreeMap<String, String>,
-    ) -> Result<Changes, StoreError> {
-        let mut before = BTreeMap::new();
-        for row in sql::fetch(connection, self.select, values![organization]).await? {
-            before.insert(row.text(0)?, row.text(1)?);
+    let mut changes = Changes::default();
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    for (address, document) in documents {
+        match before.remove(&address) {
+            Some(old) if old == document => continue,
+            Some(_) => changes.changed.push(address.clone()),
+            None => changes.added.push(address.clone()),
         }
-        let mut changes = Changes::default();
-        let mut rows: Vec<Vec<Value>> = Vec::new();
-        for (name, document) in documents {
-            match before.remove(&name) {
-                Some(old) if old == document => continue,
-                Some(_) => changes.changed.push(name.clone()),
-                None => changes.added.push(name.clone()),
-            }
-            rows.push(values![organization, name, document]);
-        }
-        sql::insert(connection, (self.insert, self.conflict), rows).await?;
-        for name in before.into_keys() {
-            sql::execute(connection, self.delete, values![organization, &name]).await?;
-            changes.removed.push(name);
-        }
-        Ok(changes)
+        rows.push(values![organization, address, document]);
     }
+    let head = "INSERT INTO contact (organization, address, document) VALUES";
+    let tail = "ON CONFLICT (organization, address) DO UPDATE SET document = excluded.document";
+    sql::insert(connection, (head, tail), rows).await?;
+    for address in before.into_keys() {
+        let statement = "DELETE FROM contact WHERE organization = $1 AND address = $2";
+        sql::execute(connection, statement, values![organization, &address]).await?;
+        changes.removed.push(address);
+    }
+    Ok(changes)
 }
 
 pub(super) fn organization_context(id: &str) -> String {
     format!("organization/{id}")
+}
+
+fn deal_context(organization: &str, delivery: &str) -> String {
+    format!("deal/{organization}/{delivery}")
 }
 
 fn canary_context(organization: &str, id: &str) -> String {

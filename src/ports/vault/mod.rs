@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::domain::fingerprints::{self, Checksum, DpfError, Enrolment, FingerprintSet, Fingerprints};
+use crate::domain::fingerprints::{self, Checksum, Delivered, DpfError, Enrolment, FingerprintSet, Fingerprints};
 use crate::domain::secret::Secret;
 
 pub use keys::{KeyError, read_key};
@@ -102,6 +102,30 @@ impl Vault {
             open.insert(enrolment.checksum, Arc::downgrade(&set));
         }
         Ok(set)
+    }
+
+    /// Tells for each tag whether an enrolled file holds a fingerprint of it, without reading all of the file.
+    ///
+    /// # Errors
+    /// When the file is not here or cannot be read.
+    pub fn find_tags(&self, enrolment: &Enrolment, tags: &[u64]) -> Result<Vec<bool>, DpfError> {
+        Self::find_tags_in(&self.file(&enrolment.checksum), tags)
+    }
+
+    /// The same of a delivery's file; where it cannot be read, that is logged, and the delivery tells nothing.
+    pub fn find_tags_or_warn(&self, one: &Delivered, tags: &[u64]) -> Option<Vec<bool>> {
+        let found = self.find_tags(&one.enrolment, tags);
+        found
+            .inspect_err(|error| tracing::warn!(delivery = one.delivery, %error, "what was delivered is not known"))
+            .ok()
+    }
+
+    /// The same of a file wherever it lies.
+    ///
+    /// # Errors
+    /// When the file is not one of fingerprints, or cannot be read.
+    pub fn find_tags_in(path: &Path, tags: &[u64]) -> Result<Vec<bool>, DpfError> {
+        fingerprints::find_tags(File::open(path)?, tags)
     }
 
     /// Opens all that can be looked up with the keys at hand, and tells what cannot.

@@ -3,31 +3,52 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::domain::alert::guard::Forbidden;
 use crate::domain::alert::{
-    Addressing, AlertMail, CaseFacts, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact, Sighting, Site,
-    SoldBefore, Tlp, compose,
+    Addressing, AlertMail, CaseFacts, CopyFact, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact,
+    Sighting, Site, SoldBefore, Tlp, compose,
 };
+use crate::domain::attribution::{EPSILON, Report};
+use crate::domain::fingerprints::Delivered;
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::Network;
 use crate::domain::watchlist::Watchlist;
+use crate::ports::mail::Recipient;
 use crate::ports::store::model::{
     self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter, OfferedBefore, SellerHistory,
 };
-use crate::ports::store::{Store, StoreError};
+use crate::ports::store::{Attributable, Store, StoreError};
+use crate::ports::vault::Vault;
 
 /// Writes the mail of an alert; `None` if its case is gone.
-pub(super) async fn mail(store: &Store, claim: &AlertClaim, now: Timestamp) -> Result<Option<AlertMail>, StoreError> {
+pub(super) async fn mail(
+    (store, vault): (&Store, &Vault),
+    claim: &AlertClaim,
+    now: Timestamp,
+) -> Result<Option<AlertMail>, StoreError> {
     let Some(detail) = store.case(&claim.case).await? else { return Ok(None) };
-    let watchlist = store.watchlist(&claim.organization).await?;
+    let find = |one: &Delivered, tags: &[u64]| vault.find_tags_or_warn(one, tags);
+    let found = store.attributable(&claim.case, (EPSILON, None), find).await?;
+    let (watchlist, copy) = match found {
+        // Weighing takes long enough to hold up the others of this thread.
+        Some(Attributable { watchlist, findings }) => spawn_blocking(move || {
+            let copy = CopyFact::of(&Report::of(&watchlist, &findings));
+            (Some(watchlist), Some(copy))
+        })
+        .await
+        .map_err(|_| StoreError::Closed)?,
+        None => (None, None),
+    };
     let earlier = earlier_mails(&detail, claim);
     // A follow-up is queued by the first news after the mail before it was frozen: what is older was told.
     let own = detail.alerts.iter().find(|alert| alert.id == claim.id);
     let news_since = own.filter(|_| !earlier.is_empty()).map(|alert| alert.created_at);
     let first_seen = if news_since.is_some() { first_seen(store, &detail).await? } else { BTreeMap::new() };
-    let facts = CaseFacts { news_since, ..facts(&detail, claim, &first_seen) };
+    let facts = CaseFacts { copy, news_since, ..facts(&detail, claim, &first_seen) };
+    let facts = sealed(facts, claim, watchlist.as_ref(), now);
     let addressing = Addressing {
         to: claim.contact.clone(),
         language: claim.language,
@@ -36,13 +57,34 @@ pub(super) async fn mail(store: &Store, claim: &AlertClaim, now: Timestamp) -> R
         thread_root: earlier.first().map(|alert| alert.message_id.clone()),
     };
     let mail = compose(&facts, &addressing, now);
-    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail) else { return Ok(Some(mail)) };
+    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail.outside()) else { return Ok(Some(mail)) };
     tracing::error!(
         alert = claim.id,
         ?objection,
         "the mail held what must not be mailed; sent without values and links"
     );
     Ok(Some(compose(&facts.bare(), &addressing, now)))
+}
+
+/// For a contact with an OpenPGP key: what the mail may hold besides, and to whom it is encrypted. A key that can no longer be
+/// used gets no detail at all: they were not meant to be read on the way.
+fn sealed(facts: CaseFacts, claim: &AlertClaim, watchlist: Option<&Watchlist>, now: Timestamp) -> CaseFacts {
+    let organization = watchlist.map(|watchlist| &watchlist.organization);
+    let contacts = organization.iter().flat_map(|organization| &organization.contacts);
+    let Some(key) = contacts.filter(|contact| contact.address == claim.contact).find_map(|contact| contact.key.clone())
+    else {
+        return facts;
+    };
+    if let Err(fault) = Recipient::read(&key, now) {
+        tracing::error!(alert = claim.id, %fault, "the contact's OpenPGP key cannot be used; mailed without details");
+        return facts.bare();
+    }
+    let name = |code: &str| {
+        let custodians = organization.iter().flat_map(|organization| &organization.custodians);
+        custodians.filter(|custodian| custodian.code == code).map(|custodian| custodian.name.clone()).next()
+    };
+    let named = |custodian: CustodianFact| CustodianFact { name: name(&custodian.code), ..custodian };
+    CaseFacts { custodians: facts.custodians.into_iter().map(named).collect(), sealed_to: Some(key), ..facts }
 }
 
 /// The mails of this case that the contact has or will have before this one, the oldest first. An alert that is queued
@@ -96,14 +138,16 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
             .row
             .holders
             .iter()
-            .map(|(code, entries)| CustodianFact { code: code.clone(), entries: *entries })
+            .map(|(code, entries)| CustodianFact { code: code.clone(), name: None, entries: *entries })
             .collect(),
         sightings: detail.sightings.iter().map(sighting).collect(),
         offer: offer(detail),
         verdict: detail.verdict.clone(),
+        copy: None,
         severity: detail.row.severity.clone(),
         seller: detail.seller.as_ref().map(seller),
         news_since: None,
+        sealed_to: None,
     }
 }
 
@@ -152,7 +196,10 @@ fn forbidden(facts: &CaseFacts, watchlist: Option<&Watchlist>) -> Forbidden {
     let canaries = watchlist.canaries.iter().filter(|canary| is_concerned(&canary.id));
     let values = canaries.flat_map(|canary| canary.fields.values().map(String::as_str));
     let organization = &watchlist.organization;
-    let names = organization.custodians.iter().map(|custodian| custodian.name.as_str());
+    let names = organization
+        .custodians
+        .iter()
+        .flat_map(|custodian| custodian.engagement.sub_processors.iter().chain([&custodian.name]).map(String::as_str));
     let mut public = vec![organization.name.as_str(), organization.id.0.as_str()];
     public.extend(organization.aliases.iter().map(String::as_str));
     public.extend(organization.custodians.iter().map(|custodian| custodian.code.as_str()));

@@ -17,6 +17,7 @@ use crate::ports::clock::Clock;
 use crate::ports::mail::{Mailer, SendError};
 use crate::ports::store::model::AlertClaim;
 use crate::ports::store::{Store, StoreError};
+use crate::ports::vault::Vault;
 
 /// How long the outbox is left alone when nothing is due: alerts may be queued by other processes at any time.
 const LOOK_AGAIN_LOCAL: Duration = Duration::from_millis(250);
@@ -35,6 +36,8 @@ const NOTE_TRIES: u32 = 5;
 pub struct Ports {
     /// The outbox.
     pub store: Store,
+    /// Files of fingerprints: who was given which record.
+    pub vault: Vault,
     /// The way out.
     pub mailer: Mailer,
     /// The time.
@@ -189,7 +192,7 @@ async fn frozen(ports: &Ports, claim: &AlertClaim) -> Result<Vec<u8>, Unwritten>
         return Ok(message.clone());
     }
     let now = ports.clock.now();
-    let mail = facts::mail(&ports.store, claim, now)
+    let mail = facts::mail((&ports.store, &ports.vault), claim, now)
         .await?
         .ok_or_else(|| Unwritten::Never(format!("the case {} is no longer on record", claim.case)))?;
     let message = ports.mailer.render(&mail).map_err(|error| Unwritten::Never(format!("cannot {error}")))?;

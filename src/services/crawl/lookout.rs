@@ -117,31 +117,49 @@ mod tests {
         !lookout.matcher.scan(&document).hits.is_empty()
     }
 
-    #[tokio::test]
+    /// As many canaries as a large organization plants.
+    const CANARIES: u64 = 100_000;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_changed_watchlist_is_swapped_in_while_the_old_one_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("lookout.db").display());
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let now = Clock::system().now();
-        store.replace_watchlist(&watchlist(0..2000), now).await.unwrap();
+        store.replace_watchlist(&watchlist(0..CANARIES), now).await.unwrap();
         let mut lookouts = Lookouts::new(store.clone(), Vault::new(folder.path(), Vec::new()));
         assert!(lookouts.current().is_none());
         lookouts.refresh().await.unwrap();
         let before = lookouts.current().unwrap();
-        assert!(finds(&before, "9999000000000007") && !finds(&before, "9999000000003000"));
+        assert!(finds(&before, "9999000000000007") && !finds(&before, "9999000000100003"));
 
         lookouts.refresh().await.unwrap();
         assert!(Arc::ptr_eq(&before, &lookouts.current().unwrap()), "nothing changed, nothing is compiled");
 
-        store.replace_watchlist(&watchlist(2000..4000), now).await.unwrap();
+        store.replace_watchlist(&watchlist(3..CANARIES + 5), now).await.unwrap();
         lookouts.begin();
         lookouts.begin();
         assert_eq!(lookouts.looking.len(), 1);
-        let meanwhile = lookouts.current().unwrap();
-        assert!(finds(&meanwhile, "9999000000000007"), "the old lists are looked for until the new ones are ready");
-        lookouts.ended().await.unwrap();
+        // Pages are scanned with the old lists all the while: scanning waits for nothing.
+        let mut scanned = 0;
+        loop {
+            let meanwhile = lookouts.current().unwrap();
+            let scan = tokio::task::spawn_blocking(move || finds(&meanwhile, "9999000000000001"));
+            tokio::select! {
+                ended = lookouts.ended() => {
+                    ended.unwrap();
+                    break;
+                }
+                is_found = scan => {
+                    assert!(is_found.unwrap(), "the old lists are looked for until the new ones are ready");
+                    scanned += 1;
+                }
+            }
+        }
+        assert!(scanned > 0, "the new lists came before one page was scanned");
         let after = lookouts.current().unwrap();
-        assert!(!finds(&after, "9999000000000007") && finds(&after, "9999000000003000"));
-        assert!(finds(&before, "9999000000000007"), "a visit under way keeps what it began with");
+        assert!(!finds(&after, "9999000000000001") && finds(&after, "9999000000100003"));
+        assert!(finds(&after, "9999000000000007"), "what did not change is looked for as before");
+        assert!(finds(&before, "9999000000000001"), "a visit under way keeps what it began with");
     }
 }

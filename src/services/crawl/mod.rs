@@ -2,10 +2,12 @@
 //!
 //! The loop here decides what runs when; `worker` takes one claim through to its record, past the source's `door` (its
 //! `robots` and its `session`), `visit` turns a page into what is recorded, `lookout` keeps the matcher in step with the
-//! watchlists. Not here: mailing what was found (`alerting`).
+//! watchlists, `backfill` brings up to date what an earlier version recorded. Not here: mailing what was found (`alerting`).
 
+mod backfill;
 mod door;
 mod idle;
+mod lanes;
 mod lookout;
 mod progress;
 mod robots;
@@ -26,12 +28,14 @@ pub use progress::{Failures, Progress, Summary, Waiting};
 
 use crate::domain::source::SourceId;
 use crate::ports::clock::Clock;
+use crate::ports::evidence::Evidence;
 use crate::ports::fetch::Fetcher;
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, ClaimRequest, RecordPolicy};
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
 use idle::{Idle, Quiet};
+use lanes::{Lanekeeper, Lanes};
 use lookout::Lookouts;
 use progress::Tally;
 use worker::{Done, Worker};
@@ -60,6 +64,8 @@ pub struct Ports {
     pub vault: Vault,
     /// How pages are fetched.
     pub fetcher: Fetcher,
+    /// Where what was found is kept as it was received.
+    pub evidence: Evidence,
     /// How attachments are unpacked.
     pub sandbox: Sandbox,
     /// What time it is.
@@ -137,10 +143,13 @@ pub enum CrawlError {
 pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool>) -> Result<Summary, CrawlError> {
     let now = ports.clock.now();
     let lookouts = Lookouts::new(ports.store.clone(), ports.vault.clone());
+    let lanes = Lanes::default();
     let mut crawl = Crawl {
         idle: Idle::new(options.until, now),
         tally: Tally::new(options.progress.clone(), now),
-        workers: Worker::new(ports.clone(), &options, stop.clone()),
+        workers: Worker::new(ports.clone(), &options, lanes.clone(), stop.clone()),
+        lanekeeper: Lanekeeper::new(ports.clone(), lanes.clone()),
+        lanes,
         lookouts,
         flights: JoinSet::new(),
         claims: HashMap::new(),
@@ -151,6 +160,9 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
         options,
         stop,
     };
+    if let Err(error) = backfill::run(&crawl.ports.store, &crawl.stop).await {
+        tracing::warn!(%error, "what an earlier version recorded is not up to date yet; the next start goes on");
+    }
     let ended = crawl.work().await;
     crawl.drain().await;
     crawl.count_due().await;
@@ -162,6 +174,8 @@ struct Crawl {
     options: CrawlOptions,
     stop: watch::Receiver<bool>,
     lookouts: Lookouts,
+    lanes: Lanes,
+    lanekeeper: Lanekeeper,
     workers: Worker,
     flights: JoinSet<Done>,
     /// Whose lease each flight holds.
@@ -205,6 +219,10 @@ impl Crawl {
                     Some(wait) => ask_at = Instant::now() + wait,
                     None => return Ok(()),
                 },
+                () = self.lanekeeper.opened() => {
+                    self.tally.lanes(self.lanes.reasons());
+                    ask_at = Instant::now();
+                }
                 _ = due_tick.tick() => self.count_due().await,
             }
         }
@@ -228,6 +246,7 @@ impl Crawl {
             worker: self.options.worker.clone(),
             limit: room,
             source: self.options.source.clone(),
+            without: self.lanes.shut(),
             lease: self.options.lease,
             // Chance that needs no source of chance: it only has to differ from one request to the next.
             chance: idle::chance(&now),
@@ -258,11 +277,15 @@ impl Crawl {
         if let Some(recall_at) = self.recall_at.filter(|_| self.flights.is_empty()) {
             return Ok(Some(recall_at.saturating_duration_since(Instant::now()).min(CLAIM_POLL)));
         }
-        let next_due = match self.ports.store.next_due(self.options.source.as_ref()).await {
+        let source = self.options.source.as_ref();
+        let next_due = match self.ports.store.next_due(source, &self.lanes.shut()).await {
             Ok(next_due) => next_due,
             Err(error) => return self.absorb(Err(CrawlError::Store(error))).map(Some),
         };
-        let Some(next_due) = next_due else {
+        // What waits for a network is due when that is tried again.
+        let next_try = self.lanes.next_try();
+        self.tally.lanes(self.lanes.reasons());
+        let Some(next_due) = next_due.into_iter().chain(next_try).min() else {
             return Ok((!self.flights.is_empty() || self.idle.is_endless()).then_some(CLAIM_POLL));
         };
         if !self.flights.is_empty() {

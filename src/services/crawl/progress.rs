@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::worker::{Done, Ending};
+use crate::domain::source::Network;
 
 /// Oddity codes and failure classes told apart in a summary; hostile input cannot make more.
 const KINDS_LIMIT: usize = 64;
@@ -43,6 +44,8 @@ pub struct Progress {
     pub due: u64,
     /// Why nothing moves, in plain words, when nothing does.
     pub waiting: Option<Waiting>,
+    /// Networks whose way in is down, and what is wrong; their sources have a rest and are not blamed.
+    pub lanes_down: BTreeMap<Network, String>,
 }
 
 /// Why nothing moves.
@@ -146,6 +149,14 @@ impl Tally {
 
     pub(super) fn waiting_until(&self, at: Timestamp) {
         self.sender.send_modify(|progress| progress.waiting = Some(Waiting::Until(at)));
+    }
+
+    pub(super) fn lanes(&self, reasons: BTreeMap<Network, String>) {
+        self.sender.send_if_modified(|progress| {
+            let is_changed = progress.lanes_down != reasons;
+            progress.lanes_down = reasons;
+            is_changed
+        });
     }
 
     pub(super) fn store_is_down(&self) {

@@ -73,15 +73,15 @@ impl Worker {
                 let read = page.body.get(..page.body.len().min(robots::LIMIT_BYTES)).unwrap_or_default();
                 Ok(String::from_utf8_lossy(read).into_owned())
             }
+            // Too many requests (429) says something about us, not about the file.
             Ok(Fetched::Unchanged)
             | Err(
                 FetchError::OffSite { .. }
                 | FetchError::TooManyRedirects { .. }
                 | FetchError::RedirectLoop
-                | FetchError::BadRedirect { .. },
+                | FetchError::BadRedirect { .. }
+                | FetchError::Http { status: 400..=428 | 430..=499, .. },
             ) => Ok(String::new()),
-            // Too many requests says something about us, not about the file.
-            Err(FetchError::Http { status: 400..=428 | 430..=499, .. }) => Ok(String::new()),
             Err(error) => Err(error),
         }
     }

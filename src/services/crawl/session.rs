@@ -253,7 +253,7 @@ impl Worker {
         let said = login::doorway(&answer, &source.start_url).obstacle;
         sleep(source.pace).await;
         let (after, page) = self.doorway(source, &source.start_url).await?;
-        let kind = |page: &FetchedPage| forum::read(page, &source.start_url).page;
+        let kind = |page: &FetchedPage| forum::read_with(page, &source.start_url, &source.settings.recipe).page;
         if after.standing == Standing::Member {
             let is_banned = after.obstacle == Some(Rest::Banned) && kind(&page) == PageKind::Denied;
             return Ok(if is_banned { Err(Some(Rest::Banned)) } else { Ok(()) });

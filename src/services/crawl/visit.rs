@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -13,15 +14,16 @@ use url::Url;
 use super::door::Viewer;
 use super::lookout::Lookout;
 use super::session::Doubt;
+use crate::domain::evidence::Capture;
 use crate::domain::forum::{self, Engine, Link, LinkKind, PageKind, Post, Reading, Standing, ThreadRow};
 use crate::domain::frontier::{Rhythm, Seen, Trouble};
-use crate::domain::listing;
+use crate::domain::listing::{self, Written};
 use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
-use crate::domain::source::Source;
-use crate::ports::fetch;
+use crate::domain::source::{Network, Source};
+use crate::ports::fetch::{self, Expect};
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, HitSeen, Outcome, PostSeen, ReadPage, ThreadSeen, Visit};
 
@@ -37,6 +39,8 @@ pub(super) struct Page {
     pub(super) lookout: Arc<Lookout>,
     pub(super) sandbox: Sandbox,
     pub(super) viewer: Viewer,
+    /// How long fetching took.
+    pub(super) took: Duration,
 }
 
 /// What came of a page.
@@ -50,10 +54,10 @@ pub(super) struct Read {
 
 /// Reads and matches a page or an attachment.
 pub(super) fn read(page: &Page) -> Read {
-    let (claim, at) = (&page.claim, page.fetched.fetched_at);
+    let (claim, times) = (&page.claim, (page.fetched.fetched_at, page.took));
     let digest = digest(&page.fetched.body, &stamp(page.lookout.revision, page.viewer));
     if claim.body_digest.as_deref() == Some(digest.as_str()) {
-        return Read { visit: unchanged(claim, &page.source, at), doubt: None };
+        return Read { visit: unchanged(claim, &page.source, times), doubt: None };
     }
     let (read_page, standing) = match claim.link.kind {
         LinkKind::Attachment => (read_attachment(page, digest), Standing::Unclear),
@@ -68,17 +72,47 @@ pub(super) fn read(page: &Page) -> Read {
     };
     let is_gone = kind == Some(PageKind::NotFound) && claim.link.kind != LinkKind::Index && read_page.hits.is_empty();
     let visit = if is_gone {
+        let (at, took) = times;
         let due_again = Rhythm::of(&page.source).retry(Trouble::Gone, claim.attempts, 0.5, at);
-        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
+        let (claim, outcome) = (claim.clone(), Outcome::Gone);
+        Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new: due_again }
     } else {
-        plan(claim, &page.source, at, (kind, newest), Outcome::Read(Box::new(read_page)))
+        plan(claim, &page.source, times, (kind, newest), Outcome::Read(Box::new(read_page)))
     };
-    Read { visit, doubt }
+    Read { visit: Visit { clock_ahead: page.fetched.clock_ahead(), ..visit }, doubt }
+}
+
+/// Describes what was captured, if something was found in it.
+pub(super) fn capture(visit: &Visit, page: &Page, user_agent: &str) -> Option<Capture> {
+    let Outcome::Read(read_page) = &visit.outcome else { return None };
+    if read_page.hits.is_empty() {
+        return None;
+    }
+    let accept = fetch::accepted(expected(page.claim.link.kind));
+    let request = [("user-agent", user_agent), ("accept", accept)];
+    let request = request.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Some(Capture::of(&page.fetched, request, route(&page.source)))
+}
+
+fn route(source: &Source) -> &'static str {
+    match source.network() {
+        Network::Open => "direct",
+        Network::Tor => "tor",
+        Network::I2p => "i2p",
+    }
+}
+
+/// Tells what an address of this kind leads to.
+pub(super) const fn expected(kind: LinkKind) -> Expect {
+    match kind {
+        LinkKind::Attachment => Expect::Attachment,
+        LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => Expect::Page,
+    }
 }
 
 /// Notes that a page is as it was.
-pub(super) fn unchanged(claim: &Claim, source: &Source, at: Timestamp) -> Visit {
-    plan(claim, source, at, (None, None), Outcome::Unchanged)
+pub(super) fn unchanged(claim: &Claim, source: &Source, times: (Timestamp, Duration)) -> Visit {
+    plan(claim, source, times, (None, None), Outcome::Unchanged)
 }
 
 /// Names what a page was matched against and who saw it.
@@ -94,13 +128,14 @@ pub(super) fn has_stamp(digest: &str, stamp: &str) -> bool {
 fn plan(
     claim: &Claim,
     source: &Source,
-    at: Timestamp,
+    (at, took): (Timestamp, Duration),
     (page, newest): (Option<PageKind>, Option<Timestamp>),
     outcome: Outcome,
 ) -> Visit {
     let seen = Seen { kind: claim.link.kind, page, interval: claim.interval, newest };
     let revisit = Rhythm::of(source).revisit(&seen, at);
-    Visit { claim: claim.clone(), at, outcome, due_again: revisit.if_same, due_again_if_new: revisit.if_new }
+    let (claim, due_again, due_again_if_new) = (claim.clone(), revisit.if_same, revisit.if_new);
+    Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new }
 }
 
 fn digest(body: &[u8], stamp: &str) -> String {
@@ -114,7 +149,7 @@ fn digest(body: &[u8], stamp: &str) -> String {
 }
 
 fn read_page(page: &Page, digest: String) -> (ReadPage, Standing) {
-    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let reading = forum::read_with(&page.fetched, &page.source.start_url, &page.source.settings.recipe);
     let (Scan { hits, oddities, .. }, rates) = scan(page, page.fetched.url.path());
     let (title, standing) = (reading.title.clone(), reading.standing);
     let mut read_page = bare(page, digest);
@@ -126,11 +161,18 @@ fn read_page(page: &Page, digest: String) -> (ReadPage, Standing) {
     read_page.threads = threads(&reading, &page.claim.link.key);
     read_page.oddities = reading.oddities.into_iter().chain(oddities).collect();
     if let Some(thread) = &reading.thread {
-        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &thread.key, &title)).collect();
+        let setting = Setting {
+            title: &title,
+            tags: &thread.labels.join(" "),
+            board: thread.board.as_deref().unwrap_or_default(),
+            page: &thread.page_title,
+        };
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &thread.key, &setting)).collect();
     } else if !reading.posts.is_empty() {
         read_page.oddities.push(Oddity::new("posts-without-thread", "posts on a page that names no thread"));
         let key = page.claim.link.key.clone();
-        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &title)).collect();
+        let setting = Setting { title: &title, ..Setting::default() };
+        read_page.posts = reading.posts.into_iter().map(|post| post_seen(post, &key, &setting)).collect();
     }
     read_page.links = admitted(reading.links, &page.source, &mut read_page.oddities);
     (read_page, standing)
@@ -204,7 +246,8 @@ fn threads(reading: &Reading, link_key: &str) -> Vec<ThreadSeen> {
     let mut threads: Vec<ThreadSeen> = reading.threads.iter().map(|row| listed(row, board.as_ref())).collect();
     if let Some(thread) = &reading.thread {
         // Who opened it is told by the first post of its first page only.
-        let opening = reading.posts.first().filter(|_| link_key == format!("thread/{}", thread.key));
+        let is_first_page = link_key.split_once('/').is_some_and(|(_, key)| key == thread.key);
+        let opening = reading.posts.first().filter(|_| is_first_page);
         threads.push(ThreadSeen {
             key: thread.key.clone(),
             title: (!reading.title.is_empty()).then(|| reading.title.clone()),
@@ -230,9 +273,19 @@ fn listed(row: &ThreadRow, board: Option<&String>) -> ThreadSeen {
     }
 }
 
-fn post_seen(post: Post, thread: &str, title: &str) -> PostSeen {
+/// What a page says of all its posts.
+#[derive(Default)]
+struct Setting<'a> {
+    title: &'a str,
+    tags: &'a str,
+    board: &'a str,
+    page: &'a str,
+}
+
+fn post_seen(post: Post, thread: &str, setting: &Setting<'_>) -> PostSeen {
+    let Setting { title, tags, board, page } = *setting;
     PostSeen {
-        listing: listing::read(title, &post.text),
+        listing: listing::read(&Written { title, text: &post.text, tags, board, page }),
         key: post.id,
         thread: thread.to_owned(),
         url: post.url,
@@ -274,7 +327,7 @@ fn refusal(page: &Page, name: &str) -> Option<PageKind> {
     if !looks_html && page.fetched.media_type().as_deref() != Some("text/html") {
         return None;
     }
-    let reading = forum::read(&page.fetched, &page.source.start_url);
+    let reading = forum::read_with(&page.fetched, &page.source.start_url, &page.source.settings.recipe);
     let lower = name.to_ascii_lowercase();
     let is_html_file = [".html", ".htm", ".xhtml"].iter().any(|ending| lower.ends_with(ending));
     match reading.page {
@@ -308,6 +361,7 @@ fn bare(page: &Page, digest: String) -> ReadPage {
         hits: Vec::new(),
         rates: Vec::new(),
         oddities: Vec::new(),
+        capture: None,
     }
 }
 
@@ -332,6 +386,7 @@ mod tests {
             text: String::new(),
             attachments: Vec::new(),
             links: Vec::new(),
+            price: None,
             span: ByteSpan::new(start, end),
         }
     }
@@ -339,9 +394,16 @@ mod tests {
     fn reading() -> Reading {
         Reading {
             engine: Engine::Mybb,
+            signs: Vec::new(),
             page: PageKind::Thread,
             title: "Fresh base".to_owned(),
-            thread: Some(ThreadRef { key: "101".to_owned(), url: url("thread/101"), board: None }),
+            thread: Some(ThreadRef {
+                key: "101".to_owned(),
+                url: url("thread/101"),
+                board: None,
+                labels: Vec::new(),
+                page_title: String::new(),
+            }),
             threads: Vec::new(),
             posts: vec![post("1", 100, 400), post("2", 200, 300), post("3", 500, 600)],
             next: None,
@@ -362,6 +424,7 @@ mod tests {
             masked: "p…".to_owned(),
             steps: Vec::new(),
             strength: 40,
+            renderings: crate::domain::renderings::Renderings::default(),
             row: 0,
         }
     }

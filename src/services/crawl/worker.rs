@@ -8,14 +8,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 use super::door::{Known, Pass, Sources, Viewer};
+use super::lanes::{self, Lanes};
 use super::lookout::Lookout;
 use super::session::{Doubt, Turn};
 use super::visit::{self, Page, Read};
 use super::{CrawlOptions, Ports, chain, idle};
 use crate::domain::forum::LinkKind;
 use crate::domain::frontier::{RETRY_AFTER_LIMIT, Rhythm, Trouble};
-use crate::domain::source::{Budget, Rest, Source, Spent};
-use crate::ports::fetch::{Expect, FetchError, Fetched, Request};
+use crate::domain::source::{Budget, Network, Rest, Source, Spent};
+use crate::ports::fetch::{FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
 
@@ -61,6 +62,7 @@ pub(super) struct Worker {
     pub(super) ports: Ports,
     policy: RecordPolicy,
     stop: watch::Receiver<bool>,
+    lanes: Lanes,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -72,10 +74,10 @@ pub(super) struct Shared {
 }
 
 impl Worker {
-    pub(super) fn new(ports: Ports, options: &CrawlOptions, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(ports: Ports, options: &CrawlOptions, lanes: Lanes, stop: watch::Receiver<bool>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let shared = Shared { benches: Semaphore::new(cores), sources: Sources::default() };
-        Self { ports, policy: options.policy, stop, shared: Arc::new(shared) }
+        Self { ports, policy: options.policy, stop, lanes, shared: Arc::new(shared) }
     }
 
     /// Fetches, reads, matches and records.
@@ -108,7 +110,10 @@ impl Worker {
                 let visit = self.planned(claim, &known.source, Trouble::Standing);
                 self.record(Visit { outcome: Outcome::Skipped { class: class.to_owned() }, ..visit }).await
             }
-            Pass::Fail(what, error) => self.fail(claim, &known.source, (what, &error)).await,
+            Pass::Fail(what, error) => match error.route() {
+                Some(network) => self.rest(claim, network, &error).await,
+                None => self.fail(claim, &known.source, (what, &error), Duration::ZERO).await,
+            },
             Pass::Hold | Pass::Go(_) => self.give_back(claim).await,
         }
     }
@@ -119,24 +124,28 @@ impl Worker {
         let started = Instant::now();
         let fetched = self.ports.fetcher.fetch(source, &request).await;
         let bytes = if let Ok(Fetched::Page(page)) = &fetched { page.body.len() as u64 } else { 0 };
-        self.spend(source, Spent { requests: 0, bytes, busy: started.elapsed() }).await;
+        let took = started.elapsed();
+        self.spend(source, Spent { requests: 0, bytes, busy: took }).await;
         let done = match fetched {
             Ok(Fetched::Page(page)) => {
                 let (sandbox, source) = (self.ports.sandbox.clone(), Arc::clone(source));
-                self.read(Page { fetched: page, claim, source, lookout, sandbox, viewer }, known).await
+                self.read(Page { fetched: page, claim, source, lookout, sandbox, viewer, took }, known).await
             }
             Ok(Fetched::Unchanged) => {
-                let visit = visit::unchanged(&claim, source, self.ports.clock.now());
+                let visit = visit::unchanged(&claim, source, (self.ports.clock.now(), took));
                 self.record(visit).await
             }
             Err(error @ FetchError::Http { status: 401 | 403, .. }) if viewer.is_member => {
                 match self.has_lost(known, viewer, Doubt::Refuses).await {
                     Ok(true) => self.give_back(&claim).await,
-                    Ok(false) => self.fail(&claim, source, ("", &error)).await,
+                    Ok(false) => self.fail(&claim, source, ("", &error), took).await,
                     Err(pass) => self.turn_back(&claim, known, pass).await,
                 }
             }
-            Err(error) => self.fail(&claim, source, ("", &error)).await,
+            Err(error) => match error.route() {
+                Some(network) => self.rest(&claim, network, &error).await,
+                None => self.fail(&claim, source, ("", &error), took).await,
+            },
         };
         if viewer.is_member {
             self.keep_cookies(known, Turn::Usual).await;
@@ -147,9 +156,9 @@ impl Worker {
     async fn read(&self, page: Page, known: &Known) -> Done {
         let (claim, source, viewer) = (page.claim.clone(), Arc::clone(&page.source), page.viewer);
         let Ok(bench) = self.shared.benches.acquire().await else { return Done::bare(Ending::Lost) };
-        let read = tokio::task::spawn_blocking(move || visit::read(&page)).await;
+        let read = tokio::task::spawn_blocking(move || (visit::read(&page), page)).await;
         drop(bench);
-        let Ok(Read { visit, doubt }) = read else {
+        let Ok((Read { visit, doubt }, page)) = read else {
             tracing::error!(source = %claim.source, key = %claim.link.key, "a page could not be read: the reader panicked");
             let detail = "the page could not be read; please report this as a bug".to_owned();
             let outcome = Outcome::Failed { class: "unreadable".to_owned(), detail };
@@ -162,17 +171,55 @@ impl Worker {
                 Err(pass) => return self.turn_back(&claim, known, pass).await,
             }
         }
-        self.record(visit).await
+        match self.keep_evidence(visit, page).await {
+            Some(visit) => self.record(visit).await,
+            None => Done::bare(Ending::Lost),
+        }
+    }
+
+    /// Gives a network whose way in is down a rest; its sites are not blamed.
+    async fn rest(&self, claim: &Claim, network: Network, error: &FetchError) -> Done {
+        let now = self.ports.clock.now();
+        if self.lanes.close(network, error, now) {
+            tracing::warn!(network = network.word(), "{error}; its sources have a rest until it works again");
+            lanes::note(&self.ports, network, Some(&error.to_string()), now).await;
+        }
+        self.give_back(claim).await
+    }
+
+    /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
+    /// cannot be kept is not recorded either, and fetched again later.
+    async fn keep_evidence(&self, mut visit: Visit, page: Page) -> Option<Visit> {
+        let user_agent = page.source.settings.user_agent.as_deref().unwrap_or(self.ports.fetcher.user_agent());
+        let Some(capture) = visit::capture(&visit, &page, user_agent) else { return Some(visit) };
+        let (evidence, page) = (self.ports.evidence.clone(), Arc::new(page));
+        let mut wait = Duration::from_millis(100);
+        for _ in 0..RECORD_TRIES {
+            let (evidence, page) = (evidence.clone(), Arc::clone(&page));
+            match tokio::task::spawn_blocking(move || evidence.keep(&page.fetched.body)).await {
+                Ok(Ok(_)) => {
+                    if let Outcome::Read(read_page) = &mut visit.outcome {
+                        read_page.capture = Some(Box::new(capture));
+                    }
+                    return Some(visit);
+                }
+                Ok(Err(error)) => tracing::error!(error = %chain(&error), "evidence is not kept; trying again"),
+                Err(_) => tracing::error!("evidence is not kept: the keeper panicked"),
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(10));
+        }
+        None
     }
 
     /// Records a failure; `what` says what failed, if it was not the page itself.
-    async fn fail(&self, claim: &Claim, source: &Source, (what, error): (&str, &FetchError)) -> Done {
+    async fn fail(&self, claim: &Claim, source: &Source, (what, error): (&str, &FetchError), took: Duration) -> Done {
         tracing::debug!(source = %source.id, class = error.class(), attempts = claim.attempts, "fetch failed");
         let trouble = error.trouble();
         if let Trouble::Passing { retry_after: Some(wait) } = trouble {
             self.leave_alone(source, error, wait).await;
         }
-        let mut visit = self.planned(claim, source, trouble);
+        let mut visit = Visit { took, ..self.planned(claim, source, trouble) };
         let is_page = what.is_empty();
         if is_page && trouble == Trouble::Gone && claim.link.kind != LinkKind::Index {
             visit.outcome = Outcome::Gone;
@@ -218,7 +265,8 @@ impl Worker {
         // Chance that needs no source of chance: pages that failed together are spread, and a test sees the same each time.
         let jitter = idle::chance(&(&claim.source, &claim.link.key, claim.attempts));
         let due_again = Rhythm::of(source).retry(trouble, claim.attempts, jitter, at);
-        Visit { claim: claim.clone(), at, outcome: Outcome::Gone, due_again, due_again_if_new: due_again }
+        let (claim, took, outcome) = (claim.clone(), Duration::ZERO, Outcome::Gone);
+        Visit { claim, at, took, clock_ahead: None, outcome, due_again, due_again_if_new: due_again }
     }
 
     /// Records a visit, waiting out a database that is away; what cannot be recorded is fetched again later.
@@ -258,10 +306,7 @@ pub(super) fn may_pass(error: &StoreError) -> bool {
 }
 
 fn request(claim: &Claim, stamp: &str) -> Request {
-    let expect = match claim.link.kind {
-        LinkKind::Attachment => Expect::Attachment,
-        LinkKind::Index | LinkKind::Board | LinkKind::Thread | LinkKind::Other => Expect::Page,
-    };
+    let expect = visit::expected(claim.link.kind);
     // A page that was matched against older watchlists, or read by somebody else, is wanted again even if it did not change.
     let is_current = claim.body_digest.as_deref().is_some_and(|digest| visit::has_stamp(digest, stamp));
     let (etag, last_modified) =

@@ -41,10 +41,21 @@ pub struct Request {
     pub delimiter: Option<u8>,
     /// Calling code of the country whose national telephone numbers are meant.
     pub calling_code: Option<String>,
+    /// Only rows whose cell in this column names this code, among others with `|`, `,` or `;` between them.
+    pub only: Option<Only>,
     /// The file to make.
     pub out: PathBuf,
     /// What becomes of a file that is there.
     pub existing: Existing,
+}
+
+/// Which rows of a table are meant: those that were given to one custodian.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    /// Name or number (from 1) of the column that names who was given a row.
+    pub column: String,
+    /// The custodian's code.
+    pub code: String,
 }
 
 /// What becomes of a file that is there already.
@@ -296,6 +307,7 @@ mod tests {
             columns: columns.iter().map(|name| (*name).to_owned()).collect(),
             delimiter: None,
             calling_code: None,
+            only: None,
             out: folder.join("out.dpf"),
             existing: Existing::Keep,
         }
@@ -382,6 +394,23 @@ mod tests {
         assert_eq!(fs::read(&request.out).unwrap(), b"old", "a failure leaves it");
         made("4000000000000002\n", &request).unwrap();
         assert!(holds(&request, "4000000000000002"));
+    }
+
+    #[test]
+    fn rows_of_other_custodians_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let only = |code: &str| Some(Only { column: "copies".to_owned(), code: code.to_owned() });
+        let request = Request { only: only("H02"), ..request(folder.path(), FingerprintKind::Account, &["no"]) };
+        let input =
+            "no,copies\n4000000001,H01\n4000000002,H01|H02\n4000000003,\n4000000004,\"H02, H03\"\n4000000005,H022\n";
+        assert_eq!(made(input, &request).unwrap().enrolment.count, 2);
+        assert!(holds(&request, "4000000002") && holds(&request, "4000000004"));
+        let missing = Request {
+            only: Some(Only { column: "who".to_owned(), code: "H02".to_owned() }),
+            existing: Existing::Replace,
+            ..request
+        };
+        assert!(made(input, &missing).unwrap_err().to_string().contains("no column of the first row is called who"));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(super) struct Rows<R> {
     /// Bytes read since the last row.
     unrowed: Rc<Cell<u64>>,
     columns: Vec<usize>,
+    /// The column that names who was given a row, and the code that is meant.
+    only: Option<(usize, String)>,
     /// The first row, where it is not a header.
     first: Option<csv::ByteRecord>,
     record: csv::ByteRecord,
@@ -70,7 +72,8 @@ impl<R: Read> Rows<R> {
             .delimiter(delimiter)
             .buffer_capacity(LOOK_BYTES)
             .from_reader(guard);
-        let mut rows = Self { reader, unrowed, columns: Vec::new(), first: None, record: csv::ByteRecord::new() };
+        let mut rows =
+            Self { reader, unrowed, columns: Vec::new(), only: None, first: None, record: csv::ByteRecord::new() };
         if !rows.advance()? {
             return Err(FingerprintingError::Rows("make fingerprints: the input is empty".to_owned()));
         }
@@ -78,6 +81,8 @@ impl<R: Read> Rows<R> {
         let fields: Vec<String> = first.iter().map(field).collect();
         let (columns, is_header) = choose(&fields, request)?;
         rows.columns = columns;
+        let only = request.only.as_ref();
+        rows.only = only.map(|only| Ok((column_of(&fields, &only.column)?, only.code.clone()))).transpose()?;
         rows.first = (!is_header).then_some(first);
         Ok(rows)
     }
@@ -85,13 +90,22 @@ impl<R: Read> Rows<R> {
     /// Returns the next rows, or `None` at the end.
     pub(super) fn batch(&mut self) -> Result<Option<Batch>, FingerprintingError> {
         let mut batch = Batch { columns: self.columns.len(), ..Batch::default() };
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.first.take().filter(|first| self.is_meant(first)) {
             add(&mut batch, &self.columns, &first);
         }
         while batch.len() < BATCH_ROWS && self.advance()? {
-            add(&mut batch, &self.columns, &self.record);
+            if self.is_meant(&self.record) {
+                add(&mut batch, &self.columns, &self.record);
+            }
         }
         Ok((batch.len() > 0).then_some(batch))
+    }
+
+    /// Tells whether a row is one of those asked for.
+    fn is_meant(&self, record: &csv::ByteRecord) -> bool {
+        let Some((column, code)) = &self.only else { return true };
+        let cell = record.get(*column).unwrap_or_default();
+        cell.split(|byte| matches!(byte, b'|' | b',' | b';')).any(|one| one.trim_ascii() == code.as_bytes())
     }
 
     fn advance(&mut self) -> Result<bool, FingerprintingError> {
@@ -132,6 +146,15 @@ fn delimiter_of(look: &[u8]) -> u8 {
     let count = |delimiter: u8| outside.split(|byte| *byte == delimiter).count() - 1;
     let most = DELIMITERS.into_iter().rev().max_by_key(|delimiter| count(*delimiter));
     most.filter(|delimiter| count(*delimiter) > 0).unwrap_or(b',')
+}
+
+/// Finds a column by its name, or by its number from 1.
+fn column_of(fields: &[String], name: &str) -> Result<usize, FingerprintingError> {
+    let number = name.parse::<usize>().ok().filter(|number| (1..=fields.len()).contains(number));
+    let named = || fields.iter().position(|field| field.to_lowercase() == name.to_lowercase());
+    number.map(|number| number - 1).or_else(named).ok_or_else(|| {
+        FingerprintingError::Rows(format!("make fingerprints: no column of the first row is called {name}"))
+    })
 }
 
 /// Chooses the columns, and tells whether the first row names them.

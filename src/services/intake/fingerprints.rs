@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{shown_path, unreadable};
-use crate::domain::fingerprints::{Enrolment, FingerprintSet, Fingerprints};
-use crate::domain::watchlist::{OrganizationId, Problem, Problems};
+use crate::domain::fingerprints::{Delivered, Enrolment, FingerprintSet, Fingerprints};
+use crate::domain::watchlist::{OrganizationId, Problem, Problems, Watchlist};
 use crate::ports::vault::Vault;
 
 /// Twelve kinds in two epochs are 24.
@@ -80,6 +80,62 @@ pub(super) fn read(
         }
     }
     files
+}
+
+/// Reads and checks the files of what was delivered: `fingerprints/DELIVERY/*.dpf`.
+pub(super) fn read_delivered(
+    folder: &Path,
+    watchlist: &Watchlist,
+    problems: &mut Problems,
+) -> Vec<(PathBuf, Delivered)> {
+    let mut delivered: Vec<(PathBuf, Delivered)> = Vec::new();
+    for delivery in &watchlist.deliveries {
+        let own = folder.join("fingerprints").join(&delivery.id);
+        if !is_plain(&delivery.id) || !own.is_dir() {
+            continue;
+        }
+        for path in list(&own, problems) {
+            let checked = Vault::inspect(&path).and_then(|(_, enrolment)| {
+                enrolment.label.require_organization(&watchlist.organization.id)?;
+                Ok(enrolment)
+            });
+            match checked {
+                Ok(enrolment) => {
+                    let one = Delivered { delivery: delivery.id.clone(), enrolment };
+                    let label = &one.enrolment.label;
+                    let is_same = |(_, known): &(PathBuf, Delivered)| {
+                        known.delivery == one.delivery
+                            && (known.enrolment.label.kind, known.enrolment.label.epoch) == (label.kind, label.epoch)
+                    };
+                    if delivered.iter().any(is_same) {
+                        let reason =
+                            format!("is another file of {}, epoch {} of this delivery", label.kind, label.epoch);
+                        problems.push(Problem::new(&shown_path(&path), reason, "make one file of both inputs"));
+                    }
+                    delivered.push((path, one));
+                }
+                Err(error) => problems.push(Problem::new(&shown_path(&path), error.to_string(), error.mend())),
+            }
+        }
+    }
+    delivered
+}
+
+/// Notes folders among the fingerprints that belong to no delivery.
+pub(super) fn note_strays(folder: &Path, watchlist: &Watchlist, problems: &mut Problems) {
+    let Ok(entries) = fs::read_dir(folder.join("fingerprints")) else { return };
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if watchlist.deliveries.iter().all(|delivery| delivery.id != name) {
+            let mend = "name it as the delivery is named in deliveries.csv, or add the delivery there";
+            problems.push(Problem::new(&shown_path(&path), "is the folder of no delivery", mend).as_note());
+        }
+    }
+}
+
+/// Tells whether an id may name a folder.
+fn is_plain(id: &str) -> bool {
+    !id.is_empty() && !id.starts_with('.') && !id.contains(['/', '\\'])
 }
 
 /// Lists the `.dpf` files in order; a key that lies beside them is noted.

@@ -11,17 +11,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::domain::fingerprints::{DpfError, Enrolment};
+use crate::domain::fingerprints::{Delivered, DpfError, Enrolment};
 use crate::domain::watchlist::{
     Changes, Files, ORGANIZATION_LIMIT_BYTES, OrganizationId, Problem, Problems, TABLE_LIMIT_BYTES, Watchlist,
 };
+use crate::ports::mail::Recipient;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
 
 pub use fingerprints::{FingerprintFile, fingerprints, note_key};
 
 const KEY_LIMIT_BYTES: u64 = 256 * 1024;
+const ROOT_LIMIT_BYTES: u64 = 1024;
 const FOLDERS_LIMIT: usize = 1000;
+/// Who the audit log names for what an import writes into it.
+const IMPORTER: &str = "watchlist import";
 
 /// A folder as it was read.
 #[derive(Debug)]
@@ -30,6 +34,10 @@ pub struct Inspection {
     pub watchlist: Option<Watchlist>,
     /// Its files of fingerprints, those that are sound.
     pub fingerprints: Vec<FingerprintFile>,
+    /// Files of the fingerprints of single deliveries' rows, those that are sound.
+    pub delivered: Vec<(PathBuf, Delivered)>,
+    /// Roots that commit to tables of planted records, by the name of the mint.
+    pub roots: Vec<(String, String)>,
     /// What is wrong, and what somebody should know.
     pub problems: Problems,
 }
@@ -53,11 +61,11 @@ pub fn inspect(folder: &Path) -> Inspection {
         Ok(_) => {
             let mend = "name the folder that holds organization.toml and canaries.csv";
             problems.push(Problem::new(&shown_path(folder), "is not a folder", mend));
-            return Inspection { watchlist: None, fingerprints: Vec::new(), problems };
+            return Inspection::none(problems);
         }
         Err(error) => {
             problems.push(unreadable(folder, &error));
-            return Inspection { watchlist: None, fingerprints: Vec::new(), problems };
+            return Inspection::none(problems);
         }
     };
     let organization = required(&folder.join("organization.toml"), ORGANIZATION_LIMIT_BYTES, &mut problems);
@@ -71,13 +79,50 @@ pub fn inspect(folder: &Path) -> Inspection {
         canaries: canaries.as_deref(),
         deliveries: deliveries.as_deref(),
     };
-    let watchlist = Watchlist::read(&files, &mut problems);
-    if let Some(watchlist) = &watchlist {
-        check_keys(folder, watchlist, &mut problems);
+    let mut watchlist = Watchlist::read(&files, &mut problems);
+    if let Some(watchlist) = &mut watchlist {
+        read_keys(folder, watchlist, &mut problems);
     }
     let organization = watchlist.as_ref().map(|watchlist| &watchlist.organization.id);
     let fingerprints = fingerprints::read(folder, organization, &mut problems);
-    Inspection { watchlist: watchlist.filter(|_| !problems.has_errors()), fingerprints, problems }
+    let delivered = match &watchlist {
+        Some(watchlist) => {
+            fingerprints::note_strays(folder, watchlist, &mut problems);
+            fingerprints::read_delivered(folder, watchlist, &mut problems)
+        }
+        None => Vec::new(),
+    };
+    let roots = roots(&folder.join("mints"), &mut problems);
+    let watchlist = watchlist.filter(|_| !problems.has_errors());
+    Inspection { watchlist, fingerprints, delivered, roots, problems }
+}
+
+impl Inspection {
+    const fn none(problems: Problems) -> Self {
+        Self { watchlist: None, fingerprints: Vec::new(), delivered: Vec::new(), roots: Vec::new(), problems }
+    }
+}
+
+/// Reads the `mints/NAME.root` files: 64 hexadecimal digits each.
+fn roots(folder: &Path, problems: &mut Problems) -> Vec<(String, String)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut roots = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()).take(FOLDERS_LIMIT) {
+        let (Some(name), true) = (path.file_stem(), path.extension().is_some_and(|extension| extension == "root"))
+        else {
+            continue;
+        };
+        let Some(bytes) = read_bounded(&path, ROOT_LIMIT_BYTES, problems) else { continue };
+        let root = String::from_utf8_lossy(&bytes).trim().to_owned();
+        if root.len() == 64 && root.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            roots.push((name.to_string_lossy().into_owned(), root));
+        } else {
+            let mend = "restore it: mint plan wrote it beside the sealed table";
+            problems.push(Problem::new(&shown_path(&path), "is not the root of a mint", mend));
+        }
+    }
+    roots.sort();
+    roots
 }
 
 /// Lists the watchlists' folders that a path means: itself, if it holds a watchlist's file, else the folders in it that are
@@ -186,6 +231,10 @@ pub struct Folder {
     pub watchlist: Watchlist,
     /// Its files of fingerprints, and what they are.
     pub fingerprints: Vec<(PathBuf, Enrolment)>,
+    /// The same of single deliveries.
+    pub delivered: Vec<(PathBuf, Delivered)>,
+    /// Roots of its mints, by name.
+    pub roots: Vec<(String, String)>,
 }
 
 /// Imports as [`import`] does, and puts the folder's fingerprints in the place of the organization's last ones: their files
@@ -199,11 +248,18 @@ pub async fn import_folder(
     confirmation: Confirmation,
     now: Timestamp,
 ) -> Result<ImportReport, ImportError> {
-    let Folder { watchlist, fingerprints } = folder;
-    take(vault, fingerprints).await?;
-    let before = store.watchlist(&watchlist.organization.id).await?;
-    let enrolments: Vec<Enrolment> = fingerprints.iter().map(|(_, enrolment)| enrolment.clone()).collect();
-    let change = store.enrol(watchlist, &enrolments, now).await?;
+    let watchlist = &folder.watchlist;
+    let organization = &watchlist.organization.id;
+    let of_deliveries = folder.delivered.iter().map(|(path, one)| (path.clone(), one.enrolment.clone()));
+    let fingerprints: Vec<(PathBuf, Enrolment)> = folder.fingerprints.iter().cloned().chain(of_deliveries).collect();
+    take(vault, &fingerprints).await?;
+    let before = store.watchlist(organization).await?;
+    let enrolments: Vec<Enrolment> = folder.fingerprints.iter().map(|(_, enrolment)| enrolment.clone()).collect();
+    let delivered: Vec<Delivered> = folder.delivered.iter().map(|(_, one)| one.clone()).collect();
+    let change = store.enrol(watchlist, (&enrolments, &delivered), now).await?;
+    for (mint, root) in &folder.roots {
+        store.commit_mint(organization, (mint, root), IMPORTER, now).await?;
+    }
     let mut report = confirm(store, (before.as_ref(), watchlist), confirmation, now).await?;
     let changes = change.fingerprints;
     for (names, word) in [(changes.added, "added"), (changes.changed, "changed"), (changes.removed, "removed")] {
@@ -212,7 +268,9 @@ pub async fn import_folder(
     // An import of another organization may have tidied a file away before it was enrolled.
     let missing: Vec<_> = fingerprints.iter().filter(|(_, enrolment)| !vault.holds(enrolment)).cloned().collect();
     take(vault, &missing).await?;
-    if let Err(error) = vault.tidy(&store.fingerprint_files().await?) {
+    let mut enrolled = store.fingerprint_files().await?;
+    enrolled.extend(store.delivered_files(None).await?.into_iter().map(|one| one.enrolment));
+    if let Err(error) = vault.tidy(&enrolled) {
         tracing::warn!(%error, "files of fingerprints that are enrolled no more cannot be removed");
     }
     Ok(report)
@@ -312,18 +370,26 @@ fn read_open(path: &Path, limit_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= limit_bytes).then_some(bytes))
 }
 
-/// Checks that each contact's key file is there and is a public key, never a private one.
-fn check_keys(folder: &Path, watchlist: &Watchlist, problems: &mut Problems) {
-    for key in watchlist.organization.contacts.iter().filter_map(|contact| contact.openpgp.as_ref()) {
-        let path = folder.join(key);
+/// Reads each contact's key file, which must be a public key, never a private one.
+fn read_keys(folder: &Path, watchlist: &mut Watchlist, problems: &mut Problems) {
+    for contact in &mut watchlist.organization.contacts {
+        let Some(file) = &contact.openpgp else { continue };
+        let path = folder.join(file);
         let Some(bytes) = required(&path, KEY_LIMIT_BYTES, problems) else { continue };
-        let text = String::from_utf8_lossy(&bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if text.contains("PRIVATE KEY BLOCK") {
             let mend = "remove it at once and put the public key there";
             problems.push(Problem::new(&shown_path(&path), "holds a private key", mend));
-        } else if !text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-            let mend = "export it with: gpg --armor --export ADDRESS";
-            problems.push(Problem::new(&shown_path(&path), "is not an armored OpenPGP public key", mend));
+            continue;
+        }
+        // Whether it has run out is a matter of the day it is used.
+        match Recipient::read(&text, Timestamp::UNIX_EPOCH) {
+            Ok(_) => contact.key = Some(text),
+            Err(fault) => {
+                let said = fault.to_string();
+                let (reason, mend) = said.split_once("; ").unwrap_or((&said, "export it again"));
+                problems.push(Problem::new(&shown_path(&path), reason, mend));
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use dyepack::domain::source::Source;
+use dyepack::ports::fetch::{Fetched, Request};
 use dyepack::ports::store::model::ClaimRequest;
 use dyepack::services::crawl::{self, CrawlError, CrawlOptions, Until};
 use tokio::sync::watch;
@@ -45,7 +47,7 @@ async fn a_site_that_is_down_is_given_up_after_the_patience_and_remembered() {
     let summary = scene.crawl_with_patience(SHORT).await;
     assert_eq!(summary.progress.pages, 0);
     assert!(summary.failures_by_class["refused"].count >= 2, "{summary:?}");
-    assert!(scene.ports.store.next_due(Some(&source)).await.unwrap().is_some());
+    assert!(scene.ports.store.next_due(Some(&source), &[]).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -75,7 +77,14 @@ async fn a_crawl_that_is_stopped_gives_its_pages_back() {
     };
     let (summary, ()) = tokio::join!(crawling, told);
     assert_eq!(summary.unwrap().progress.in_flight, 0);
-    let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT, chance: 0.0 };
+    let request = ClaimRequest {
+        worker: "other".to_owned(),
+        limit: 9,
+        source: None,
+        without: Vec::new(),
+        lease: SHORT,
+        chance: 0.0,
+    };
     let claims = scene.ports.store.claim(&request, scene.ports.clock.now()).await.unwrap();
     assert_eq!((claims.len(), claims[0].attempts), (1, 0));
 }
@@ -89,6 +98,7 @@ async fn a_page_that_a_dead_worker_held_is_read_when_its_lease_runs_out() {
         worker: "dead".to_owned(),
         limit: 9,
         source: None,
+        without: Vec::new(),
         lease: Duration::from_millis(500),
         chance: 0.0,
     };
@@ -105,7 +115,14 @@ async fn a_lease_is_held_for_as_long_as_a_slow_page_takes() {
     let short_lease = CrawlOptions { lease: Duration::from_millis(600), drain: Duration::ZERO, ..options() };
     let crawling = crawl::run(scene.ports.clone(), short_lease, stop.subscribe());
     let others_try = async {
-        let request = ClaimRequest { worker: "other".to_owned(), limit: 9, source: None, lease: SHORT, chance: 0.0 };
+        let request = ClaimRequest {
+            worker: "other".to_owned(),
+            limit: 9,
+            source: None,
+            without: Vec::new(),
+            lease: SHORT,
+            chance: 0.0,
+        };
         let mut poll = tokio::time::interval(Duration::from_millis(100));
         let mut claimed = 0;
         for _ in 0..20 {
@@ -136,11 +153,57 @@ async fn a_store_that_is_gone_for_good_ends_the_crawl() {
 async fn a_paced_source_is_asked_no_faster_than_its_pace() {
     let site = Site::start(|_| Answer::Cut(Vec::new())).await;
     let scene = Scene::new().await;
-    let mut source = dyepack::domain::source::Source::from_url(&site.base).unwrap();
+    let mut source = Source::from_url(&site.base).unwrap();
     source.pace = Duration::from_millis(1_500);
     scene.ports.store.add_source(&source, scene.ports.clock.now()).await.unwrap();
     let started = Instant::now();
     scene.crawl_with_patience(SHORT).await;
     let (asked, elapsed) = (u32::try_from(site.asked().len()).unwrap(), started.elapsed());
     assert!(asked >= 2 && source.pace * (asked - 1) <= elapsed + Duration::from_millis(100), "{asked} in {elapsed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_pages_are_read_as_far_as_they_can_be_and_hold_nobody_up() {
+    const ODD: [&str; 8] = ["deep", "line", "nul", "attributes", "entities", "links", "cut", "liar"];
+    let body = |path: &str| -> Vec<u8> {
+        let repeated = |piece: &str, count: usize| piece.repeat(count).into_bytes();
+        match path.trim_start_matches("/thread-") {
+            "deep" => repeated("<div>", 100_000),
+            "line" => repeated("word ", 400_000),
+            "nul" => vec![0; 1 << 20],
+            "attributes" => [b"<p ".to_vec(), repeated("a=b ", 100_000), b">".to_vec()].concat(),
+            "entities" => repeated("&amp;&#x41;&nosuch;&", 50_000),
+            "links" => (0..20_000)
+                .flat_map(|number| format!("<a href=\"http://x{number}.example/\">x</a>").into_bytes())
+                .collect(),
+            "cut" => b"<html><body><div class=\"post\"><a href=\"/thread-".to_vec(),
+            "liar" => [vec![0xff, 0xfe, 0x00, 0xd8], vec![0xc3, 0x28].repeat(10_000)].concat(),
+            _ => ODD.map(|name| format!("<a href=\"/thread-{name}\">{name}</a> ")).concat().into_bytes(),
+        }
+    };
+    let site = Site::start(move |asked| {
+        Answer::Whole(response("200 OK", "Content-Type: text/html; charset=utf-8\r\n", &body(&asked.target)))
+    })
+    .await;
+    let scene = Scene::new().await;
+    let source = Source::from_url(&site.base).unwrap();
+    let store = &scene.ports.store;
+    store.add_source(&source, scene.ports.clock.now()).await.unwrap();
+    let started = Instant::now();
+    for name in ODD {
+        let url = source.start_url.join(&format!("thread-{name}")).unwrap();
+        let page = scene.ports.fetcher.fetch(&source, &Request::page(url)).await.unwrap();
+        let Fetched::Page(page) = page else { panic!("unchanged") };
+        let reading = tokio::task::spawn_blocking({
+            let start_url = source.start_url.clone();
+            move || dyepack::domain::forum::read(&page, &start_url)
+        });
+        let reading = tokio::time::timeout(Duration::from_secs(60), reading).await.expect(name).unwrap();
+        assert!(reading.posts.len() < 10, "{name}");
+    }
+    let (_stop, stopped) = watch::channel(false);
+    let ending = CrawlOptions { until: Until::NothingDue { patience: SHORT }, ..options() };
+    let summary = crawl::run(scene.ports.clone(), ending, stopped).await.unwrap();
+    assert!(!summary.failures_by_class.contains_key("unreadable"), "{summary:?}");
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
 }

@@ -4,6 +4,7 @@
 mod completeness;
 mod loops;
 mod manners;
+mod rebuilt;
 mod replay;
 mod sessions;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::ports::clock::Clock;
+use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
@@ -30,19 +32,25 @@ fn sandbox() -> Sandbox {
 }
 
 /// A store in a temporary folder and what a crawl needs beside it.
-struct Scene {
+pub(crate) struct Scene {
     folder: TempDir,
-    ports: Ports,
+    pub(crate) ports: Ports,
 }
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(&Fetcher::new(FetchOptions::default(), Clock::system())).await
+    }
+
+    /// A scene whose pages come by this fetcher.
+    pub(crate) async fn with(fetcher: &Fetcher) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("dyepack.db").display());
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let clock = Clock::system();
-        let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-        Self { folder, ports: Ports { store, vault: Vault::default(), fetcher, sandbox: sandbox(), clock } }
+        let fetcher = fetcher.clone();
+        let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
+        Self { folder, ports: Ports { store, vault: Vault::default(), fetcher, evidence, sandbox: sandbox(), clock } }
     }
 
     async fn add_source(&self, url: &str) -> SourceId {
@@ -72,17 +80,24 @@ impl Scene {
         Self { folder, ports: Ports { store, fetcher, ..self.ports.clone() } }
     }
 
-    async fn crawl(&self) -> Summary {
+    /// The same store forty days later: everything is due again.
+    pub(crate) fn later(&self, options: FetchOptions) -> Self {
+        let clock = Clock::shifted_to(self.ports.clock.now() + jiff::SignedDuration::from_hours(24 * 40));
+        let fetcher = Fetcher::new(options, clock.clone());
+        Self { folder: tempfile::tempdir().unwrap(), ports: Ports { fetcher, clock, ..self.ports.clone() } }
+    }
+
+    pub(crate) async fn crawl(&self) -> Summary {
         self.crawl_with_patience(CrawlOptions::PATIENCE).await
     }
 
-    async fn crawl_with_patience(&self, patience: Duration) -> Summary {
+    pub(crate) async fn crawl_with_patience(&self, patience: Duration) -> Summary {
         let options = CrawlOptions { until: Until::NothingDue { patience }, ..options() };
         let (_stop, stopped) = watch::channel(false);
         crawl::run(self.ports.clone(), options, stopped).await.unwrap()
     }
 
-    async fn posts(&self, source: &SourceId) -> Vec<PostRow> {
+    pub(crate) async fn posts(&self, source: &SourceId) -> Vec<PostRow> {
         self.ports.store.posts(source).await.unwrap()
     }
 
@@ -280,12 +295,7 @@ async fn read_as_a_member(set: &str) {
 async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
     let before =
         (scene.posts(source).await.len(), scene.hits().await.len(), scene.ports.store.pending_alerts().await.unwrap());
-    let later = scene.ports.clock.now() + jiff::SignedDuration::from_hours(24 * 40);
-    let clock = Clock::shifted_to(later);
-    let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-    let vault = Vault::default();
-    let ports = Ports { store: scene.ports.store.clone(), vault, fetcher, sandbox: sandbox(), clock };
-    let again = Scene { folder: tempfile::tempdir().unwrap(), ports };
+    let again = scene.later(FetchOptions::default());
     let summary = again.crawl().await;
     assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");
     assert_eq!((summary.progress.posts, summary.progress.hits, summary.progress.alerts), (0, 0, 0));

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization, OrganizationId,
+    Watchlist,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -58,6 +59,13 @@ impl Replay {
 
     fn list(&self, name: &str) -> &[Value] {
         self.truth[name].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// Addresses of the boards, as they are played back.
+    pub(super) fn board_urls(&self) -> Vec<String> {
+        let origin = |url: &str| url.split('/').take(3).collect::<Vec<_>>().join("/");
+        let (captured, played) = (origin(&text(&self.truth["base_url"])), origin(&self.base));
+        self.list("boards").iter().map(|board| text(&board["url"]).replacen(&captured, &played, 1)).collect()
     }
 
     /// Threads that a guest may read and whose pages were captured.
@@ -204,8 +212,14 @@ impl Replay {
                     address: "soc@example-bank.example".to_owned(),
                     role: ContactRole::Security,
                     openpgp: None,
+                    key: None,
                 }],
-                custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One".to_owned(), prior: None }],
+                custodians: vec![Custodian {
+                    code: "H01".to_owned(),
+                    name: "Hosting One".to_owned(),
+                    prior: None,
+                    engagement: Engagement::default(),
+                }],
                 datasets: vec![Dataset {
                     id: "customers".to_owned(),
                     rows: None,

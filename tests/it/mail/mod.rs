@@ -1,6 +1,7 @@
 //! Mail to a real SMTP server (aiosmtpd), well-behaved and not.
 
 mod outbox;
+mod sealed;
 pub(crate) mod sink;
 
 use std::process::Command;
@@ -21,6 +22,7 @@ async fn mailer(url: &str, login: Option<(&str, &str)>) -> Mailer {
         from: "dyepack <dyepack@localhost>".to_owned(),
         user: login.map(|(user, _)| user.to_owned()),
         password: login.map(|(_, password)| Secret::new(password.to_owned())),
+        dkim: None,
         patience: None,
     };
     Mailer::new(options).await.unwrap()
@@ -110,6 +112,7 @@ async fn a_password_never_travels_in_the_clear() {
         from: "a@localhost".to_owned(),
         user: Some("soc".to_owned()),
         password: Some(Secret::new("s3cret".to_owned())),
+        dkim: None,
         patience: None,
     };
     assert!(matches!(Mailer::new(options).await, Err(MailError::PasswordInTheClear { .. })));
@@ -140,6 +143,7 @@ async fn a_server_that_is_down_is_refused_and_one_that_hangs_times_out() {
         from: "a@localhost".to_owned(),
         user: None,
         password: None,
+        dkim: None,
         patience: Some(Duration::from_millis(300)),
     };
     let mailer = Mailer::new(options).await.unwrap();

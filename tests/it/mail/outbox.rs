@@ -5,11 +5,12 @@ use std::time::Duration;
 use dyepack::domain::forum::{Engine, PageKind};
 use dyepack::domain::listing::{Listing, Price};
 use dyepack::domain::matcher::{EntryKind, Hit};
+use dyepack::domain::renderings::Renderings;
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::Source;
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Contact, ContactRole, Custodian, Engagement, Language, Organization, OrganizationId, Watchlist,
 };
 use dyepack::ports::clock::Clock;
 use dyepack::ports::mail::{MailOptions, Mailer, Outcome, SendError, Stage};
@@ -19,6 +20,7 @@ use dyepack::ports::store::model::{
     AlertFilter, AlertRow, AlertState, ClaimRequest, HitSeen, Outcome as VisitOutcome, PostSeen, ReadPage,
     RecordPolicy, ThreadSeen, Visit,
 };
+use dyepack::ports::vault::Vault;
 use dyepack::services::alerting::{self, AlertingOptions, Ports, Step, Until};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -52,7 +54,7 @@ impl World {
         let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
         let watchlist = watchlist();
         store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
-        let world = Self { ports: Ports { store, mailer, clock }, watchlist, _folder: folder };
+        let world = Self { ports: Ports { store, vault: Vault::default(), mailer, clock }, watchlist, _folder: folder };
         world.confirm("soc@example-bank.example").await;
         world
     }
@@ -69,6 +71,7 @@ impl World {
             from: "dyepack <dyepack@localhost>".to_owned(),
             user: None,
             password: None,
+            dkim: None,
             patience,
         };
         Self::new(Mailer::new(options).await.unwrap(), Clock::system()).await
@@ -88,6 +91,7 @@ impl World {
             worker: "crawler".to_owned(),
             limit: 1,
             source: Some(source.id.clone()),
+            without: Vec::new(),
             lease: Duration::from_mins(1),
             chance: 0.0,
         };
@@ -124,7 +128,15 @@ impl World {
         });
         let page = ReadPage { threads: vec![thread], posts: vec![post], hits: hits.collect(), ..page() };
         let outcome = VisitOutcome::Read(Box::new(page));
-        let visit = Visit { claim, at: now, outcome, due_again: None, due_again_if_new: None };
+        let visit = Visit {
+            claim,
+            at: now,
+            took: Duration::ZERO,
+            clock_ahead: None,
+            outcome,
+            due_again: None,
+            due_again_if_new: None,
+        };
         store.record(&visit, &RecordPolicy { settle: Duration::ZERO }).await.unwrap();
     }
 
@@ -174,9 +186,19 @@ fn watchlist() -> Watchlist {
             language: Language::En,
             market_share: None,
             contacts: ["soc@example-bank.example", "dpo@example-bank.example"]
-                .map(|address| Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None })
+                .map(|address| Contact {
+                    address: address.to_owned(),
+                    role: ContactRole::Security,
+                    openpgp: None,
+                    key: None,
+                })
                 .into(),
-            custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One Limited".to_owned(), prior: None }],
+            custodians: vec![Custodian {
+                code: "H01".to_owned(),
+                name: "Hosting One Limited".to_owned(),
+                prior: None,
+                engagement: Engagement::default(),
+            }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
         },
@@ -199,6 +221,7 @@ fn hit(entry: &str, field: &str, masked: &str) -> Hit {
         masked: masked.to_owned(),
         steps: Vec::new(),
         strength: 40,
+        renderings: Renderings::default(),
         row: 0,
     }
 }
@@ -220,6 +243,7 @@ fn page() -> ReadPage {
         rates: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
+        capture: None,
     }
 }
 

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::world::program::python;
+
 /// A mail server that ends with the test.
 pub(crate) struct Sink {
     child: Child,
@@ -111,12 +113,4 @@ fn received(name: &Path) -> Received {
         login: facts["login"].as_bool().unwrap(),
         bytes: fs::read(name).unwrap(),
     }
-}
-
-/// The Python of `tests/servers/requirements.txt`.
-pub(crate) fn python() -> PathBuf {
-    let path = std::env::var_os("DYEPACK_TEST_PYTHON")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
-    assert!(path.exists(), "{} is missing: run tests/run, which makes the servers the tests use", path.display());
-    path
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use dyepack::domain::alert::AlertReason;
 use dyepack::domain::case::State;
-use dyepack::domain::fingerprints::{Checksum, Enrolment, Label};
+use dyepack::domain::fingerprints::{Checksum, Delivered, Enrolment, Label};
 use dyepack::domain::forum::{Engine, Link, LinkKind, PageKind};
 use dyepack::domain::identifier::{Epoch, FingerprintKind, KeyId};
-use dyepack::domain::listing::{self, Listing};
+use dyepack::domain::listing::{self, Listing, Written};
 use dyepack::domain::matcher::{EntryKind, Hit, Ownership, Rates, Rows};
+use dyepack::domain::renderings::Renderings;
 use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Delivery, Language, Organization, OrganizationId, Watchlist,
+    Anchors, Canary, Chance, Contact, ContactRole, Custodian, Deal, Delivery, Engagement, Language, Organization,
+    OrganizationId, Watchlist,
 };
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::model::{
@@ -76,7 +78,12 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
             language: Language::Zh,
             market_share: Some(0.07),
             contacts: vec![contact(&format!("soc@{organization}.example"))],
-            custodians: vec![Custodian { code: "H01".to_owned(), name: "Hosting One".to_owned(), prior: None }],
+            custodians: vec![Custodian {
+                code: "H01".to_owned(),
+                name: "Hosting One".to_owned(),
+                prior: None,
+                engagement: Engagement::default(),
+            }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
         },
@@ -86,7 +93,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
 }
 
 fn contact(address: &str) -> Contact {
-    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None }
+    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None, key: None }
 }
 
 /// Enrols a bank with canaries c1 … c9 and confirms its contact.
@@ -108,7 +115,7 @@ async fn forum(store: &Store, host: &str) -> SourceId {
 }
 
 fn request(worker: &str, limit: u32) -> ClaimRequest {
-    ClaimRequest { worker: worker.to_owned(), limit, source: None, lease: LEASE, chance: 0.0 }
+    ClaimRequest { worker: worker.to_owned(), limit, source: None, without: Vec::new(), lease: LEASE, chance: 0.0 }
 }
 
 fn url(path: &str) -> Url {
@@ -136,6 +143,7 @@ fn page() -> ReadPage {
         rates: Vec::new(),
         hits: Vec::new(),
         oddities: Vec::new(),
+        capture: None,
     }
 }
 
@@ -162,6 +170,7 @@ fn hit(entry: &str, field: &str) -> Hit {
         masked: "c***@mail.example".to_owned(),
         steps: vec!["html".to_owned()],
         strength: 40,
+        renderings: Renderings::default(),
         row: 0,
     }
 }
@@ -194,7 +203,15 @@ fn thread_page(thread: &str, post_key: &str, entries: &[&str]) -> ReadPage {
 }
 
 fn visit(claim: Claim, at: Timestamp, page: ReadPage) -> Visit {
-    Visit { claim, at, outcome: Outcome::Read(Box::new(page)), due_again: None, due_again_if_new: None }
+    Visit {
+        claim,
+        at,
+        took: Duration::from_millis(700),
+        clock_ahead: None,
+        outcome: Outcome::Read(Box::new(page)),
+        due_again: None,
+        due_again_if_new: None,
+    }
 }
 
 /// Makes `key` due on a source, claims it and records `page` as what it brought.
@@ -205,7 +222,7 @@ async fn crawl(store: &Store, source: &SourceId, (key, seconds): (&str, i64), pa
 
 /// Claims a key of a source, which a visit of the start page announces (again).
 async fn claim_key(store: &Store, source: &SourceId, (key, seconds): (&str, i64)) -> Claim {
-    let only = ClaimRequest { source: Some(source.clone()), ..request("w", 100) };
+    let only = ClaimRequest { source: Some(source.clone()), without: Vec::new(), ..request("w", 100) };
     let due = store.claim(&only, at(seconds)).await.unwrap();
     let (wanted, others): (Vec<Claim>, Vec<Claim>) = due.into_iter().partition(|claim| claim.link.key == key);
     if let Some(claim) = wanted.into_iter().next() {
@@ -286,6 +303,8 @@ macro_rules! contract {
 contract! {
     a_watchlist_comes_back_as_it_was_imported,
     fingerprint_files_come_and_go_with_their_watchlist,
+    a_mint_is_committed_to_once_in_the_audit_log,
+    what_was_delivered_and_found_is_attributable,
     importing_twice_changes_nothing_and_an_edit_is_told,
     one_organizations_list_never_touches_anothers,
     two_workers_never_claim_the_same_url,
@@ -305,6 +324,7 @@ contract! {
     follow_ups_are_made_for_news_only,
     a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fired,
     a_seller_is_known_again_by_contact_and_handle_but_no_tenant_learns_of_anothers_case,
+    what_was_recorded_before_sellers_were_marked_is_caught_up_in_batches,
     an_alert_waits_for_a_confirmed_contact,
     a_case_moves_only_where_it_may_and_the_log_shows_tampering,
     a_settled_case_speaks_up_only_for_new_entries_or_sources,
@@ -321,8 +341,13 @@ contract! {
     what_is_gone_is_marked_and_what_is_skipped_is_no_failure,
     pages_matched_against_older_lists_are_recalled_oldest_first,
     robots_txt_is_kept_and_its_delay_paces_claims,
+    a_network_that_is_down_gives_nothing_to_claim,
+    what_a_source_brings_is_counted_by_the_hour,
+    an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
+    the_last_drill_of_each_place_is_told,
 }
 
+mod health;
 mod manners;
 mod promises;
 

@@ -1,5 +1,6 @@
 //! The promises themselves, one function each; they know nothing of the database below.
 
+pub(super) use super::health::*;
 pub(super) use super::manners::*;
 use super::*;
 
@@ -23,17 +24,17 @@ pub(super) async fn fingerprint_files_come_and_go_with_their_watchlist(subject: 
         file(&watchlist, FingerprintKind::Ph3l4Nm, u32::MAX, 3),
     ];
     let other = file(&insurer, FingerprintKind::Email, 1, 4);
-    store.enrol(&insurer, std::slice::from_ref(&other), at(1)).await.unwrap();
+    store.enrol(&insurer, (std::slice::from_ref(&other), &[]), at(1)).await.unwrap();
     let revision = store.watchlist_revision().await.unwrap();
-    let change = store.enrol(&watchlist, &own, at(1)).await.unwrap();
+    let change = store.enrol(&watchlist, (&own, &[]), at(1)).await.unwrap();
     assert_eq!(change.fingerprints.added, ["pan, epoch 1", "pan, epoch 2", "ph3l4|nm, epoch 4294967295"]);
     assert_eq!(change.revision, revision + 1);
     let all = |own: &[Enrolment]| own.iter().chain([&other]).cloned().collect::<Vec<_>>();
     assert_eq!(store.fingerprint_files().await.unwrap(), all(&own));
-    assert!(store.enrol(&watchlist, &own, at(2)).await.unwrap().is_empty());
+    assert!(store.enrol(&watchlist, (&own, &[]), at(2)).await.unwrap().is_empty());
     assert!(store.replace_watchlist(&watchlist, at(2)).await.unwrap().is_empty(), "fingerprints stay");
     let newer = [file(&watchlist, FingerprintKind::Pan, 2, 9)];
-    let change = store.enrol(&watchlist, &newer, at(3)).await.unwrap();
+    let change = store.enrol(&watchlist, (&newer, &[]), at(3)).await.unwrap();
     assert_eq!((change.fingerprints.changed.len(), change.fingerprints.removed.len()), (1, 2));
     assert_eq!(change.revision, revision + 2);
     assert_eq!(subject.another().await.fingerprint_files().await.unwrap(), all(&newer));
@@ -64,13 +65,7 @@ pub(super) async fn importing_twice_changes_nothing_and_an_edit_is_told(subject:
     watchlist.canaries[0].fields.insert("phone".to_owned(), "+100".to_owned());
     watchlist.canaries.push(Canary { id: "d1".to_owned(), ..watchlist.canaries[1].clone() });
     watchlist.organization.contacts.push(contact("dpo@example-bank.example"));
-    watchlist.deliveries.push(Delivery {
-        id: "2026-1".to_owned(),
-        dataset: "customers".to_owned(),
-        custodian: "H01".to_owned(),
-        delivered_at: "2026-01-02".parse().unwrap(),
-        rows: Some(9),
-    });
+    watchlist.deliveries.push(delivery("2026-1", Deal::parse("pan-1:00112233445566778899aabbccddeeff")));
     let edit = store.replace_watchlist(&watchlist, at(2)).await.unwrap();
     assert!(!edit.is_new && edit.is_organization_changed);
     assert_eq!((edit.canaries.added, edit.canaries.changed), (vec!["d1".to_owned()], vec!["c2".to_owned()]));
@@ -124,9 +119,13 @@ pub(super) async fn two_workers_never_claim_the_same_url(subject: Subject) {
         workers.spawn(async move {
             let mut keys = Vec::new();
             while keys.len() < 200 {
-                let own = ClaimRequest { source: Some(source.clone()), ..request(&format!("w{number}"), 7) };
+                let own = ClaimRequest {
+                    source: Some(source.clone()),
+                    without: Vec::new(),
+                    ..request(&format!("w{number}"), 7)
+                };
                 let claims = store.claim(&own, at(2)).await.unwrap();
-                if claims.is_empty() && store.next_due(None).await.unwrap().is_none_or(|next| next > at(2)) {
+                if claims.is_empty() && store.next_due(None, &[]).await.unwrap().is_none_or(|next| next > at(2)) {
                     break;
                 }
                 for claim in claims {
@@ -245,8 +244,7 @@ pub(super) async fn failures_count_and_a_success_forgets_them(subject: Subject) 
         let claim = store.claim(&request("w", 1), at(expected)).await.unwrap().remove(0);
         assert_eq!(i64::from(claim.attempts), expected);
         let outcome = Outcome::Failed { class: "http-503".to_owned(), detail: "busy".to_owned() };
-        let again =
-            Visit { claim, at: at(expected), outcome, due_again: Some(at(expected + 1)), due_again_if_new: None };
+        let again = Visit { due_again: Some(at(expected + 1)), outcome, ..visit(claim, at(expected), page()) };
         store.record(&again, &SETTLE).await.unwrap();
     }
     let row = store.sources(at(3)).await.unwrap().remove(0);
@@ -266,27 +264,27 @@ pub(super) async fn failures_count_and_a_success_forgets_them(subject: Subject) 
 
 pub(super) async fn next_due_tells_when_to_look_again(subject: Subject) {
     let store = &subject.store;
-    assert_eq!(store.next_due(None).await.unwrap(), None);
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), None);
     let mut source = Source::from_url("https://forum.example/").unwrap();
     source.pace = Duration::from_secs(30);
     store.add_source(&source, at(0)).await.unwrap();
     let source = source.id;
-    assert_eq!(store.next_due(None).await.unwrap(), Some(at(0)));
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(at(0)));
     let claim = store.claim(&request("w", 1), at(1)).await.unwrap().remove(0);
-    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(121)), "when the lease runs out");
+    assert_eq!(store.next_due(Some(&source), &[]).await.unwrap(), Some(at(121)), "when the lease runs out");
     let links = vec![link("t1", LinkKind::Thread)];
     let again = Visit { due_again_if_new: Some(at(500)), ..visit(claim, at(2), ReadPage { links, ..page() }) };
     store.record(&again, &SETTLE).await.unwrap();
-    assert_eq!(store.next_due(None).await.unwrap(), Some(at(31)), "when the pace allows the new thread");
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(at(31)), "when the pace allows the new thread");
     assert!(store.claim(&request("w", 9), at(30)).await.unwrap().is_empty());
     let claim = store.claim(&request("w", 9), at(31)).await.unwrap().remove(0);
     store.record(&visit(claim, at(31), page()), &SETTLE).await.unwrap();
     assert!(store.claim(&request("w", 9), at(100)).await.unwrap().is_empty());
-    assert_eq!(store.next_due(Some(&source)).await.unwrap(), Some(at(500)));
+    assert_eq!(store.next_due(Some(&source), &[]).await.unwrap(), Some(at(500)));
     let claim = store.claim(&request("w", 9), at(500)).await.unwrap().remove(0);
     store.record(&visit(claim, at(500), page()), &SETTLE).await.unwrap();
     assert!(store.claim(&request("w", 9), at(9999)).await.unwrap().is_empty());
-    assert_eq!(store.next_due(None).await.unwrap(), None, "nothing is ever due again");
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), None, "nothing is ever due again");
 }
 
 pub(super) async fn posts_and_hits_come_back_and_a_re_crawl_adds_nothing(subject: Subject) {
@@ -526,10 +524,10 @@ pub(super) async fn a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fi
     let (level, rule, facts) = assessment().await;
     assert_eq!((level, rule.as_str(), facts.entries, facts.strength), ("medium", "sure-match", 1, 40));
     let mut offer = thread_page("t1", "p1", &["c1"]);
-    offer.posts[0].listing = listing::read(
+    offer.posts[0].listing = listing::read(&Written::new(
         "Selling bank customer database",
         "120k rows, fresh, never sold before. Price 900$, tg @grey_heron7",
-    );
+    ));
     assert!(offer.posts[0].listing.is_offer());
     crawl(store, &source, ("t1/p1", 6), offer).await;
     let (level, rule, facts) = assessment().await;
@@ -540,7 +538,10 @@ pub(super) async fn a_case_is_weighed_when_it_changes_and_keeps_the_rule_that_fi
 fn offer_page(thread: &str, author: &str, contact: &str, entries: &[&str]) -> ReadPage {
     let mut page = thread_page(thread, "p1", entries);
     let text = format!("20k rows, name, phone, card. Price 500$, escrow ok, telegram @{contact}");
-    page.posts[0].listing = listing::read("Selling customer database of a bank", &text);
+    let title = "Selling customer database of a bank";
+    page.posts[0].listing = listing::read(&Written::new(title, &text));
+    page.threads[0].title = Some(title.to_owned());
+    page.posts[0].text = Secret::new(text);
     assert!(page.posts[0].listing.is_offer());
     page.posts[0].author = Some(author.to_owned());
     page
@@ -582,6 +583,61 @@ pub(super) async fn a_seller_is_known_again_by_contact_and_handle_but_no_tenant_
     let younger = cases.iter().find(|other| other.id != case.id).unwrap();
     let seller = store.case(&younger.id).await.unwrap().unwrap().seller.unwrap();
     assert_eq!(seller.own_cases, std::slice::from_ref(&case.id));
+}
+
+/// What an earlier version, which knew neither marks nor severities, would have left.
+async fn forget_marks_and_severities(url: &str) {
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    let statements = "DELETE FROM seller_mark; UPDATE leak_case SET severity = NULL; \
+                      UPDATE post SET is_marked = 0, volume = 0, is_fresh = 0, is_exclusive = 0, goods = NULL";
+    sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+pub(super) async fn what_was_recorded_before_sellers_were_marked_is_caught_up_in_batches(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let source = forum(store, "forum.example").await;
+    let market = forum(store, "market.example").await;
+    crawl(store, &source, ("t1/p1", 5), offer_page("t1", "grey_heron", "heron_sells", &["c1"])).await;
+    for thread in ["t2", "t3", "t4"] {
+        crawl(store, &market, (thread, 6), offer_page(thread, "marsh_bird", "heron_sells", &[])).await;
+    }
+    crawl(store, &market, ("t5", 7), thread_page("t5", "p1", &["c2"])).await;
+    let told = async || {
+        let mut told = Vec::new();
+        for case in cases(store).await {
+            let detail = store.case(&case).await.unwrap().unwrap();
+            told.push((case, detail.row.severity, detail.seller));
+        }
+        told
+    };
+    let before = told().await;
+    assert!(before.iter().any(|(_, _, seller)| seller.as_ref().is_some_and(|seller| seller.before[0].listings == 3)));
+    assert!(store.unmarked_posts(10).await.unwrap().is_empty(), "what is recorded now is marked at once");
+
+    forget_marks_and_severities(&subject.url).await;
+    assert!(told().await.iter().all(|(_, severity, seller)| severity.is_none() && seller.is_none()));
+    let mut batches = 0;
+    loop {
+        // A process that stops after any batch leaves the rest to the next.
+        let next = subject.another().await;
+        let mut posts = next.unmarked_posts(3).await.unwrap();
+        if posts.is_empty() {
+            break;
+        }
+        batches += 1;
+        for unmarked in &mut posts {
+            let listing = listing::read(&Written::new(&unmarked.title, unmarked.post.text.reveal()));
+            unmarked.post.listing = Listing { sale: unmarked.post.listing.sale, ..listing };
+        }
+        next.mark_posts(&posts).await.unwrap();
+        next.mark_posts(&posts).await.unwrap();
+        next.close().await;
+    }
+    assert_eq!(batches, 2, "four offers, three to a batch; the post that offers nothing is left alone");
+    while store.weigh_unweighed(1).await.unwrap() > 0 {}
+    assert_eq!(told().await, before);
 }
 
 pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {
@@ -740,4 +796,67 @@ pub(super) async fn many_links_and_rows_come_through_in_few_statements(subject: 
     assert_eq!((recorded.links, recorded.hits, recorded.cases, recorded.alerts), (1000, 1000, 1, 1));
     let detail = store.case(&cases(store).await[0]).await.unwrap().unwrap();
     assert_eq!((detail.leaked.len(), detail.row.holders.as_slice()), (1000, [("H01".to_owned(), 1000)].as_slice()));
+}
+
+pub(super) async fn a_mint_is_committed_to_once_in_the_audit_log(subject: Subject) {
+    let store = &subject.store;
+    enrol(store).await;
+    let commit = async |mint: &'static str, root: &'static str| {
+        store.commit_mint(&bank(), (mint, root), "mint plan", at(5)).await.unwrap()
+    };
+    assert!(commit("m1", "aa").await && commit("m2", "bb").await);
+    assert!(!commit("m1", "aa").await, "it is there already");
+    let commitments = store.commitments(&bank()).await.unwrap();
+    assert_eq!(
+        commitments.iter().map(|one| one.why.as_str()).collect::<Vec<_>>(),
+        ["mint m1, root aa", "mint m2, root bb"]
+    );
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Whole { rows: 2 });
+    let pool = sqlx::AnyPool::connect(&subject.url).await.unwrap();
+    sqlx::raw_sql("UPDATE case_move SET why = 'mint m1, root cc' WHERE number = 1").execute(&pool).await.unwrap();
+    pool.close().await;
+    assert_eq!(store.verify_audit().await.unwrap(), AuditVerdict::Broken { number: 1 });
+}
+
+pub(super) async fn what_was_delivered_and_found_is_attributable(subject: Subject) {
+    let store = &subject.store;
+    let mut watchlist = enrol(store).await;
+    let deal = Deal::parse("pan-1:00112233445566778899aabbccddeeff");
+    watchlist.deliveries = vec![delivery("d1", deal.clone())];
+    let label = Label { organization: bank(), kind: FingerprintKind::Pan, epoch: Epoch(1), key_id: KeyId([7; 8]) };
+    let enrolment = Enrolment { label, count: 9, checksum: Checksum([1; 32]) };
+    let delivered = [Delivered { delivery: "d1".to_owned(), enrolment }];
+    store.enrol(&watchlist, (&[], &delivered), at(1)).await.unwrap();
+    assert_eq!(store.delivered_files(None).await.unwrap(), delivered);
+    assert_eq!(store.watchlist(&bank()).await.unwrap().unwrap().deliveries[0].deal, deal, "the secret comes back");
+    watchlist.deliveries[0].deal = Deal::parse("pan-1:ff112233445566778899aabbccddeeff");
+    let change = store.replace_watchlist(&watchlist, at(2)).await.unwrap();
+    assert_eq!(change.deliveries.changed, ["d1"], "another secret is another delivery");
+
+    let source = forum(store, "forum.example").await;
+    crawl(store, &source, ("t0", 4), thread_page("t0", "p0", &["c1"])).await;
+    let case = cases(store).await.remove(0);
+    let found =
+        store.attributable(&case, (1e-6, Some(9)), |_, tags| Some(vec![true; tags.len()])).await.unwrap().unwrap();
+    assert_eq!(found.watchlist, watchlist);
+    assert_eq!(found.findings.canaries.iter().map(|one| one.canary.as_str()).collect::<Vec<_>>(), ["c1"]);
+    assert_eq!((found.findings.rows, found.findings.filed.len()), (Some(9), 1));
+    assert!(store.attributable("C-00000000", (1e-6, None), |_, _| None).await.unwrap().is_none());
+}
+
+fn delivery(id: &str, deal: Option<Deal>) -> Delivery {
+    Delivery {
+        id: id.to_owned(),
+        dataset: "customers".to_owned(),
+        custodian: "H01".to_owned(),
+        delivered_at: "2026-01-02".parse().unwrap(),
+        rows: Some(9),
+        selector: None,
+        sha256: Some("ab".repeat(32)),
+        share: Chance::new(0.5),
+        deal,
+        acknowledged_at: None,
+        returned_at: None,
+        destroyed_at: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! The program as a child process, and the folders it works in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 /// A data directory of its own, removed at the end.
@@ -52,7 +52,16 @@ impl Installation {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn data(&self) -> PathBuf {
+    /// Returns the data directory.
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
+}
+
+/// The Python of `tests/servers/requirements.txt`.
+pub(crate) fn python() -> PathBuf {
+    let path = std::env::var_os("DYEPACK_TEST_PYTHON")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"), PathBuf::from);
+    assert!(path.exists(), "{} is missing: run tests/run, which makes what the tests use", path.display());
+    path
 }

@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
+use super::{Copies, Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "en",
@@ -33,6 +33,7 @@ pub(super) const PHRASES: Phrases = Phrases {
             "",
             "{org}: update, now {n} planted records on {site} ({case})",
         ],
+        sealed: "{org}: encrypted alert ({case})",
     },
     lead_offer: [
         "{n} planted record of {org} is offered for sale on {site}.",
@@ -80,6 +81,15 @@ pub(super) const PHRASES: Phrases = Phrases {
         not_ours: "the rows tested do not match your data",
         unknown: "cannot be told from the rows seen so far",
         basis: "{hit} of {tested} rows tested match; likelihood ratio {ratio}",
+    },
+    copy: Copies {
+        one: "consistent with the copy delivered to {codes}, error ≤ {epsilon}",
+        several: "consistent with the copies delivered to {codes}, error ≤ {epsilon}",
+        between: "leaked between {from} and {to}",
+        upstream: "a leak upstream of all copies is not excluded",
+        cannot_tell: "cannot be told yet from the rows seen",
+        more: "about {n} more rows would do",
+        not_ours: "the rows are not yours",
     },
     weight: Weight {
         severity: "Severity",

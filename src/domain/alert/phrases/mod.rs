@@ -39,6 +39,7 @@ pub(super) struct Phrases {
     pub(super) unknown_site: &'static str,
     pub(super) labels: Labels,
     pub(super) verdict: Verdicts,
+    pub(super) copy: Copies,
     pub(super) weight: Weight,
     pub(super) custodians: Custodians,
     pub(super) sightings: Sightings,
@@ -59,6 +60,8 @@ pub(super) struct Subjects {
     pub(super) now_offered: Counted,
     pub(super) also_on: Counted,
     pub(super) more: Counted,
+    /// Outside of an encrypted mail.
+    pub(super) sealed: &'static str,
 }
 
 /// Headings and the names of facts.
@@ -98,6 +101,21 @@ pub(super) struct Verdicts {
     pub(super) unknown: &'static str,
     /// `{hit}`, `{tested}`, `{ratio}`.
     pub(super) basis: &'static str,
+}
+
+/// What is said of whose copy it was.
+#[derive(Debug)]
+pub(super) struct Copies {
+    /// `{codes}`, `{epsilon}`.
+    pub(super) one: &'static str,
+    pub(super) several: &'static str,
+    /// `{from}`, `{to}`.
+    pub(super) between: &'static str,
+    pub(super) upstream: &'static str,
+    pub(super) cannot_tell: &'static str,
+    /// `{n}`.
+    pub(super) more: &'static str,
+    pub(super) not_ours: &'static str,
 }
 
 /// How grave it is, and what is known of the seller.

@@ -1,6 +1,6 @@
 //! Russian.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
+use super::{Copies, Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
 
 const fn form(n: u64) -> usize {
     match (n % 10, n % 100) {
@@ -42,6 +42,7 @@ pub(super) const PHRASES: Phrases = Phrases {
             "{org}: дополнение, уже {n} контрольные записи на {site} ({case})",
             "{org}: дополнение, уже {n} контрольных записей на {site} ({case})",
         ],
+        sealed: "{org}: зашифрованное оповещение ({case})",
     },
     lead_offer: [
         "{n} контрольная запись организации «{org}» выставлена на продажу: {site}.",
@@ -93,6 +94,15 @@ pub(super) const PHRASES: Phrases = Phrases {
         not_ours: "проверенные строки не совпадают с вашими данными",
         unknown: "по увиденным строкам пока не определить",
         basis: "совпало строк: {hit} из {tested} проверенных; отношение правдоподобия {ratio}",
+    },
+    copy: Copies {
+        one: "согласуется с копией, переданной {codes}, ошибка ≤ {epsilon}",
+        several: "согласуется с копиями, переданными {codes}, ошибка ≤ {epsilon}",
+        between: "утечка между {from} и {to}",
+        upstream: "утечка выше всех копий не исключена",
+        cannot_tell: "по увиденным строкам пока сказать нельзя",
+        more: "хватило бы ещё примерно {n} строк",
+        not_ours: "строки не ваши",
     },
     weight: Weight {
         severity: "Важность",

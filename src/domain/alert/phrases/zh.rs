@@ -1,6 +1,6 @@
 //! Simplified Chinese.
 
-use super::{Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
+use super::{Copies, Custodians, Labels, Phrases, Sightings, Subjects, TestMail, Verdicts, Weight};
 
 pub(super) const PHRASES: Phrases = Phrases {
     tag: "zh-CN",
@@ -13,6 +13,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         now_offered: ["", "", "{org}：更新，{n} 条预埋记录现于 {site} 被出售（{case}）"],
         also_on: ["", "", "{org}：更新，{n} 条预埋记录又出现在 {site}（{case}）"],
         more: ["", "", "{org}：更新，{site} 上现有 {n} 条预埋记录（{case}）"],
+        sealed: "{org}：加密通知（{case}）",
     },
     lead_offer: ["", "", "{org}的 {n} 条预埋记录正在 {site} 被出售。"],
     lead_found: ["", "", "{org}的 {n} 条预埋记录出现在 {site}，尚未识别出出售意图。"],
@@ -52,6 +53,15 @@ pub(super) const PHRASES: Phrases = Phrases {
         not_ours: "所检验的记录与贵机构数据不符",
         unknown: "根据目前所见记录尚无法判断",
         basis: "已检验 {tested} 行，其中 {hit} 行相符；似然比 {ratio}",
+    },
+    copy: Copies {
+        one: "与交付给 {codes} 的副本一致，误差 ≤ {epsilon}",
+        several: "与交付给 {codes} 的多份副本一致，误差 ≤ {epsilon}",
+        between: "泄露于 {from} 至 {to} 之间",
+        upstream: "不排除所有副本的上游泄露",
+        cannot_tell: "凭目前看到的数据行还无法判断",
+        more: "大约还需要 {n} 行",
+        not_ours: "这些数据行不是贵机构的",
     },
     weight: Weight {
         severity: "严重程度",

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::markup;
 use super::sheet::Sheet;
+use crate::domain::forum::overrides::Overrides;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
 use crate::domain::session::Account;
@@ -97,7 +98,8 @@ pub fn doorway(page: &FetchedPage, source_start: &Url) -> Doorway {
     let decoded = text::decode(&page.body, page.declared_charset());
     let bounded = markup::bound(&form::marked(&decoded.text));
     let dom = Html::parse_document(&bounded.html);
-    let sheet = Sheet::new(page, source_start, &decoded, &dom);
+    let overrides = Overrides::default();
+    let sheet = Sheet::new(page, source_start, &decoded, &dom, &overrides);
     let found = form::best(&sheet);
     let form = json::way(&sheet, source_start).or_else(|| Some(json::with_token(&sheet, source_start, found.clone()?)));
     Doorway {

@@ -11,7 +11,7 @@ use super::fold;
 use super::forms::Forms;
 use super::numbers::Number;
 use super::vocabulary::{Concept, Mention};
-use words::{CURRENCIES, LABELS, OTHERWISE, UNITS};
+use words::{CURRENCIES, LABELS, MONTH_BEFORE, OTHERWISE, UNITS};
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,9 +62,13 @@ pub(super) fn find(text: &str, numbers: &[Number], mentions: &[Mention]) -> Vec<
         if !(number.value > 0.0 && number.value < 1e12) {
             continue;
         }
+        // Without accents, Vietnamese money and lines are one word: it is money where a price is announced.
+        if text.get(start..end).is_some_and(|written| written.ends_with("dong")) && !is_announced(text, start) {
+            continue;
+        }
         let mut candidate = PriceFound {
             price: Price { amount: number.value, currency: currency.to_owned() },
-            unit: unit_after(text, end),
+            unit: unit(text, start, end),
             start,
             end,
             score: 0,
@@ -74,6 +78,14 @@ pub(super) fn find(text: &str, numbers: &[Number], mentions: &[Mention]) -> Vec<
         found.push(candidate);
     }
     found
+}
+
+/// Tells whether a word for price stands before a place, in the same clause.
+fn is_announced(text: &str, at: usize) -> bool {
+    let near = fold::floor_boundary(text, at.saturating_sub(48));
+    let before = text.get(near..at).unwrap_or_default();
+    let clause = before.rsplit(['.', '\n', '。', ';', '!', '?']).next().unwrap_or_default();
+    HINTS.labels.is_match(clause)
 }
 
 /// Finds the currency written before or after a number.
@@ -129,7 +141,11 @@ static HINTS: LazyLock<Hints> = LazyLock::new(|| {
     Hints { labels: automaton(&LABELS), otherwise: automaton(&OTHERWISE) }
 });
 
-fn unit_after(text: &str, end: usize) -> PriceUnit {
+fn unit(text: &str, start: usize, end: usize) -> PriceUnit {
+    let before = text.get(..start).unwrap_or_default().trim_end_matches([' ', ':', '-', '=']);
+    if MONTH_BEFORE.iter().any(|word| before.ends_with(*word)) {
+        return PriceUnit::Month;
+    }
     let near: String = text.get(end..).unwrap_or_default().chars().take(14).collect();
     let near = near.trim_start();
     UNITS
@@ -228,8 +244,42 @@ mod tests {
             ("0.05 BTC only", 0.05, "BTC"),
             ("１２００美金", 1200.0, "USD"),
             ("Harga: Rp 500.000", 500_000.0, "IDR"),
+            ("Giá: 30 triệu đồng", 30_000_000.0, "VND"),
+            ("価格 NT$ 60,000", 60_000.0, "TWD"),
+            ("قیمت: ۵۰۰ دلار", 500.0, "USD"),
+            ("السعر: 1200 دولار", 1200.0, "USD"),
         ] {
             assert_eq!(read(text), Some((amount, currency.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_price_buys_is_read_in_every_language() {
+        let first = |text: &str| {
+            let folded = fold::Folded::new(text, 1 << 20);
+            let numbers = super::super::numbers::find(&folded.text, std::iter::once(0..folded.text.len()));
+            find(&folded.text, &numbers, &[]).first().map(|found| found.unit)
+        };
+        for (text, unit) in [
+            ("0.5$ per line", PriceUnit::Piece),
+            ("2$ a set", PriceUnit::Piece),
+            ("5 руб за строку", PriceUnit::Piece),
+            ("0.5元一条", PriceUnit::Piece),
+            ("1€ por registro", PriceUnit::Piece),
+            ("0,10 € par ligne", PriceUnit::Piece),
+            ("500 rupiah per baris", PriceUnit::Piece),
+            ("300$/month", PriceUnit::Month),
+            ("包月 800U", PriceUnit::Month),
+            ("20 000 рублей в месяц", PriceUnit::Month),
+            ("200 dólares al mes", PriceUnit::Month),
+            ("150 euros par mois", PriceUnit::Month),
+            ("2.000.000 VND/tháng", PriceUnit::Month),
+            ("100 دولار شهريا", PriceUnit::Month),
+            ("ماهانه 100 دلار", PriceUnit::Month),
+            ("5$ per 1k", PriceUnit::Thousand),
+            ("900$ for all", PriceUnit::Whole),
+        ] {
+            assert_eq!(first(text), Some(unit), "{text}");
         }
     }
 

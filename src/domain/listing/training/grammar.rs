@@ -2,12 +2,14 @@
 //!
 //! A rule is `name = one | two | {other} three`; a text is `act language: title ; line ; line`. In both, `{name}` is replaced
 //! by an alternative of the rule, `{name?}` by one or nothing, `{9-99}` by a number, `#` starts a comment after two blanks.
+//! Rules named `market_LANGUAGE`, `board_ACT_LANGUAGE` and `tag_ACT_LANGUAGE` say where texts stand.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use super::super::Written;
 use super::super::model::Act;
 use super::Chance;
 
@@ -61,12 +63,21 @@ struct Texts {
 }
 
 /// A generated text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Generated {
     pub(super) act: Act,
     pub(super) language: String,
     pub(super) title: String,
     pub(super) body: String,
+    pub(super) tags: String,
+    pub(super) board: String,
+    pub(super) page: String,
+}
+
+impl Generated {
+    pub(super) fn written(&self) -> Written<'_> {
+        Written { title: &self.title, text: &self.body, tags: &self.tags, board: &self.board, page: &self.page }
+    }
 }
 
 impl Grammar {
@@ -136,8 +147,7 @@ impl Grammar {
     /// Draws a text: act and language by weight, then one of their texts, then accidents.
     pub(super) fn text(&self, words: Words, chance: &mut Chance) -> Generated {
         let mut drawn = chance.below(self.texts.iter().map(Texts::weight).sum());
-        let mut generated =
-            Generated { act: Act::Discussion, language: String::new(), title: String::new(), body: String::new() };
+        let mut generated = Generated::default();
         let chosen = self.texts.iter().find(|texts| match drawn.checked_sub(texts.weight()) {
             Some(rest) => {
                 drawn = rest;
@@ -154,6 +164,7 @@ impl Grammar {
         generated.title = lines.next().unwrap_or_default();
         generated.body = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
         draw.befall(&mut generated);
+        draw.settle(&mut generated);
         generated
     }
 }
@@ -220,6 +231,25 @@ impl Draw<'_> {
             .collect();
         let one = allowed.get(self.chance.below(allowed.len())).map(|one| one.as_str()).unwrap_or_default();
         self.expand(one, depth + 1)
+    }
+
+    /// Where the text stands, if that is told: a board, labels, the title of a page. Most often they fit what it does.
+    fn settle(&mut self, text: &mut Generated) {
+        let act = |draw: &mut Self| {
+            let other = Act::ALL.get(draw.chance.below(Act::ALL.len())).copied().unwrap_or_default();
+            if draw.chance.one_in(6) { other } else { text.act }
+        };
+        if self.chance.one_in(3) {
+            let name = format!("board_{}_{}", act(self).as_str(), text.language);
+            text.board = self.slot(&name, 0);
+        }
+        if self.chance.one_in(5) {
+            let name = format!("tag_{}_{}", act(self).as_str(), text.language);
+            text.tags = self.slot(&name, 0);
+        }
+        if self.chance.one_in(6) {
+            text.page = format!("{} - {}", text.title, text.board);
+        }
     }
 
     /// What happens to texts whatever they say.

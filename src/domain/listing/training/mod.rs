@@ -7,10 +7,12 @@ mod grammar;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use sha2::{Digest, Sha256};
+
 use super::features::{BIAS, FEATURES, Features, NAMED};
 use super::model::{ACTS, Act, Model, softmax};
 use super::post::Post;
-use super::{Money, contacts, details};
+use super::{Listing, Money, Written, contacts, details, read_with};
 
 pub use grammar::{Grammar, GrammarError};
 
@@ -32,7 +34,18 @@ pub struct Trained {
     pub weights: String,
     /// How it does on texts made of words that it was not trained on, for people.
     pub report: String,
+    model: Model,
 }
+
+impl Trained {
+    /// Reads a post with these weights instead of those built in.
+    pub fn read(&self, written: &Written<'_>) -> Listing {
+        read_with(&self.model, written)
+    }
+}
+
+/// Models that are averaged, each trained on a draw of its own.
+const DRAWS: u16 = 3;
 
 /// A random source: `SplitMix64` (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
@@ -82,20 +95,40 @@ pub fn train(grammar: &Grammar, recipe: Recipe) -> Trained {
     let all = examples(grammar, grammar::Words::All, recipe.texts, &mut chance);
     let (temperature, foreign) = transfer(&all, recipe.passes, &mut chance);
     let mut model = fit(&all, recipe.passes, &mut chance);
+    // What two more draws of the grammar teach is averaged in: chance speaks less.
+    for more in 2..=DRAWS {
+        let again = examples(grammar, grammar::Words::All, recipe.texts, &mut chance);
+        model.blend(&fit(&again, recipe.passes, &mut chance), more);
+    }
     model.temperature = temperature;
     let report = format!(
         "On texts of held-out words: {held_out}\nOn languages left out of training: {foreign}; temperature {temperature:.1}"
     );
     let provenance = format!(
         "Weights of the listing model: eight acts ({}), named features first, hashed ones after.\n\
-         Trained by `dyepack train-listing` on generated texts only; grammar {}, seed {}, {} texts, {} passes.\n{report}",
+         Trained by `dyepack train-listing` on generated texts only; grammar {}, seed {}, {} texts, {} passes.\n\
+         A small training by the same code: {}.\n{report}",
         Act::ALL.map(Act::as_str).join(", "),
         grammar.digest(),
         recipe.seed,
         recipe.texts,
         recipe.passes,
+        probe(grammar, recipe.seed),
     );
-    Trained { weights: model.format(&provenance), report }
+    let weights = model.format(&provenance);
+    Trained { model: Model::parse(&weights), weights, report }
+}
+
+/// Trains on a few hundred texts and returns the first digits of the SHA-256 of the weights: they change with whatever would
+/// change the weights of a full training, and take a moment.
+fn probe(grammar: &Grammar, seed: u64) -> String {
+    let mut chance = Chance::new(seed);
+    let few = examples(grammar, grammar::Words::All, 400, &mut chance);
+    let weights = fit(&few, 2, &mut chance).format("");
+    Sha256::digest(weights.as_bytes()).iter().take(6).fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// Trains without one language after the other and judges its texts; returns the temperature that fits them all, and how well
@@ -121,7 +154,7 @@ fn examples(grammar: &Grammar, words: grammar::Words, count: usize, chance: &mut
     (0..count)
         .map(|_| {
             let text = grammar.text(words, chance);
-            let post = Post::new(&text.title, &text.body);
+            let post = Post::new(&text.written());
             let money = Money::of(&post);
             let contacts: usize = post.parts().into_iter().map(|part| contacts::find(part).len()).sum();
             let features = Features::of(&post, &money.facts(contacts, details::links(&post).len()));
@@ -247,6 +280,23 @@ mod tests {
     use super::*;
 
     const SMALL: &str = "offer en: {good} for sale, price 10$ # database dump\ndiscussion en: i think {good} is fine ; anyone?\ngood = customer database | email list";
+
+    const SHIPPED: [&str; 4] = [
+        include_str!("../../../../training/listing/en.txt"),
+        include_str!("../../../../training/listing/more.txt"),
+        include_str!("../../../../training/listing/ru.txt"),
+        include_str!("../../../../training/listing/zh.txt"),
+    ];
+
+    #[test]
+    fn the_shipped_weights_come_from_the_shipped_grammar_and_code() {
+        let head: Vec<&str> = include_str!("../weights.txt").lines().take_while(|line| line.starts_with('#')).collect();
+        let grammar = Grammar::parse(&SHIPPED).unwrap();
+        let has = |words: &str| head.iter().any(|line| line.contains(words));
+        let again = "run `dyepack train-listing --grammar training/listing --out src/domain/listing/weights.txt`";
+        assert!(has(&format!("grammar {}, seed 7,", grammar.digest())), "{again}: {head:?}");
+        assert!(has(&format!("by the same code: {}.", probe(&grammar, 7))), "{again}: {head:?}");
+    }
 
     #[test]
     fn the_same_grammar_and_seed_give_the_same_model() {

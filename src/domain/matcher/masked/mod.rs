@@ -1,11 +1,13 @@
 //! Values of which a part is hidden: `622202******1234`, `138****5678`, `su***@post.example`, `张*三`.
 //!
-//! Numbers are looked up by their last four characters (or, where the end is hidden, by their first ten), addresses by host
+//! Canaries: numbers are looked up by their last four characters (or, where the end is hidden, by their first ten), addresses by host
 //! and first letters, so that a value costs no more than its chance equals: one in ten thousand entries. One field proves
 //! nothing: only entries that two fields of one row fit become finds, or one field and the name beside it, and whether
-//! that is enough is left to `row`, by the number of hits that chance alone would give. Not here: masking (`identifier`).
+//! that is enough is left to `row`, by the number of hits that chance alone would give. Customers: see `pair`. Not here:
+//! masking (`identifier`).
 
 mod name;
+mod pair;
 mod sign;
 mod token;
 
@@ -18,6 +20,7 @@ use super::compile::{Compiled, Target};
 use super::records::Records;
 use super::row::{Find, Reading};
 use super::table::hash;
+use super::testing::{Print, Tester, Testing};
 use crate::domain::identifier::{Form, Kind, Needle};
 
 /// Characters of a number's end by which it is looked up.
@@ -80,41 +83,74 @@ fn part(context: &[u8], visible: &[u8]) -> u32 {
     u32::try_from((hash(context) ^ hash(visible).rotate_left(21)) >> 32).unwrap_or_default()
 }
 
-/// Adds to the finds of a folded text the masked values that fit entries by more than one field of their row. Returns how
-/// many rows were tested.
-pub(super) fn add(compiled: &Compiled, text: &str, finds: &mut Vec<Find>) -> u64 {
-    if compiled.masked.parts.is_empty() {
-        return 0;
+/// The masked values of a folded text, with the record that each stands in.
+pub(super) struct Rows<'t> {
+    text: &'t str,
+    tokens: Vec<(Range<usize>, Token<'t>)>,
+}
+
+impl<'t> Rows<'t> {
+    /// Reads a text; nothing where there is nothing to compare masked values with.
+    pub(super) fn of(compiled: &Compiled, text: &'t str) -> Self {
+        if compiled.masked.parts.is_empty() && !pair::is_asked(&compiled.testing) {
+            return Self { text, tokens: Vec::new() };
+        }
+        let mut records = Records::of(text);
+        let held = token::read(text).into_iter().map(|token| (records.holding(token.range()).range, token));
+        let mut tokens: Vec<(Range<usize>, Token<'t>)> = held.collect();
+        tokens.sort_by_key(|(record, _)| record.start);
+        Self { text, tokens }
     }
-    let tokens = token::read(text);
-    let mut records = Records::of(text);
-    let mut rows: Vec<(usize, Token<'_>)> =
-        tokens.into_iter().map(|token| (records.holding(token.range()).range.start, token)).collect();
-    rows.sort_by_key(|(row, _)| *row);
-    let known = finds.len();
-    let mut tested = 0;
-    for row in rows.chunk_by(|(one, _), (other, _)| one == other) {
-        tested += 1;
-        let mut fits: Vec<(Target, Range<usize>)> = row.iter().flat_map(|(_, token)| fits(compiled, token)).collect();
-        fits.sort_by_key(|(target, range)| (target.entry, target.field, range.start, range.end));
-        fits.dedup_by_key(|(target, range)| (target.entry, target.field, range.start));
-        let is_few = fits.len() <= FEW;
-        for of_entry in fits.chunk_by(|(one, _), (other, _)| one.entry == other.entry) {
-            let has_two =
-                of_entry.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one.field != other.field));
-            let entry = of_entry.first().map(|(target, _)| target.entry);
-            let is_found =
-                || finds.get(..known).is_some_and(|finds| finds.iter().any(|find| Some(find.target.entry) == entry));
-            if has_two || is_few || is_found() {
-                finds.extend(of_entry.iter().map(|(target, range)| Find {
-                    range: range.clone(),
-                    target: *target,
-                    reading: Reading::Masked,
-                }));
+
+    fn each(&self) -> impl Iterator<Item = &[(Range<usize>, Token<'t>)]> {
+        self.tokens.chunk_by(|(one, _), (other, _)| one.start == other.start)
+    }
+
+    /// Adds to the finds of the text the masked values that fit canaries by more than one field of their row. Returns how
+    /// many rows were tested.
+    pub(super) fn find(&self, compiled: &Compiled, finds: &mut Vec<Find>) -> u64 {
+        if compiled.masked.parts.is_empty() {
+            return 0;
+        }
+        let known = finds.len();
+        let mut tested = 0;
+        for row in self.each() {
+            tested += 1;
+            let mut fits: Vec<(Target, Range<usize>)> =
+                row.iter().flat_map(|(_, token)| fits(compiled, token)).collect();
+            fits.sort_by_key(|(target, range)| (target.entry, target.field, range.start, range.end));
+            fits.dedup_by_key(|(target, range)| (target.entry, target.field, range.start));
+            let is_few = fits.len() <= FEW;
+            for of_entry in fits.chunk_by(|(one, _), (other, _)| one.entry == other.entry) {
+                let has_two =
+                    of_entry.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one.field != other.field));
+                let entry = of_entry.first().map(|(target, _)| target.entry);
+                let is_found = || {
+                    finds.get(..known).is_some_and(|finds| finds.iter().any(|find| Some(find.target.entry) == entry))
+                };
+                if has_two || is_few || is_found() {
+                    finds.extend(of_entry.iter().map(|(target, range)| Find {
+                        range: range.clone(),
+                        target: *target,
+                        reading: Reading::Masked,
+                    }));
+                }
             }
         }
+        tested
     }
-    tested
+
+    /// Tests the pairs that masked values make with others of their row.
+    pub(super) fn test<'a>(&self, testing: &Testing, tester: impl FnOnce() -> Tester<'a>) -> Vec<Print> {
+        if self.tokens.is_empty() || !pair::is_asked(testing) {
+            return Vec::new();
+        }
+        let mut tester = tester();
+        for row in self.each() {
+            pair::test(testing, self.text, row, &mut tester);
+        }
+        tester.prints
+    }
 }
 
 /// Lists the fields that a token's visible parts fit, each worth as much as they tell.

@@ -189,7 +189,8 @@ fn label(line: &str) -> Option<Label<'_>> {
     is_label.then_some(Label { text, is_field, has_value: !value.trim().is_empty() })
 }
 
-fn is_field(label: &str) -> bool {
+/// Tells whether a label says what a field of a person's or an account's record holds.
+pub(in super::super) fn is_field(label: &str) -> bool {
     let words = label.split([' ', '_', '-', '.']);
     words.into_iter().any(|word| {
         FIELDS.iter().any(|field| if field.is_ascii() { word == *field } else { word.contains(field) })

@@ -11,10 +11,16 @@ mod tuple;
 
 use std::ops::Range;
 
+pub(super) use self::block::is_field;
+
+use crate::domain::text::block::{BLOCK_BYTES, Block, runs};
+
 /// Further than this from a find nothing belongs to its record, if the record is one line.
 pub(super) const LINE_BYTES: usize = 2048;
 /// The same where brackets or keys tell where the record ends.
 const RECORD_BYTES: usize = 8192;
+/// Digits in a row that may be somebody's number.
+const NUMBER_DIGITS: usize = 7;
 /// Lines that a quoted cell may run over.
 const QUOTED_LINES: usize = 16;
 
@@ -100,9 +106,26 @@ pub(super) fn unfinished(text: &str) -> usize {
 
 /// Counts the records of a folded text that could hold somebody's identifier: seven digits in a row, or an address.
 pub(super) fn count(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let (mut rows, mut at) = (0, 0);
+    let mut sign = find_from(bytes, at, |rest| memchr::memchr(b'@', rest));
+    while let Some(value) = next_number(bytes, at..sign.unwrap_or(bytes.len())).or(sign) {
+        rows += 1;
+        let Some(end) = record_end(bytes, value) else { break };
+        at = end;
+        if sign.is_some_and(|sign| sign < at) {
+            sign = find_from(bytes, at, |rest| memchr::memchr(b'@', rest));
+        }
+    }
+    rows
+}
+
+/// The same of bytes that are not decoded.
+pub(super) fn count_raw(text: &[u8]) -> u64 {
     let (mut rows, mut digits, mut has_value) = (0, 0, false);
     let mut previous = 0;
-    for byte in text.bytes() {
+    // Texts of two bytes a character are counted, too.
+    for byte in text.iter().copied().filter(|byte| *byte != 0) {
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
         has_value |= digits >= 7 || byte == b'@';
         // Between lines, tuples and objects.
@@ -113,6 +136,34 @@ pub(super) fn count(text: &str) -> u64 {
         previous = byte;
     }
     rows + u64::from(has_value)
+}
+
+fn find_from(bytes: &[u8], from: usize, find: impl Fn(&[u8]) -> Option<usize>) -> Option<usize> {
+    find(bytes.get(from..)?).map(|at| from + at)
+}
+
+/// Finds seven digits in a row within a range.
+fn next_number(bytes: &[u8], range: Range<usize>) -> Option<usize> {
+    let bytes = bytes.get(..range.end)?;
+    // Where a block ends within a number, the next begins so that it holds it whole.
+    let starts = range.step_by(BLOCK_BYTES - NUMBER_DIGITS + 1);
+    starts.into_iter().find_map(|start| {
+        let numbers = runs(Block::at(bytes, start).digits, NUMBER_DIGITS);
+        (numbers != 0).then(|| start + numbers.trailing_zeros() as usize)
+    })
+}
+
+/// Returns where the next record begins: behind a line's end, or the comma between two tuples or objects.
+fn record_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut from = from;
+    loop {
+        let at = find_from(bytes, from, |rest| memchr::memchr2(b'\n', b',', rest))?;
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        if bytes.get(at) == Some(&b'\n') || matches!(before, Some(b')' | b'}' | b']')) {
+            return Some(at + 1);
+        }
+        from = at + 1;
+    }
 }
 
 fn line(text: &str, range: &Range<usize>) -> Record {
@@ -305,8 +356,14 @@ mod tests {
             ("name,phone\nada,1234567\nbea,x@y.example\nno,123\n", 2),
             ("values (1,'1234567'),(2,'7654321'),(3,'x');", 2),
             ("[{\"a\":1234567},{\"a\":7654321}]", 2),
+            ("12345\n123456\n1234567", 1),
+            ("a@b 1234567, 7654321 c@d\nx\n@", 2),
         ] {
-            assert_eq!(count(text), expected, "{text}");
+            for filler in [0, 55, 57, 60, 64, 130] {
+                let text = format!("{}\n{text}", "x".repeat(filler));
+                assert_eq!(count(&text), expected, "{text}");
+                assert_eq!(count_raw(text.as_bytes()), expected, "{text}");
+            }
         }
     }
 

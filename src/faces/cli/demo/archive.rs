@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write as _};
 
 /// Packs one file; an archive that cannot be written is empty.
-pub(super) fn zip_of(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub(in crate::faces::cli) fn zip_of(name: &str, bytes: &[u8]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
     let written = writer.start_file(name, options).is_ok() && writer.write_all(bytes).is_ok();

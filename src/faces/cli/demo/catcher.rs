@@ -14,29 +14,29 @@ const LINE_LIMIT_BYTES: u64 = 4096;
 
 /// A mail as it arrived.
 #[derive(Debug, Clone)]
-pub(super) struct CaughtMail {
+pub(in crate::faces::cli) struct CaughtMail {
     /// Envelope recipients.
-    pub(super) recipients: Vec<String>,
+    pub(in crate::faces::cli) recipients: Vec<String>,
     /// The message, dots unstuffed.
-    pub(super) message: String,
+    pub(in crate::faces::cli) message: String,
 }
 
 /// A catcher that listens.
 #[derive(Debug)]
-pub(super) struct RunningCatcher {
+pub(in crate::faces::cli) struct RunningCatcher {
     /// Where.
-    pub(super) address: SocketAddr,
+    pub(in crate::faces::cli) address: SocketAddr,
     /// What arrives.
-    pub(super) mails: mpsc::Receiver<CaughtMail>,
+    pub(in crate::faces::cli) mails: mpsc::Receiver<CaughtMail>,
     /// Its server, which ends when this is dropped.
-    pub(super) server: JoinSet<()>,
+    pub(in crate::faces::cli) server: JoinSet<()>,
 }
 
 /// Listens on a free loopback port.
 ///
 /// # Errors
 /// When no loopback port can be had.
-pub(super) async fn start() -> std::io::Result<RunningCatcher> {
+pub(in crate::faces::cli) async fn start() -> std::io::Result<RunningCatcher> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let (sender, mails) = mpsc::channel(64);

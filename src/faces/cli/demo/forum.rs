@@ -17,28 +17,29 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::threads::{Board, DemoThread, Message};
+use crate::domain::escape::html as escape;
 use crate::ports::clock::Clock;
 
 const POSTS_PER_PAGE: usize = 10;
 
 /// The forum's content and the clock its dates are told by.
 #[derive(Debug)]
-pub(super) struct Forum {
+pub(in crate::faces::cli) struct Forum {
     /// Boards in the order of the index.
-    pub(super) boards: Vec<Board>,
+    pub(in crate::faces::cli) boards: Vec<Board>,
     /// Threads of all boards, newest first.
-    pub(super) threads: Vec<DemoThread>,
+    pub(in crate::faces::cli) threads: Vec<DemoThread>,
     /// Time, for relative dates and the clock in the footer.
-    pub(super) clock: Clock,
+    pub(in crate::faces::cli) clock: Clock,
 }
 
 /// A forum that listens.
 #[derive(Debug)]
-pub(super) struct RunningForum {
+pub(in crate::faces::cli) struct RunningForum {
     /// Where.
-    pub(super) address: SocketAddr,
+    pub(in crate::faces::cli) address: SocketAddr,
     /// Its server, which ends when this is dropped.
-    pub(super) server: JoinSet<()>,
+    pub(in crate::faces::cli) server: JoinSet<()>,
 }
 
 impl Forum {
@@ -46,8 +47,16 @@ impl Forum {
     ///
     /// # Errors
     /// When no loopback port can be had.
-    pub(super) async fn start(self) -> std::io::Result<RunningForum> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    pub(in crate::faces::cli) async fn start(self) -> std::io::Result<RunningForum> {
+        self.start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// Listens at an address and serves until what is returned is dropped.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub(in crate::faces::cli) async fn start_at(self, address: SocketAddr) -> std::io::Result<RunningForum> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let router = Router::new()
             .route("/", get(index))
@@ -220,9 +229,4 @@ fn date(forum: &Forum, message: &Message) -> String {
         0..=59 => format!("<span title=\"{exact}\">{} minutes ago</span>", message.minutes_ago),
         _ => exact.to_string(),
     }
-}
-
-/// Escapes text for HTML.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,9 +1,9 @@
 //! `demo`: the whole product on this machine alone: a forum to read, a catcher for the mail, production's own code between.
 
-mod archive;
-mod catcher;
-mod forum;
-mod threads;
+pub(super) mod archive;
+pub(super) mod catcher;
+pub(super) mod forum;
+pub(super) mod threads;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::context::Context;
 use super::output::{Output, printable};
 use crate::domain::source::Source;
 use crate::domain::watchlist::Watchlist;
+use crate::ports::evidence::Evidence;
 use crate::ports::fetch::{FetchOptions, Fetcher};
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
@@ -67,7 +68,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     let folder = Folder::new(context)?;
     let output = context.output.as_tables();
-    let (store, watchlists) = enrol(folder.path(), context).await?;
+    let (store, evidence, watchlists) = enrol(folder.path(), context).await?;
     let [bank, insurer] = watchlists.as_slice() else { anyhow::bail!("the example watchlists are not two") };
     let site = forum::Forum {
         boards: threads::boards(),
@@ -98,7 +99,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let source = Source::from_url(&url).context("cannot use the demo's forum as a source")?;
     store.add_source(&source, context.clock.now()).await?;
-    let stage = Stage::new(store, &catcher.address.to_string(), context).await?;
+    let stage = Stage::new((store, evidence), &catcher.address.to_string(), context).await?;
     stage.first_pass(&mut catcher.mails, output).await?;
     stage.show_cases(output).await?;
     if args.once {
@@ -137,7 +138,7 @@ impl Folder {
 }
 
 /// Writes the example watchlists out, and enrols them as `watchlist import` does.
-async fn enrol(folder: &Path, context: &Context) -> anyhow::Result<(Store, Vec<Watchlist>)> {
+async fn enrol(folder: &Path, context: &Context) -> anyhow::Result<(Store, Evidence, Vec<Watchlist>)> {
     let mut watchlists = Vec::new();
     for (name, files) in WATCHLISTS {
         let place = folder.join("watchlists").join(name);
@@ -152,13 +153,13 @@ async fn enrol(folder: &Path, context: &Context) -> anyhow::Result<(Store, Vec<W
     }
     let seal = Seal::load_or_create(&folder.join("dyepack.key")).context("cannot keep state")?;
     let store_url = format!("sqlite:{}", folder.join("dyepack.db").display());
-    let store = Store::open(&store_url, seal).await.context("cannot keep state")?;
+    let store = Store::open(&store_url, seal.clone()).await.context("cannot keep state")?;
     for watchlist in &watchlists {
         intake::import(&store, watchlist, Confirmation::Operator, context.clock.now())
             .await
             .context("cannot enrol the example watchlists")?;
     }
-    Ok((store, watchlists))
+    Ok((store, Evidence::new(folder, seal), watchlists))
 }
 
 /// Everything that production would have: the store, a way to fetch, a way to mail.
@@ -168,7 +169,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(store: Store, mail_server: &str, context: &Context) -> anyhow::Result<Self> {
+    async fn new((store, evidence): (Store, Evidence), mail_server: &str, context: &Context) -> anyhow::Result<Self> {
         let clock = context.clock.clone();
         let mailer = super::alert::mailer(Some(&format!("smtp://{mail_server}")), context).await?;
         let mailer = mailer.context("cannot set mail up")?;
@@ -179,10 +180,11 @@ impl Stage {
                 store: store.clone(),
                 vault: Vault::default(),
                 fetcher,
+                evidence,
                 sandbox,
                 clock: clock.clone(),
             },
-            alerting: alerting::Ports { store, mailer, clock },
+            alerting: alerting::Ports { store, vault: Vault::default(), mailer, clock },
         })
     }
 
@@ -215,7 +217,7 @@ impl Stage {
 
     async fn show_cases(&self, output: Output) -> anyhow::Result<()> {
         let cases = self.crawl.store.cases(&CaseFilter::default()).await?;
-        super::case::list(&cases, output)
+        super::case::list(&cases, &[], output)
     }
 
     /// Crawls and mails as `run` does, until Ctrl-C.

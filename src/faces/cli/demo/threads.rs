@@ -3,68 +3,68 @@
 //! The planted rows come from the example watchlists, so that the demo finds exactly what those enrol.
 
 use super::archive::zip_of;
-use super::forum::escape;
+use crate::domain::escape::html as escape;
 use crate::domain::watchlist::{Canary, Watchlist};
 
 /// A board of the forum.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(in crate::faces::cli) struct Board {
     /// MyBB's `fid`.
-    pub(super) id: u32,
+    pub(in crate::faces::cli) id: u32,
     /// Its name.
-    pub(super) name: &'static str,
+    pub(in crate::faces::cli) name: &'static str,
 }
 
 /// A thread.
 #[derive(Debug)]
-pub(super) struct DemoThread {
+pub(in crate::faces::cli) struct DemoThread {
     /// MyBB's `tid`.
-    pub(super) id: u32,
+    pub(in crate::faces::cli) id: u32,
     /// The board it is on.
-    pub(super) board: u32,
+    pub(in crate::faces::cli) board: u32,
     /// Its title.
-    pub(super) title: String,
+    pub(in crate::faces::cli) title: String,
     /// Its posts, oldest first.
-    pub(super) messages: Vec<Message>,
+    pub(in crate::faces::cli) messages: Vec<Message>,
 }
 
 /// A post.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(in crate::faces::cli) struct Message {
     /// MyBB's `pid`.
-    pub(super) id: u32,
+    pub(in crate::faces::cli) id: u32,
     /// Who wrote it.
-    pub(super) author: &'static str,
+    pub(in crate::faces::cli) author: &'static str,
     /// How long ago.
-    pub(super) minutes_ago: i64,
+    pub(in crate::faces::cli) minutes_ago: i64,
     /// Its body.
-    pub(super) html: String,
+    pub(in crate::faces::cli) html: String,
     /// What stands under each of the author's posts.
-    pub(super) signature: &'static str,
+    pub(in crate::faces::cli) signature: &'static str,
     /// A file attached.
-    pub(super) attachment: Option<File>,
+    pub(in crate::faces::cli) attachment: Option<File>,
 }
 
 /// An attached file.
 #[derive(Debug)]
-pub(super) struct File {
+pub(in crate::faces::cli) struct File {
     /// MyBB's `aid`.
-    pub(super) id: u32,
+    pub(in crate::faces::cli) id: u32,
     /// Its name.
-    pub(super) name: &'static str,
+    pub(in crate::faces::cli) name: &'static str,
     /// Its media type.
-    pub(super) media_type: &'static str,
+    pub(in crate::faces::cli) media_type: &'static str,
     /// Its content.
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::faces::cli) bytes: Vec<u8>,
 }
 
 /// Returns the boards.
-pub(super) fn boards() -> Vec<Board> {
+pub(in crate::faces::cli) fn boards() -> Vec<Board> {
     vec![Board { id: 2, name: "Databases" }, Board { id: 3, name: "Harbour talk" }]
 }
 
 /// Returns all threads, with records of the bank and of the insurer planted in them.
-pub(super) fn threads(bank: &Watchlist, insurer: &Watchlist) -> Vec<DemoThread> {
+pub(in crate::faces::cli) fn threads(bank: &Watchlist, insurer: &Watchlist) -> Vec<DemoThread> {
     let mut writer = Writer::default();
     let bank_rows = rows(bank, 14);
     let insurer_rows = rows(insurer, 6);

@@ -1,6 +1,6 @@
-//! `mint deliver`: one custodian's copy, its canaries among the table's rows.
+//! `mint deliver`: one custodian's copy, its canaries among the table's rows, the rows themselves marked if there is a key.
 //!
-//! Two passes: one counts the rows, one writes; memory holds the canaries only.
+//! Two passes: one counts the rows that are given, one writes; memory holds the canaries only.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,11 +11,16 @@ use jiff::civil::Date;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{create, open_table, replace, table, today, unreadable, watchlist_table, write_new};
+use super::deliveries::Deliveries;
+use super::mark::{Fate, Marker, renderings};
+use super::{create, open_table, table, today, unreadable, write_new};
+use crate::domain::identifier::FingerprintKind;
 use crate::domain::mint::{Planted, Table, merkle};
+use crate::domain::watchlist::Chance;
 use crate::faces::cli::context::Context;
 use crate::faces::cli::output::Format;
 use crate::faces::cli::{Exit, Failure};
+use crate::ports::vault::read_key;
 
 /// What to deliver
 #[derive(Debug, clap::Args)]
@@ -38,6 +43,28 @@ pub(super) struct Args {
     /// The day of the hand-over [default: today, UTC]
     #[arg(long, value_name = "DATE")]
     delivered_at: Option<Date>,
+    /// Marks real rows: the key that their fingerprints are made with
+    #[arg(long, value_name = "FILE", requires = "by")]
+    key: Option<PathBuf>,
+    /// The column by which a row is known when it leaks
+    #[arg(long, value_name = "COLUMN", requires = "key")]
+    by: Option<String>,
+    /// What that column holds [default: as the profile tells]
+    #[arg(long, value_name = "KIND", requires = "by")]
+    kind: Option<String>,
+    /// Gives each row with this probability only, by a secret choice
+    #[arg(long, value_name = "0…1", requires = "key", value_parser = share)]
+    share: Option<Chance>,
+    /// How rows are rendered by a secret choice: all, none, or some of house,unit,dial,date,zero,case,width
+    #[arg(long, value_name = "LIST", requires = "key", default_value = "all")]
+    renderings: String,
+    /// Which part of the dataset the table is, in words, for the register
+    #[arg(long, value_name = "TEXT")]
+    selector: Option<String>,
+}
+
+fn share(text: &str) -> Result<Chance, String> {
+    text.parse().ok().and_then(Chance::new).ok_or_else(|| "it is a number between 0 and 1, as 0.5".to_owned())
 }
 
 /// What was written, as scripts read it.
@@ -49,6 +76,10 @@ struct Delivered<'a> {
     canaries: u64,
     sha256: &'a str,
     suppression: &'a Path,
+    /// The share of the rows that was drawn for it.
+    share: Option<f64>,
+    /// Real rows whose rendering was changed.
+    rendered: u64,
 }
 
 /// Runs `mint deliver`.
@@ -58,44 +89,72 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     if copy.is_empty() {
         return Err(Failure::Usage(format!("the mint {} has no canary for {}", args.mint, args.custodian)).into());
     }
+    let marker = marker(args, &minted)?;
     let day = args.delivered_at.unwrap_or_else(|| today(context));
-    let rows = count(&args.input, &minted)?;
+    let rows = count(&args.input, &minted, marker.as_ref())?;
     let bar = context.output.bar(Some(rows), "{spinner} writing {pos}/{len} rows {elapsed}");
-    let mut hashing =
-        Hashing { file: BufWriter::with_capacity(1 << 20, create(&args.out, 0o600)?), hash: Sha256::new() };
-    let written = mix(&args.input, (&minted, copy.clone(), rows), &mut hashing, &|| bar.inc(1))
+    let file = BufWriter::with_capacity(1 << 20, create(&args.out, 0o600)?);
+    let mut hashing = Hashing { file, hash: Sha256::new() };
+    let mixing = Mixing { minted: &minted, rows, marker: marker.as_ref(), step: &|| bar.inc(1) };
+    let written = mixing
+        .mix(&args.input, copy.clone(), &mut hashing)
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     let sha256 = hashing.finish().with_context(|| format!("cannot write {}", args.out.display()))?;
     bar.finish_and_clear();
     let delivery = format!("{}-{}-{day}-{}", minted.dataset, args.custodian, sha256.get(..8).unwrap_or_default());
     let suppression = PathBuf::from(format!("{}.suppress.csv", args.out.display()));
     write_new(&suppression, &suppressed(&minted, &copy)?, 0o600)?;
-    register(args, &minted, (&delivery, day, written))?;
-    let canaries = copy.len() as u64;
-    match context.output.format() {
-        Format::Json => context.output.json(&Delivered {
-            delivery: &delivery,
-            custodian: &args.custodian,
-            rows: written,
-            canaries,
-            sha256: &sha256,
-            suppression: &suppression,
-        })?,
+    register(args, &minted, marker.as_ref(), (&delivery, day, written.rows, &sha256))?;
+    let delivered = Delivered {
+        delivery: &delivery,
+        custodian: &args.custodian,
+        rows: written.rows,
+        canaries: copy.len() as u64,
+        sha256: &sha256,
+        suppression: &suppression,
+        share: args.share.map(f64::from),
+        rendered: written.rendered,
+    };
+    show(args, &delivered, context)
+}
+
+fn show(args: &Args, delivered: &Delivered<'_>, context: &Context) -> anyhow::Result<Exit> {
+    let output = context.output;
+    match output.format() {
+        Format::Json => output.json(delivered)?,
         Format::Table => {
-            context
-                .output
-                .line(format_args!("{delivery}: {written} rows in {}, SHA-256 {sha256}", args.out.display()))?;
-            context.output.line(format_args!(
+            let Delivered { delivery, rows, sha256, canaries, rendered, .. } = delivered;
+            output.line(format_args!("{delivery}: {rows} rows in {}, SHA-256 {sha256}", args.out.display()))?;
+            output.line(format_args!(
                 "{canaries} of them are canaries: leave those in {} out of statistics and mailings",
-                suppression.display()
+                delivered.suppression.display()
             ))?;
+            if args.key.is_some() {
+                output.line(format_args!("{rendered} real rows were rendered by this copy's own secret"))?;
+            }
         }
     }
     Ok(Exit::Done)
 }
 
+/// Makes what marks real rows, if a key is given.
+fn marker(args: &Args, minted: &Table) -> anyhow::Result<Option<Marker>> {
+    let (Some(path), Some(by)) = (&args.key, &args.by) else { return Ok(None) };
+    let key = read_key(path).map_err(|error| Failure::Usage(error.to_string()))?;
+    let Some(column) = minted.columns.iter().position(|name| name == by) else {
+        let message = format!("there is no column {by}; there are {}", minted.columns.join(", "));
+        return Err(Failure::Usage(message).into());
+    };
+    let told = args.kind.as_deref().or(minted.fields.get(column).and_then(Option::as_deref));
+    let kind = told.and_then(FingerprintKind::parse).filter(|kind| kind.parts().len() == 1).ok_or_else(|| {
+        Failure::Usage(format!("it is not known what the column {by} holds; say it with --kind, as --kind pan"))
+    })?;
+    let known = Deliveries::read(&args.watchlist)?.deal_of(&minted.dataset, &args.custodian);
+    Marker::new((&key, kind), (args.share, renderings(&args.renderings)?), column, known).map(Some)
+}
+
 /// Counts the rows of a table, and checks that it is the one that was profiled.
-fn count(input: &Path, minted: &Table) -> anyhow::Result<u64> {
+fn count(input: &Path, minted: &Table, marker: Option<&Marker>) -> anyhow::Result<u64> {
     let mut reader = table(input)?;
     let header = reader.headers().map_err(|error| unreadable(input, &error))?;
     if !header.iter().eq(minted.columns.iter().map(String::as_str)) {
@@ -104,47 +163,86 @@ fn count(input: &Path, minted: &Table) -> anyhow::Result<u64> {
     }
     let (mut rows, mut record) = (0, csv::ByteRecord::new());
     while reader.read_byte_record(&mut record).map_err(|error| unreadable(input, &error))? {
-        rows += 1;
+        rows += u64::from(marker.is_none_or(|marker| marker.fate(&record) != Fate::LeftOut));
     }
     Ok(rows)
 }
 
-/// Writes the rows with the canaries where they belong: by key where the table has one, else by place.
-fn mix(
-    input: &Path,
-    (minted, mut copy, rows): (&Table, Vec<&Planted>, u64),
-    out: &mut impl Write,
-    step: &dyn Fn(),
-) -> anyhow::Result<u64> {
-    let key = |cells: &[String]| minted.key.and_then(|at| cells.get(at)).and_then(|cell| cell.parse::<i64>().ok());
-    if minted.key.is_some() {
-        copy.sort_by_key(|canary| key(&canary.cells));
-    }
-    let mut waiting = copy.into_iter().peekable();
-    let mut reader = table(input)?;
-    let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 20).from_writer(out);
-    writer.write_byte_record(reader.byte_headers()?)?;
-    let (mut written, mut row, mut record) = (0, 0, csv::ByteRecord::new());
-    while reader.read_byte_record(&mut record)? {
-        let own =
-            minted.key.and_then(|at| record.get(at)).and_then(|cell| std::str::from_utf8(cell).ok()?.parse().ok());
-        while let Some(canary) = waiting.next_if(|canary| match (key(&canary.cells), own) {
-            (Some(theirs), Some(own)) => theirs < own,
-            (None, _) | (_, None) => place(canary, rows) <= row,
-        }) {
-            writer.write_record(&canary.cells)?;
-            written += 1;
+/// What is mixed.
+struct Mixing<'a> {
+    minted: &'a Table,
+    /// Real rows that are given.
+    rows: u64,
+    marker: Option<&'a Marker>,
+    step: &'a dyn Fn(),
+}
+
+/// What was written.
+#[derive(Default)]
+struct Written {
+    rows: u64,
+    rendered: u64,
+}
+
+impl Mixing<'_> {
+    /// Writes the rows with the canaries where they belong: by key where the table has one, else by place.
+    fn mix(&self, input: &Path, mut copy: Vec<&Planted>, out: &mut impl Write) -> anyhow::Result<Written> {
+        if self.minted.key.is_some() {
+            copy.sort_by_key(|canary| self.key(&canary.cells));
         }
-        writer.write_byte_record(&record)?;
-        (row, written) = (row + 1, written + 1);
-        step();
+        let mut waiting = copy.into_iter().peekable();
+        let mut reader = table(input)?;
+        let mut writer = csv::WriterBuilder::new().buffer_capacity(1 << 20).from_writer(out);
+        writer.write_byte_record(reader.byte_headers()?)?;
+        let (mut written, mut row) = (Written::default(), 0);
+        let (mut record, mut room) = (csv::ByteRecord::new(), csv::ByteRecord::new());
+        while reader.read_byte_record(&mut record)? {
+            let fate = self.marker.map_or(Fate::Plain, |marker| marker.fate(&record));
+            if fate == Fate::LeftOut {
+                continue;
+            }
+            let own = self.minted.key.and_then(|at| record.get(at));
+            let own: Option<i64> = own.and_then(|cell| std::str::from_utf8(cell).ok()?.parse().ok());
+            while let Some(canary) = waiting.next_if(|canary| match (self.key(&canary.cells), own) {
+                (Some(theirs), Some(own)) => theirs < own,
+                (None, _) | (_, None) => place(canary, self.rows) <= row,
+            }) {
+                self.write_canary(&mut writer, canary)?;
+                written.rows += 1;
+            }
+            match (self.marker, fate) {
+                (Some(marker), Fate::Given(bits)) => {
+                    let shown = marker.render(&record, bits, &mut room);
+                    written.rendered += u64::from(!std::ptr::eq(shown, &raw const record));
+                    writer.write_byte_record(shown)?;
+                }
+                (_, Fate::Given(_) | Fate::Plain | Fate::LeftOut) => writer.write_byte_record(&record)?,
+            }
+            (row, written.rows) = (row + 1, written.rows + 1);
+            (self.step)();
+        }
+        for canary in waiting {
+            self.write_canary(&mut writer, canary)?;
+            written.rows += 1;
+        }
+        writer.flush()?;
+        Ok(written)
     }
-    for canary in waiting {
-        writer.write_record(&canary.cells)?;
-        written += 1;
+
+    /// A canary is rendered as real rows are: who compares two copies sees no difference.
+    fn write_canary(&self, writer: &mut csv::Writer<impl Write>, canary: &Planted) -> anyhow::Result<()> {
+        let record = csv::ByteRecord::from(canary.cells.clone());
+        let mut room = csv::ByteRecord::new();
+        let shown = match self.marker {
+            Some(marker) => marker.render(&record, marker.bits(&record), &mut room),
+            None => &record,
+        };
+        Ok(writer.write_byte_record(shown)?)
     }
-    writer.flush()?;
-    Ok(written)
+
+    fn key(&self, cells: &[String]) -> Option<i64> {
+        self.minted.key.and_then(|at| cells.get(at)).and_then(|cell| cell.parse().ok())
+    }
 }
 
 /// Returns the row before which a canary stands.
@@ -166,27 +264,25 @@ fn suppressed(minted: &Table, copy: &[&Planted]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Adds the delivery to the watchlist's `deliveries.csv`.
-fn register(args: &Args, minted: &Table, (delivery, day, rows): (&str, Date, u64)) -> anyhow::Result<()> {
-    let path = args.watchlist.join("deliveries.csv");
-    let before = watchlist_table(&path)?.unwrap_or_else(|| b"delivery,dataset,custodian,delivered_at,rows\n".to_vec());
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(before.as_slice());
-    let header = reader.headers().map_err(|error| unreadable(&path, &error))?.clone();
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&header)?;
-    for record in reader.records() {
-        writer.write_record(&record.map_err(|error| unreadable(&path, &error))?)?;
-    }
-    let (day, rows) = (day.to_string(), rows.to_string());
-    let cell = |name: &str| match name {
-        "delivery" => delivery.to_owned(),
-        "dataset" => minted.dataset.clone(),
-        "custodian" => args.custodian.clone(),
-        "delivered_at" => day.clone(),
-        "rows" => rows.clone(),
-        _ => String::new(),
-    };
-    writer.write_record(header.iter().map(cell))?;
-    replace(&path, &writer.into_inner()?)
+fn register(
+    args: &Args,
+    minted: &Table,
+    marker: Option<&Marker>,
+    (delivery, day, rows, sha256): (&str, Date, u64, &str),
+) -> anyhow::Result<()> {
+    let mut deliveries = Deliveries::read(&args.watchlist)?;
+    deliveries.add(&[
+        ("delivery", delivery.to_owned()),
+        ("dataset", minted.dataset.clone()),
+        ("custodian", args.custodian.clone()),
+        ("delivered_at", day.to_string()),
+        ("rows", rows.to_string()),
+        ("selector", args.selector.clone().unwrap_or_default()),
+        ("sha256", sha256.to_owned()),
+        ("share", marker.and_then(|marker| marker.share).map(|share| share.get().to_string()).unwrap_or_default()),
+        ("key", marker.map(|marker| marker.deal.text().reveal().clone()).unwrap_or_default()),
+    ]);
+    deliveries.write(&args.watchlist)
 }
 
 /// A file and the digest of what went into it.

@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "the command reads and writes the organization's own files")]
 
 mod deliver;
+pub(super) mod deliveries;
+mod mark;
 mod plan;
 
 use std::fs::{self, File, OpenOptions};
@@ -31,7 +33,7 @@ Examples:
   dyepack mint profile --in customers.csv --out customers.toml
   dyepack mint plan --watchlist watchlists/example-bank --dataset customers --profile customers.toml
   dyepack mint deliver --watchlist watchlists/example-bank --mint customers-2026-03-02-1a2b3c4d --custodian H07 \\
-      --in customers.csv --out for-h07.csv")]
+      --in customers.csv --out for-h07.csv --key keys/example-bank-1.key --by card_no --share 0.5")]
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -58,8 +60,11 @@ enum Action {
     Plan(plan::Args),
     /// Writes one custodian's copy: the table's rows with its canaries among them
     #[command(
-        after_help = "Example:\n  dyepack mint deliver --watchlist watchlists/example-bank --mint customers-2026-03-02-1a2b3c4d \
-        --custodian H07 --in customers.csv --out for-h07.csv"
+        after_help = "Examples:\n  dyepack mint deliver --watchlist watchlists/example-bank --mint customers-2026-03-02-1a2b3c4d \
+        --custodian H07 --in customers.csv --out for-h07.csv\n  … --key keys/example-bank-1.key --by card_no --share 0.5\n\n\
+        With --key, real rows are marked too: each is written in renderings that a secret chooses for this copy, and with \
+        --share it is in the copy or not by the same secret. Cards found in a leak then tell whose copy it was, from about \
+        fifty rows on; their fingerprints must be enrolled (dyepack fingerprint)."
     )]
     Deliver(deliver::Args),
 }
@@ -75,13 +80,13 @@ struct Profiled<'a> {
 }
 
 /// Runs `mint`.
-pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     // Tables are long: the other workers of the runtime go on meanwhile.
-    tokio::task::block_in_place(|| match &args.action {
-        Action::Profile { input, out } => profile(input, out, context),
-        Action::Plan(args) => plan::run(args, context),
-        Action::Deliver(args) => deliver::run(args, context),
-    })
+    match &args.action {
+        Action::Profile { input, out } => tokio::task::block_in_place(|| profile(input, out, context)),
+        Action::Plan(args) => plan::run(args, context).await,
+        Action::Deliver(args) => tokio::task::block_in_place(|| deliver::run(args, context)),
+    }
 }
 
 fn profile(input: &Path, out: &Path, context: &Context) -> anyhow::Result<Exit> {

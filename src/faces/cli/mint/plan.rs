@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::civil::Date;
@@ -12,11 +13,13 @@ use super::{
     MINT_LIMIT_BYTES, organization_file, replace, required, sealed_context, sealed_path, today, unreadable,
     watchlist_table, write_new,
 };
+use crate::domain::fingerprints::Fingerprints;
 use crate::domain::mint::{Profile, Request, Table, comparable, merkle, mint};
-use crate::domain::watchlist::{Chance, Files, Problems, Watchlist};
+use crate::domain::watchlist::{Chance, Files, OrganizationId, Problems, Watchlist};
 use crate::faces::cli::context::Context;
 use crate::faces::cli::output::Format;
 use crate::faces::cli::{Exit, Failure};
+use crate::ports::vault::{Vault, read_key};
 
 const COLUMNS: [&str; 6] = ["canary", "dataset", "holders", "planted_at", "retired_at", "p"];
 
@@ -41,6 +44,12 @@ pub(super) struct Args {
     /// Canaries that each custodian is given with a probability of .05, .3, .6 or .8
     #[arg(long, value_name = "N", default_value_t = 400)]
     shared: u32,
+    /// Fingerprints of real customers: no canary gets a value of theirs; needs --key
+    #[arg(long, value_name = "DIR|FILE", requires = "key")]
+    fingerprints: Vec<PathBuf>,
+    /// The key that they were made with; repeat it for several epochs
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
     /// From when on they are in the copies [default: today, UTC]
     #[arg(long, value_name = "DATE")]
     planted_at: Option<Date>,
@@ -57,6 +66,11 @@ struct Minted<'a> {
 }
 
 #[derive(Deserialize)]
+struct Whose {
+    id: String,
+}
+
+#[derive(Deserialize)]
 struct Codes {
     #[serde(default)]
     custodian: Vec<Code>,
@@ -68,7 +82,31 @@ struct Code {
 }
 
 /// Runs `mint plan`.
-pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    // Tables are long: the other workers of the runtime go on meanwhile.
+    let planned = tokio::task::block_in_place(|| plan(args, context))?;
+    commit(&planned, context).await?;
+    show(args, &planned, context)
+}
+
+/// What was planned, and whose it is.
+struct Planned {
+    organization: OrganizationId,
+    name: String,
+    root: String,
+    table: Table,
+    custodians: usize,
+}
+
+/// Writes the root into the audit log of this machine, which each later row covers.
+async fn commit(planned: &Planned, context: &Context) -> anyhow::Result<()> {
+    let store = context.open_store().await?;
+    let committed = (planned.name.as_str(), planned.root.as_str());
+    store.commit_mint(&planned.organization, committed, "mint plan", context.clock.now()).await?;
+    Ok(())
+}
+
+fn plan(args: &Args, context: &Context) -> anyhow::Result<Planned> {
     let profile: Profile = parse(&args.profile, &required(&args.profile, MINT_LIMIT_BYTES)?)?;
     let organization = organization_file(&args.watchlist)?;
     let path = args.watchlist.join("canaries.csv");
@@ -81,6 +119,7 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         shared: args.shared,
         p: [0.05, 0.3, 0.6, 0.8].into_iter().filter_map(Chance::new).collect(),
         taken: cells(&enrolled).map(|cell| comparable(&cell)).collect(),
+        customers: customers(args, context)?,
     };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
@@ -91,22 +130,29 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let name = format!("{}-{}-{}", args.dataset, table.planted_at, root.get(..8).unwrap_or_default());
     keep(args, context, (&name, &root), &table)?;
     replace(&path, &merged)?;
+    let organization: Whose = parse(&args.watchlist.join("organization.toml"), &organization)?;
+    let id = OrganizationId::parse(&organization.id).unwrap_or_else(|| OrganizationId(organization.id.clone()));
+    Ok(Planned { organization: id, name, root, custodians: request.custodians.len(), table })
+}
+
+fn show(args: &Args, planned: &Planned, context: &Context) -> anyhow::Result<Exit> {
+    let Planned { name, root, table, .. } = planned;
     match context.output.format() {
         Format::Json => context.output.json(&Minted {
-            mint: &name,
+            mint: name,
             dataset: &args.dataset,
             planted_at: table.planted_at,
             canaries: table.canaries.len(),
-            root: &root,
+            root,
         })?,
         Format::Table => {
             context.output.line(format_args!(
                 "{name}: {} canaries for {} custodians, added to {}",
                 table.canaries.len(),
-                request.custodians.len(),
-                path.display()
+                planned.custodians,
+                args.watchlist.join("canaries.csv").display()
             ))?;
-            context.output.line(format_args!("root: {root}"))?;
+            context.output.line(format_args!("root: {root}, noted in the audit log of this machine"))?;
         }
     }
     Ok(Exit::Done)
@@ -115,6 +161,41 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> anyhow::Result<T> {
     let text = std::str::from_utf8(bytes).map_err(|error| unreadable(path, &error))?;
     toml::from_str(text).map_err(|error| unreadable(path, &error.message()).into())
+}
+
+/// Opens the fingerprints asked for; each must be of one of the keys.
+fn customers(args: &Args, context: &Context) -> anyhow::Result<Fingerprints> {
+    let mut customers = Fingerprints::default();
+    let mut keys = Vec::new();
+    for path in &args.key {
+        keys.push(read_key(path).map_err(|error| Failure::Usage(error.to_string()))?);
+    }
+    for path in &args.fingerprints {
+        for file in dpf_files(path)? {
+            let refused = |reason: &dyn std::fmt::Display| unreadable(&file, reason);
+            let (set, _) = Vault::inspect(&file).map_err(|error| refused(&format!("it {error}")))?;
+            let count = set.count();
+            let set = Arc::new(set);
+            if !keys.iter().any(|key| customers.add(key, Arc::clone(&set))) {
+                return Err(refused(&"none of the keys is the one it was made with").into());
+            }
+            context.output.note(format_args!("{}: {count} customers' values are left alone", file.display()));
+        }
+    }
+    Ok(customers)
+}
+
+/// Lists the files of fingerprints that a path means.
+fn dpf_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "dpf")).collect();
+    files.sort();
+    if files.is_empty() { Err(unreadable(path, &"it holds no .dpf file").into()) } else { Ok(files) }
 }
 
 /// Returns the custodians asked for, else all of the organization.

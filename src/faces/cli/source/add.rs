@@ -41,8 +41,8 @@ pub(super) async fn add(args: AddArgs, context: &Context) -> anyhow::Result<Exit
     tell(if is_new { "added" } else { "is known already; its settings were updated:" }, &source, context)?;
     let needs_proxy = match source.network() {
         Network::Open => None,
-        Network::Tor => context.config.network.tor_socks.is_none().then_some("tor_socks"),
-        Network::I2p => context.config.network.i2p_http.is_none().then_some("i2p_http"),
+        Network::Tor => context.config.network.tor.is_none().then_some("tor_socks"),
+        Network::I2p => context.config.network.i2p.is_none().then_some("i2p_http"),
     };
     if let Some(key) = needs_proxy {
         context.output.note(format_args!("it cannot be read yet: set {key} in [network] of dyepack.toml"));

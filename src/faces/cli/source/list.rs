@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::find;
+use crate::domain::health::{Told, ago};
 use crate::domain::source::{Network, Rest, Settings};
-use crate::faces::cli::Exit;
 use crate::faces::cli::context::Context;
 use crate::faces::cli::output::Format;
+use crate::faces::cli::{Exit, fares};
 use crate::ports::store::model::SourceRow;
 
 /// A row of `source list`.
@@ -31,13 +32,20 @@ struct Row {
     paused_at: Option<Timestamp>,
     waits_for: Option<&'static str>,
     waits_until: Option<Timestamp>,
+    #[serde(flatten)]
+    told: Told,
     health: String,
 }
 
 pub(super) async fn list(context: &Context) -> anyhow::Result<Exit> {
     let store = context.open_store().await?;
     let now = context.clock.now();
-    let rows: Vec<Row> = store.sources(now).await?.into_iter().map(|row| listed(row, now)).collect();
+    let (situation, alarms) = fares::judged(&store, context).await?;
+    let listed = |row: SourceRow| {
+        let told = fares::told_of(&row.source.id.0, (&situation, &alarms), now)?;
+        Some(listed(row, told, now))
+    };
+    let rows: Vec<Row> = store.sources(now).await?.into_iter().filter_map(listed).collect();
     if rows.is_empty() {
         context.output.note("no sources yet; add one with: dyepack source add https://forum.example/");
     }
@@ -68,9 +76,10 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-fn listed(row: SourceRow, now: Timestamp) -> Row {
+fn listed(row: SourceRow, told: Told, now: Timestamp) -> Row {
     Row {
-        health: health(&row, now),
+        health: health(&row, &told, now),
+        told,
         source: row.source.id.to_string(),
         network: row.source.network(),
         start_url: row.source.start_url.to_string(),
@@ -89,24 +98,13 @@ fn listed(row: SourceRow, now: Timestamp) -> Row {
     }
 }
 
-/// How a source fares, in plain words.
-fn health(row: &SourceRow, now: Timestamp) -> String {
-    let since = |at: Timestamp| ago(now.duration_since(at));
+/// Why a source is left alone on purpose; else how it fares, in plain words.
+fn health(row: &SourceRow, told: &Told, now: Timestamp) -> String {
     if let Some(paused_at) = row.paused_at {
-        return format!("paused {}; go on with: dyepack source resume {}", since(paused_at), row.source.id);
+        let since = ago(paused_at, now);
+        return format!("paused {since}; go on with: dyepack source resume {}", row.source.id);
     }
-    if let Some((rest, until)) = row.rest {
-        return resting(rest, until, row);
-    }
-    let failure = row.last_failure.as_deref().unwrap_or("unknown reason");
-    match (row.last_success_at, row.last_failure_at) {
-        (None, None) => "not read yet".to_owned(),
-        (None, Some(failed_at)) => format!("never read; last try {}: {failure}", since(failed_at)),
-        (Some(read_at), Some(failed_at)) if failed_at > read_at => {
-            format!("failing: {failure} ({}); last read {}", since(failed_at), since(read_at))
-        }
-        (Some(read_at), _) => format!("well; last read {}", since(read_at)),
-    }
+    row.rest.map_or_else(|| told.line(), |(rest, until)| resting(rest, until, row))
 }
 
 /// Why a source rests, until when, and what would mend it.
@@ -127,18 +125,6 @@ fn resting(rest: Rest, until: Timestamp, row: &SourceRow) -> String {
             format!("waits until {}: {words}", until.strftime("%F %H:%M:%S UTC"))
         }
     }
-}
-
-fn ago(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
-    let (count, unit) = match seconds {
-        0..5 => return "just now".to_owned(),
-        5..120 => (seconds, "s"),
-        120..7_200 => (seconds / 60, "min"),
-        7_200..172_800 => (seconds / 3_600, "h"),
-        _ => (seconds / 86_400, "days"),
-    };
-    format!("{count} {unit} ago")
 }
 
 /// What `source show` tells.
@@ -167,13 +153,15 @@ pub(super) async fn show(name: &str, context: &Context) -> anyhow::Result<Exit> 
     let (source, now) = (find(name, &store).await?, context.clock.now());
     let row = store.sources(now).await?.into_iter().find(|row| row.source.id == source.id);
     let row = row.context("the source went away")?;
+    let (situation, alarms) = fares::judged(&store, context).await?;
+    let told = fares::told_of(&source.id.0, (&situation, &alarms), now).context("the source went away")?;
     let spent = store.spent(&source, now).await?;
     let session = store.session(&source.id).await?;
     let shown = Shown {
         pace_ms: milliseconds(source.pace),
         crawl_delay_ms: milliseconds(row.crawl_delay),
         concurrency: source.concurrency,
-        row: listed(row, now),
+        row: listed(row, told, now),
         settings: source.settings,
         spent_today: SpentToday { requests: spent.requests, bytes: spent.bytes, busy_ms: milliseconds(spent.busy) },
         session: session.map(|row| row.session.state.as_str()),
@@ -201,19 +189,19 @@ fn milliseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::health::Fares;
     use crate::domain::source::Source;
 
     #[test]
-    fn health_is_said_in_plain_words() {
-        let at = |second: i64| Some(Timestamp::from_second(1_000_000 + second).unwrap());
-        let source = Source::from_url("https://forum.example/").unwrap();
-        let row = |last_success_at, last_failure_at| SourceRow {
-            source: source.clone(),
+    fn a_source_left_alone_on_purpose_says_why_and_any_other_how_it_fares() {
+        let at = |second: i64| Timestamp::from_second(1_000_000 + second).unwrap();
+        let row = SourceRow {
+            source: Source::from_url("https://forum.example/").unwrap(),
             engine: None,
             added_at: Timestamp::UNIX_EPOCH,
-            last_success_at,
-            last_failure: Some("the site answered 503".to_owned()),
-            last_failure_at,
+            last_success_at: Some(at(0)),
+            last_failure: None,
+            last_failure_at: None,
             urls: 0,
             due: 0,
             posts: 0,
@@ -222,26 +210,26 @@ mod tests {
             crawl_delay: Duration::ZERO,
             gone: 0,
         };
-        let now = at(3_600).unwrap();
-        let paused = SourceRow { paused_at: at(0), ..row(at(0), None) };
-        let resting = |rest, until| SourceRow { rest: Some((rest, until)), ..row(at(0), None) };
+        let told = Told {
+            fares: Fares::Well,
+            last_success: "read 10 min ago".to_owned(),
+            brings: String::new(),
+            waits: String::new(),
+            mend: String::new(),
+        };
+        let paused = SourceRow { paused_at: Some(at(0)), ..row.clone() };
+        let resting = |rest, until| SourceRow { rest: Some((rest, until)), ..row.clone() };
         for (row, expected) in [
-            (row(None, None), "not read yet"),
-            (row(None, at(3_599)), "never read; last try just now: the site answered 503"),
-            (row(at(0), at(3_590)), "failing: the site answered 503 (10 s ago); last read 60 min ago"),
-            (row(at(3_000), at(0)), "well; last read 10 min ago"),
+            (row.clone(), "read 10 min ago"),
             (paused, "paused 60 min ago; go on with: dyepack source resume forum.example"),
-            (
-                resting(Rest::Requests, at(4_000).unwrap()),
-                "waits until 1970-01-12 14:53:20 UTC: the day's requests are spent",
-            ),
+            (resting(Rest::Requests, at(4_000)), "waits until 1970-01-12 14:53:20 UTC: the day's requests are spent"),
             (
                 resting(Rest::Captcha, Timestamp::MAX),
                 "needs a person: the site wants a captcha solved at login; log in with a browser, export the cookies, \
                  then: dyepack source session import forum.example FILE",
             ),
         ] {
-            assert_eq!(health(&row, now), expected);
+            assert_eq!(health(&row, &told, at(3_600)), expected);
         }
     }
 }

@@ -7,9 +7,9 @@ mod settings;
 mod trial;
 
 use super::context::Context;
-use super::{Exit, Failure};
+use super::{Exit, Failure, fares};
 use crate::domain::source::{Network, Source, SourceId};
-use crate::ports::fetch::{FetchError, FetchOptions};
+use crate::ports::fetch::{Fault, FetchError, FetchOptions};
 use crate::ports::store::Store;
 
 pub(super) use settings::with_login;
@@ -36,6 +36,7 @@ enum Action {
     Pause(Named),
     /// Goes on reading a site that was paused or waits
     Resume(Named),
+    Health(fares::Args),
     Test(trial::TestArgs),
     Session(session::Args),
 }
@@ -57,6 +58,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         Action::Show(named) => list::show(&named.source, context).await,
         Action::Pause(named) => pause(&named.source, context).await,
         Action::Resume(named) => resume(&named.source, context).await,
+        Action::Health(health_args) => fares::run(&health_args, context).await,
         Action::Test(test_args) => trial::test(&test_args, context).await,
         Action::Session(session_args) => session::run(session_args, context).await,
     }
@@ -99,13 +101,14 @@ pub(super) fn fetch_options(context: &Context) -> FetchOptions {
     let network = &context.config.network;
     FetchOptions {
         user_agent: network.user_agent.clone().unwrap_or(usual.user_agent.clone()),
-        tor_socks: network.tor_socks.clone(),
-        i2p_http: network.i2p_http.clone(),
+        open: network.open.clone(),
+        tor: network.tor.clone(),
+        i2p: network.i2p.clone(),
         ..usual
     }
 }
 
-const fn network_word(network: Network) -> &'static str {
+pub(super) const fn network_word(network: Network) -> &'static str {
     match network {
         Network::Open => "open web",
         Network::Tor => "Tor",
@@ -119,10 +122,16 @@ pub(super) fn remedy(error: &FetchError) -> &'static str {
         FetchError::Dns { .. } => "; check the host's name and this machine's resolver",
         FetchError::Refused { .. } | FetchError::Unreachable { .. } => "; check that the site is up and the port right",
         FetchError::OffSite { .. } => "; if the site has moved, add its new address as a source",
+        FetchError::RouteDown { .. } => "; dyepack check says what is wrong with it",
+        FetchError::Service { fault: Fault::KeyWanted | Fault::KeyWrong, .. } => {
+            "; put the key that its owner gave you into Tor's ClientOnionAuthDir"
+        }
+        FetchError::Service { fault: Fault::BadAddress, .. } => "; compare it with where you have it from",
+        FetchError::Service { fault: Fault::PortClosed, .. } => "; give the port that it offers",
         FetchError::Http { status: 401 | 403, .. } => "; it may want a login, or refuse readers like us",
         FetchError::Tls { .. } => "; its certificate is not trusted by this machine",
         FetchError::NoRoute { .. }
-        | FetchError::RouteDown { .. }
+        | FetchError::Service { fault: Fault::Unknown | Fault::Down, .. }
         | FetchError::PrivateAddress { .. }
         | FetchError::Timeout { .. }
         | FetchError::Reset

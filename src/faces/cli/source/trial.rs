@@ -29,6 +29,7 @@ struct Tried<'a> {
     status: u16,
     bytes: usize,
     engine: forum::Engine,
+    signs: &'a [String],
     page: PageKind,
     reader: Standing,
     title: &'a str,
@@ -50,13 +51,14 @@ pub(super) async fn test(args: &TestArgs, context: &Context) -> anyhow::Result<E
         Ok(Fetched::Unchanged) => anyhow::bail!("the site answered 304 to a first request"),
         Err(error) => anyhow::bail!("cannot read {}: {error}{}", source.id, remedy(&error)),
     };
-    let reading = forum::read(&page, &source.start_url);
+    let reading = forum::read_with(&page, &source.start_url, &source.settings.recipe);
     match context.output.format() {
         Format::Json => context.output.json(&Tried {
             url: page.url.as_str(),
             status: page.status,
             bytes: page.body.len(),
             engine: reading.engine,
+            signs: &reading.signs,
             page: reading.page,
             reader: reading.standing,
             title: &reading.title,
@@ -83,6 +85,9 @@ fn show(reading: &Reading, bytes: usize, output: Output) -> anyhow::Result<()> {
         bytes,
         printable(&reading.title)
     ))?;
+    if !reading.signs.is_empty() {
+        output.line(format_args!("told by {}", reading.signs.join(", ")))?;
+    }
     output.line(format_args!(
         "{} threads, {} posts, {} links to follow",
         reading.threads.len(),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use scraper::ElementRef;
 
 use crate::domain::forum::dom;
+use crate::domain::forum::generic::people;
 use crate::domain::forum::sheet::Sheet;
 
 const TIME_LIMIT: usize = 1_000;
@@ -97,8 +98,8 @@ fn weight(group: &[ElementRef<'_>]) -> usize {
 }
 
 /// The part of an item that its author wrote, where some mark in common use tells it.
-pub(super) fn body(item: ElementRef<'_>) -> Option<ElementRef<'_>> {
-    const CLASSES: [&str; 14] = [
+pub(in crate::domain::forum) fn body(item: ElementRef<'_>) -> Option<ElementRef<'_>> {
+    const CLASSES: [&str; 20] = [
         "bbWrapper",
         "postbody",
         "post_body",
@@ -112,6 +113,12 @@ pub(super) fn body(item: ElementRef<'_>) -> Option<ElementRef<'_>> {
         "post-content",
         "postcontent",
         "cooked",
+        "entry-excerpt",
+        "entry-summary",
+        "excerpt",
+        "post-excerpt",
+        "post-text",
+        "card-text",
         "ipsType_richText",
     ];
     let is_body = |inner: &ElementRef<'_>| {
@@ -126,7 +133,7 @@ pub(super) fn body(item: ElementRef<'_>) -> Option<ElementRef<'_>> {
 }
 
 /// Who wrote an item, by what pages commonly mark authors with.
-pub(super) fn author(element: ElementRef<'_>) -> Option<String> {
+pub(in crate::domain::forum) fn author(element: ElementRef<'_>) -> Option<String> {
     let attribute = dom::attr(element, "data-author").map(str::to_owned);
     attribute.or_else(|| {
         let by_mark = dom::elements(element).find(|inner| {
@@ -137,7 +144,9 @@ pub(super) fn author(element: ElementRef<'_>) -> Option<String> {
         let is_profile = |inner: &ElementRef<'_>| {
             const PARTS: [&str; 6] = ["/profile/", "/members/", "/member/", "/user/", "/users/", "member.php?u="];
             let href = dom::attr(*inner, "href").unwrap_or_default();
-            PARTS.iter().any(|part| href.contains(part)) && !dom::line_up_to(*inner, 80).is_empty()
+            PARTS.iter().any(|part| href.contains(part))
+                && !dom::line_up_to(*inner, 80).is_empty()
+                && !people::is_reader(*inner)
         };
         let by_link = || dom::named(element, "a").find(is_profile);
         let name = dom::line_up_to(by_mark.or_else(by_link)?, 120);

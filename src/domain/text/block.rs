@@ -1,44 +1,65 @@
 //! Sixty-four bytes at a time: which of them are digits, letters, separators, as bits of one word each.
 //!
 //! On x86-64 by the vector instructions that every such processor has; elsewhere byte by byte. Tests prove both equal, and
-//! `benches/matcher.rs` shows what this pays: it is the only file with `unsafe`, and that is the compiler's word for calling a
+//! `benches/matcher` shows what this pays: it is the only file with `unsafe`, and that is the compiler's word for calling a
 //! function made for those instructions; no pointer is touched.
 
 /// Bytes that one look takes in.
-pub(super) const BLOCK_BYTES: usize = 64;
+pub(in crate::domain) const BLOCK_BYTES: usize = 64;
+
+/// Does work by the vector and bit instructions that processors have had since about 2013, where this one has them: what is
+/// inlined into the work is compiled twice.
+#[inline]
+pub(in crate::domain) fn with_newer_instructions<R>(work: impl FnOnce() -> R) -> R {
+    lanes::newer(work)
+}
 
 /// Bit `n` tells about byte `n` of a block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Block {
+pub(in crate::domain) struct Block {
     /// `0` to `9`.
-    pub(super) digits: u64,
+    pub(in crate::domain) digits: u64,
     /// `a` to `z`.
-    pub(super) letters: u64,
+    pub(in crate::domain) letters: u64,
     /// What may stand between the groups of one value, but for the middle dot.
-    pub(super) separators: u64,
+    pub(in crate::domain) separators: u64,
 }
 
 impl Block {
     /// Looks at the bytes from `at` on; behind the end there is nothing.
-    pub(super) fn at(text: &[u8], at: usize) -> Self {
-        let rest = text.get(at..).unwrap_or_default();
-        if let Some(bytes) = rest.first_chunk() {
-            return lanes::look(bytes);
+    #[inline]
+    pub(in crate::domain) fn at(text: &[u8], at: usize) -> Self {
+        match text.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => lanes::look(bytes),
+            None => lanes::look(&block_at(text, at)),
         }
-        let mut padded = [0; BLOCK_BYTES];
-        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        lanes::look(&padded)
     }
 
     /// Letters and digits.
-    pub(super) const fn members(self) -> u64 {
+    pub(in crate::domain) const fn members(self) -> u64 {
         self.digits | self.letters
     }
 }
 
+/// Returns the bytes from `at` on; zeros behind the end.
+#[inline]
+pub(in crate::domain) fn block_at(text: &[u8], at: usize) -> [u8; BLOCK_BYTES] {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut padded = [0; BLOCK_BYTES];
+        padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        padded
+    })
+}
+
+/// Tells where so many neighbouring bits begin.
+pub(in crate::domain) fn runs(mask: u64, length: usize) -> u64 {
+    (1..length.min(BLOCK_BYTES)).fold(mask, |mask, _| mask & (mask >> 1))
+}
+
 /// Blocks from any place on, of which each byte is looked at once as long as the places ascend.
 #[derive(Debug)]
-pub(super) struct Blocks<'a> {
+pub(in crate::domain) struct Blocks<'a> {
     text: &'a [u8],
     /// Index of the first of two neighbouring blocks that begin at multiples of [`BLOCK_BYTES`].
     index: usize,
@@ -46,13 +67,14 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    pub(in crate::domain) fn of(text: &'a [u8]) -> Self {
         Self { text, index: 0, pair: [0, BLOCK_BYTES].map(|at| Block::at(text, at)) }
     }
 
     /// Looks at the bytes from `at` on.
-    #[inline]
-    pub(super) fn at(&mut self, at: usize) -> Block {
+    #[expect(clippy::inline_always, reason = "where it is used it is most of the work")]
+    #[inline(always)]
+    pub(in crate::domain) fn at(&mut self, at: usize) -> Block {
         let index = at / BLOCK_BYTES;
         if index != self.index {
             let start = index * BLOCK_BYTES;
@@ -73,15 +95,22 @@ impl<'a> Blocks<'a> {
 
 /// Tells which bytes of a block are digits.
 #[inline]
-pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+pub(in crate::domain) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
     lanes::digits(bytes)
+}
+
+/// Tells which bytes of a block break a line or part two columns, and which a number may touch beside such a break: digits
+/// and blanks, breaks among them.
+#[inline]
+pub(super) fn breaks(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
+    lanes::breaks(bytes)
 }
 
 /// Tells which bytes of a block may begin a word: ASCII letters and digits after anything else, and every first byte of a
 /// longer character but a Cyrillic letter's within its word.
 ///
 /// `before` is what the call for the block before returned, or [`Edge::default`].
-pub(super) fn word_starts(bytes: &[u8; BLOCK_BYTES], before: Edge) -> (u64, Edge) {
+pub(in crate::domain) fn word_starts(bytes: &[u8; BLOCK_BYTES], before: Edge) -> (u64, Edge) {
     let classes = lanes::words(bytes);
     let words = classes.ascii & !((classes.ascii << 1) | u64::from(before.is_word));
     let inside_cyrillic = (classes.cyrillic << 2) | u64::from(before.cyrillic);
@@ -92,7 +121,7 @@ pub(super) fn word_starts(bytes: &[u8; BLOCK_BYTES], before: Edge) -> (u64, Edge
 
 /// What a block tells the next one.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Edge {
+pub(in crate::domain) struct Edge {
     is_word: bool,
     cyrillic: u32,
 }
@@ -120,6 +149,26 @@ mod lanes {
 
     use super::{BLOCK_BYTES, Block, Words};
 
+    #[inline]
+    pub(super) fn newer<R>(work: impl FnOnce() -> R) -> R {
+        let is_new = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        if is_new {
+            // SAFETY: this processor has been asked for each of these instruction sets.
+            unsafe { by_newer_instructions(work) }
+        } else {
+            work()
+        }
+    }
+
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn by_newer_instructions<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         // SAFETY: SSE2 is part of the x86-64 base instruction set.
         unsafe { digits_by_sse2(bytes) }
@@ -133,6 +182,23 @@ mod lanes {
     pub(super) fn words(bytes: &[u8; BLOCK_BYTES]) -> Words {
         // SAFETY: as above.
         unsafe { words_by_sse2(bytes) }
+    }
+
+    pub(super) fn breaks(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
+        // SAFETY: as above.
+        unsafe { breaks_by_sse2(bytes) }
+    }
+
+    #[target_feature(enable = "sse2")]
+    fn breaks_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
+        let lanes = lanes(bytes);
+        let breaks = lanes.map(|lane| _mm_or_si128(is(lane, b'\n'), is(lane, b'|')));
+        let blanks = lanes.map(|lane| {
+            let blanks = _mm_or_si128(is(lane, b' '), _mm_or_si128(is(lane, b'\t'), is(lane, b'\r')));
+            _mm_or_si128(blanks, is_within(lane, b'0', 10))
+        });
+        let breaks = mask(breaks);
+        (breaks, breaks | mask(blanks))
     }
 
     #[target_feature(enable = "sse2")]
@@ -203,6 +269,11 @@ use plain as lanes;
 mod plain {
     use super::{BLOCK_BYTES, Block, Words};
 
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn newer<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         each(bytes, |byte| byte.is_ascii_digit())
     }
@@ -224,6 +295,11 @@ mod plain {
             double: each(bytes, |byte| (0xc0..0xe0).contains(&byte)),
             cyrillic: each(bytes, |byte| matches!(byte, 0xd0 | 0xd1)),
         }
+    }
+
+    pub(super) fn breaks(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
+        let breaks = each(bytes, |byte| matches!(byte, b'\n' | b'|'));
+        (breaks, breaks | each(bytes, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'\t' | b'\r')))
     }
 
     fn each(bytes: &[u8; BLOCK_BYTES], class: impl Fn(u8) -> bool) -> u64 {
@@ -249,6 +325,7 @@ mod tests {
             let bytes = std::array::from_fn(|index| u8::try_from(first + index).unwrap());
             assert_eq!(lanes::look(&bytes), plain::look(&bytes));
             assert_eq!(lanes::words(&bytes), plain::words(&bytes));
+            assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }
     }
 
@@ -285,6 +362,7 @@ mod tests {
             let bytes = block(&bytes);
             prop_assert_eq!(lanes::look(&bytes), plain::look(&bytes));
             prop_assert_eq!(lanes::words(&bytes), plain::words(&bytes));
+            prop_assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }
     }
 }

@@ -1,0 +1,333 @@
+//! How the texts of a column are put together: names and addresses as words in order, each place with its own frequencies;
+//! mail names as patterns of the person's name and digits.
+//!
+//! A word enters only if at least as many rows share it as the profile asks for; which words stood together in a row is not
+//! kept. Not here: the columns (`profile`), drawing people (`identity`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Language;
+use super::dice::Dice;
+use super::names::latin;
+
+/// Ways to put texts together that are counted for one column; a rarer one is left out.
+const MOST_WAYS: usize = 64;
+const MOST_PLACES: usize = 12;
+const MOST_WORDS: usize = 2_000;
+/// Numbers with more digits are kept as their length only.
+const WHOLE_DIGITS: usize = 4;
+
+/// One way in which texts of a column are put together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wording {
+    /// The share of texts that are.
+    pub share: f64,
+    /// What stands between words.
+    pub glue: String,
+    /// For each place, its words with their weights; `9` stands for a digit.
+    pub places: Vec<Vec<(String, f64)>>,
+}
+
+/// Counts the wordings of one column.
+#[derive(Debug, Default)]
+pub(super) struct Wordings {
+    ways: BTreeMap<Way, (u64, Vec<BTreeMap<String, u64>>)>,
+}
+
+/// Texts with the same number of words, and for Russian the same gender, are put together alike.
+type Way = (Language, &'static str, usize, bool);
+
+impl Wordings {
+    /// Counts a name.
+    pub(super) fn add_name(&mut self, name: &str) {
+        let language = Language::of(name);
+        let words = match language {
+            Language::Zh => name.chars().map(String::from).collect(),
+            Language::En | Language::Ru => name.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+        };
+        let is_woman = language == Language::Ru && words.last().is_some_and(|word| word.ends_with('а'));
+        self.add((language, glue(language), words.len(), is_woman), words);
+    }
+
+    /// Counts an address.
+    pub(super) fn add_address(&mut self, address: &str) {
+        let language = Language::of(address);
+        let words = match language {
+            Language::Zh => runs(address),
+            Language::En | Language::Ru => address.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+        };
+        let words: Vec<String> = words.iter().map(|word| shortened(word)).collect();
+        self.add((language, glue(language), words.len(), false), words);
+    }
+
+    /// Counts the part of a mail address before the `@`, as a pattern of the name of its row.
+    pub(super) fn add_mail_name(&mut self, local: &str, name: &str) {
+        self.add((Language::of(name), "", 1, false), vec![pattern(local, &spelled(name))]);
+    }
+
+    fn add(&mut self, way: Way, words: Vec<String>) {
+        if words.is_empty()
+            || words.len() > MOST_PLACES
+            || (self.ways.len() >= MOST_WAYS && !self.ways.contains_key(&way))
+        {
+            return;
+        }
+        let (count, places) = self.ways.entry(way).or_insert_with(|| (0, vec![BTreeMap::new(); words.len()]));
+        *count += 1;
+        for (place, word) in places.iter_mut().zip(words) {
+            if let Some(count) = place.get_mut(&word) {
+                *count += 1;
+            } else if place.len() < MOST_WORDS {
+                place.insert(word, 1);
+            }
+        }
+    }
+
+    /// Returns the wordings by language, without any word that fewer than `least` rows share.
+    pub(super) fn finish(self, least: u64) -> BTreeMap<Language, Vec<Wording>> {
+        let mut found: BTreeMap<Language, Vec<Wording>> = BTreeMap::new();
+        for ((language, glue, _, _), (count, places)) in self.ways {
+            let shared = |place: BTreeMap<String, u64>| -> Vec<(String, f64)> {
+                place.into_iter().filter(|(_, rows)| *rows >= least).map(|(word, rows)| (word, weight(rows))).collect()
+            };
+            let places: Vec<Vec<(String, f64)>> = places.into_iter().map(shared).collect();
+            if count >= least && places.iter().all(|place| !place.is_empty()) {
+                found.entry(language).or_default().push(Wording {
+                    share: weight(count),
+                    glue: glue.to_owned(),
+                    places,
+                });
+            }
+        }
+        found
+    }
+}
+
+fn weight(rows: u64) -> f64 {
+    f64::from(u32::try_from(rows).unwrap_or(u32::MAX))
+}
+
+const fn glue(language: Language) -> &'static str {
+    match language {
+        Language::Zh => "",
+        Language::En | Language::Ru => " ",
+    }
+}
+
+/// Splits a text between digits and what is none.
+fn runs(text: &str) -> Vec<String> {
+    let mut runs: Vec<String> = Vec::new();
+    for letter in text.chars() {
+        match runs.last_mut() {
+            Some(run) if run.ends_with(|last: char| last.is_ascii_digit()) == letter.is_ascii_digit() => {
+                run.push(letter);
+            }
+            Some(_) | None => runs.push(letter.to_string()),
+        }
+    }
+    runs
+}
+
+/// Replaces each digit of long numbers by `9`.
+fn shortened(word: &str) -> String {
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    let shown = |letter: char| if letter.is_ascii_digit() && digits > WHOLE_DIGITS { '9' } else { letter };
+    word.chars().map(shown).collect()
+}
+
+/// Returns the words of a name as they are spelled in mail addresses; none for Chinese, which is read in too many ways.
+pub(super) fn spelled(name: &str) -> Vec<String> {
+    match Language::of(name) {
+        Language::Zh => Vec::new(),
+        Language::En => name.split_whitespace().map(str::to_ascii_lowercase).collect(),
+        Language::Ru => name.split_whitespace().map(latin).collect(),
+    }
+}
+
+/// Writes `{0}` for the first word of the name, `{1}` for the second, `{a}` and `{b}` for their first letters alone at the
+/// start, and `9` for digits.
+fn pattern(local: &str, words: &[String]) -> String {
+    let mut pattern: String =
+        local.chars().map(|letter| if letter.is_ascii_digit() { '9' } else { letter.to_ascii_lowercase() }).collect();
+    for (at, word) in words.iter().enumerate().take(3).filter(|(_, word)| word.len() >= 2) {
+        pattern = pattern.replacen(word.as_str(), &format!("{{{at}}}"), 1);
+    }
+    for (letter, word) in ["{a}", "{b}", "{c}"].into_iter().zip(words) {
+        let Some(initial) = word.chars().next() else { continue };
+        if let Some(rest) = pattern.strip_prefix(initial).filter(|rest| rest.starts_with('{')) {
+            return format!("{letter}{rest}");
+        }
+    }
+    pattern
+}
+
+/// Fills a pattern that [`Wordings::add_mail_name`] counted; `None` if it needs a word that the name has not.
+pub(super) fn mail_name(pattern: &str, words: &[String], dice: &mut Dice) -> Option<String> {
+    let mut filled = pattern.to_owned();
+    for (at, letter) in ["{a}", "{b}", "{c}"].into_iter().enumerate() {
+        let whole = format!("{{{at}}}");
+        if filled.contains(&whole) {
+            filled = filled.replacen(&whole, words.get(at)?, 1);
+        }
+        if filled.contains(letter) {
+            let initial = words.get(at)?.chars().next()?;
+            filled = filled.replacen(letter, &initial.to_string(), 1);
+        }
+    }
+    Some(numbered(&filled, dice))
+}
+
+/// Replaces each run of `9` by a number of that length that does not begin with zero.
+fn numbered(text: &str, dice: &mut Dice) -> String {
+    let mut is_inside = false;
+    text.chars()
+        .map(|letter| {
+            let least = u32::from(!is_inside);
+            is_inside = letter == '9';
+            if is_inside { char::from_digit(least + dice.below(10 - least), 10).unwrap_or('9') } else { letter }
+        })
+        .collect()
+}
+
+/// Wordings made ready to draw from.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    ways: Vec<Prepared>,
+    shares: Vec<f64>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    glue: String,
+    places: Vec<(Vec<String>, Vec<f64>)>,
+}
+
+impl Drawn {
+    pub(super) fn new(wordings: &[Wording]) -> Self {
+        let prepared = |wording: &Wording| Prepared {
+            glue: wording.glue.clone(),
+            places: wording
+                .places
+                .iter()
+                .map(|place| {
+                    (
+                        place.iter().map(|(word, _)| word.clone()).collect(),
+                        sums(place.iter().map(|(_, weight)| *weight)),
+                    )
+                })
+                .collect(),
+        };
+        Self {
+            ways: wordings.iter().map(prepared).collect(),
+            shares: sums(wordings.iter().map(|wording| wording.share)),
+        }
+    }
+
+    /// Draws a text as it is kept: `9` still stands for a digit in long numbers. `None` without any wording.
+    pub(super) fn draw(&self, dice: &mut Dice) -> Option<String> {
+        let way = self.ways.get(pick(&self.shares, dice))?;
+        let words: Option<Vec<&str>> =
+            way.places.iter().map(|(words, sums)| words.get(pick(sums, dice)).map(String::as_str)).collect();
+        Some(words?.join(&way.glue))
+    }
+
+    /// Draws an address: its long numbers are filled.
+    pub(super) fn address(&self, dice: &mut Dice) -> Option<String> {
+        let drawn = self.draw(dice)?;
+        let is_long = |word: &str| word.bytes().filter(|byte| *byte == b'9').count() > WHOLE_DIGITS;
+        Some(if is_long(&drawn) { numbered(&drawn, dice) } else { drawn })
+    }
+}
+
+fn sums(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sum = 0.0;
+    weights
+        .map(|weight| {
+            sum += weight.max(0.0);
+            sum
+        })
+        .collect()
+}
+
+fn pick(sums: &[f64], dice: &mut Dice) -> usize {
+    let at = dice.share() * sums.last().copied().unwrap_or_default();
+    sums.partition_point(|sum| *sum <= at).min(sums.len().saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_put_together_from_words_that_many_rows_share() {
+        let mut wordings = Wordings::default();
+        for row in 0..400_u32 {
+            let (given, family) = (["Ada", "Ben", "Cy"][row as usize % 3], ["Oakes", "Pine"][row as usize % 2]);
+            wordings.add_name(&format!("{given} {family}"));
+            wordings.add_name(["王小明", "李伟"][row as usize % 2]);
+        }
+        wordings.add_name("Zebedee Xylander");
+        let found = wordings.finish(20);
+        let mut dice = Dice::new(&[1; 32], "test");
+        let english = Drawn::new(&found[&Language::En]);
+        for _ in 0..200 {
+            let name = english.draw(&mut dice).unwrap();
+            let (given, family) = name.split_once(' ').unwrap();
+            assert!(["Ada", "Ben", "Cy"].contains(&given) && ["Oakes", "Pine"].contains(&family), "{name}");
+        }
+        let chinese = Drawn::new(&found[&Language::Zh]);
+        assert!((0..50).all(|_| ["王小明", "李伟"].contains(&chinese.draw(&mut dice).unwrap().as_str())));
+        assert!(Drawn::new(&[]).draw(&mut dice).is_none());
+    }
+
+    #[test]
+    fn russian_names_agree_in_gender() {
+        let mut wordings = Wordings::default();
+        for _ in 0..40 {
+            for name in
+                ["Ветров Лука Глебович", "Громов Савва Лукич", "Ветрова Злата Глебовна", "Громова Агния Лукична"]
+            {
+                wordings.add_name(name);
+            }
+        }
+        let drawn = Drawn::new(&wordings.finish(20)[&Language::Ru]);
+        let mut dice = Dice::new(&[2; 32], "test");
+        for _ in 0..100 {
+            let name = drawn.draw(&mut dice).unwrap();
+            assert_eq!(name.split(' ').next().unwrap().ends_with('а'), name.ends_with('а'), "{name}");
+        }
+    }
+
+    #[test]
+    fn mail_names_follow_the_habits_of_the_table() {
+        for (local, name, expected) in [
+            ("jo.wren84", "Jo Wren", "{0}.{1}99"),
+            ("jwren", "Jo Wren", "{a}{1}"),
+            ("wren_j", "Jo Wren", "{1}_j"),
+            ("zlata.vetrova", "Ветрова Злата Глебовна", "{1}.{0}"),
+            ("qq12345678", "王小明", "qq99999999"),
+        ] {
+            assert_eq!(pattern(local, &spelled(name)), expected, "{local}");
+        }
+        let mut dice = Dice::new(&[3; 32], "test");
+        let filled = mail_name("{a}{1}99", &spelled("Ada Oakes"), &mut dice).unwrap();
+        assert!(filled.starts_with("aoakes") && filled.len() == 8 && !filled.ends_with("{"), "{filled}");
+        assert_eq!(mail_name("{2}", &spelled("Ada Oakes"), &mut dice), None);
+    }
+
+    #[test]
+    fn addresses_keep_short_numbers_and_forget_long_ones() {
+        assert_eq!(runs("雾州市望江路12号3单元"), ["雾州市望江路", "12", "号", "3", "单元"]);
+        assert_eq!((shortened("240"), shortened("123456,")), ("240".to_owned(), "999999,".to_owned()));
+        let mut wordings = Wordings::default();
+        for row in 0..100 {
+            wordings.add_address(&format!("{} Oak Road, {}", row % 2 + 1, 100_000 + row));
+        }
+        let drawn = Drawn::new(&wordings.finish(20)[&Language::En]);
+        let mut dice = Dice::new(&[4; 32], "test");
+        let address = drawn.address(&mut dice).unwrap();
+        assert!(address.contains(" Oak Road, ") && address.len() == 18 && !address.contains("999999"), "{address}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Keeps watch over the watch itself: judges sources, networks, disk and drills, and mails the operator once when
+//! something is no longer well and once when it is well again.
+//!
+//! Not here: what counts as unwell (`domain::health`), the alerts to organizations (`alerting`).
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
+
+use crate::domain::alert::AlertMail;
+use crate::domain::alert::retry::{Eagerness, delay};
+use crate::domain::escape;
+use crate::domain::health::{Alarm, Disk, DrillPast, Situation, alarms};
+use crate::ports::clock::Clock;
+use crate::ports::disk;
+use crate::ports::mail::Mailer;
+use crate::ports::store::{OperatorMail, Store, StoreError, Turned};
+
+/// Least time between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// A look that takes long is not repeated before so many times its own length: it costs a fiftieth of one core at most.
+const LOOK_SHARE: u32 = 50;
+/// Time between two tidyings of the history.
+const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// Mails sent in one go.
+const MAILS_AT_ONCE: usize = 20;
+
+/// The outside world, as far as it is needed; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// History and outbox.
+    pub store: Store,
+    /// The way out; without it alarms are on record only.
+    pub mailer: Option<Mailer>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What is watched, and who is told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of this worker, for its leases.
+    pub worker: String,
+    /// The operator's address.
+    pub operator: Option<String>,
+    /// Where things are kept.
+    pub folder: PathBuf,
+    /// Time between two drills, and since when they run; `None` if there are none.
+    pub drills: Option<(Duration, Timestamp)>,
+}
+
+/// Keeps watch for as long as it is polled; a failing database or mail server is tried again at the next look.
+pub async fn run(ports: Ports, options: Options) -> Infallible {
+    let mut tidied_at = Timestamp::UNIX_EPOCH;
+    loop {
+        let (now, began_at) = (ports.clock.now(), Instant::now());
+        if let Err(error) = look(&ports, &options).await {
+            tracing::warn!(%error, "the watch cannot see how things stand; looking again");
+        }
+        if now.duration_since(tidied_at) >= TIDY_EVERY && ports.store.forget_history(now).await.is_ok() {
+            tidied_at = now;
+        }
+        sleep(LOOK_EVERY.max(began_at.elapsed() * LOOK_SHARE)).await;
+    }
+}
+
+/// Judges everything now, puts what has changed on record, and sends what is to be told.
+///
+/// # Errors
+/// When the database fails; nothing is lost then.
+pub async fn look(ports: &Ports, options: &Options) -> Result<Turned, StoreError> {
+    let now = ports.clock.now();
+    let found = judge(&ports.store, options, now).await?.1;
+    let turned = ports.store.settle_alarms(&found, options.operator.as_deref(), now).await?;
+    if turned.onsets > 0 {
+        tracing::warn!(alarms = turned.onsets, "something is no longer well; see: dyepack health");
+    }
+    deliver(ports, options).await?;
+    Ok(turned)
+}
+
+/// Returns how everything stands, and what of it is not well; changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn judge(store: &Store, options: &Options, now: Timestamp) -> Result<(Situation, Vec<Alarm>), StoreError> {
+    let folder = options.folder.clone();
+    let room = tokio::task::spawn_blocking(move || disk::room(&folder)).await.ok().and_then(Result::ok);
+    let last = store.last_drills().await?;
+    let situation = Situation {
+        sources: store.source_pasts(now).await?,
+        lanes_down: store.lanes_down().await?,
+        disk: room.map(|room| Disk {
+            folder: options.folder.display().to_string(),
+            free_bytes: room.free_bytes,
+            size_bytes: room.size_bytes,
+        }),
+        drill: options.drills.map(|(every, since)| DrillPast {
+            every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
+            since: Some(since),
+            last,
+        }),
+    };
+    let found = alarms(&situation, now);
+    Ok((situation, found))
+}
+
+/// Sends the operator's mails that are due.
+async fn deliver(ports: &Ports, options: &Options) -> Result<(), StoreError> {
+    let Some(mailer) = &ports.mailer else { return Ok(()) };
+    let lease = mailer.longest_attempt() * 2;
+    for _ in 0..MAILS_AT_ONCE {
+        let claimed = ports.store.claim_operator_mail(&options.worker, lease, ports.clock.now()).await?;
+        let Some(mail) = claimed else { return Ok(()) };
+        let tried = match mailer.render(&written(&mail)) {
+            Ok(message) => {
+                mailer.send(&mail.recipient, &message).await.map_err(|error| (error.to_string(), error.is_permanent()))
+            }
+            Err(error) => Err((format!("cannot {error}"), true)),
+        };
+        let now = ports.clock.now();
+        match tried {
+            Ok(accepted) => {
+                ports.store.operator_mail_sent(&mail, now).await?;
+                accepted.close().await;
+            }
+            Err((reason, is_permanent)) => {
+                let eagerness = if mailer.is_local() { Eagerness::Quick } else { Eagerness::Patient };
+                let wait = delay(eagerness, mail.attempts.saturating_add(1), &mail.id).filter(|_| !is_permanent);
+                let retry_at = wait.and_then(|wait| now.checked_add(wait).ok());
+                tracing::warn!(
+                    mail = mail.id,
+                    is_given_up = retry_at.is_none(),
+                    "the operator could not be told: {reason}"
+                );
+                ports.store.operator_mail_failed(&mail, &reason, retry_at).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn written(mail: &OperatorMail) -> AlertMail {
+    let escaped = escape::html(&mail.body);
+    AlertMail {
+        to: mail.recipient.clone(),
+        subject: mail.subject.clone(),
+        text: mail.body.clone(),
+        html: format!(
+            "<!doctype html><html lang=\"en\"><body><pre style=\"white-space:pre-wrap\">{escaped}</pre></body></html>\n"
+        ),
+        message_id: mail.message_id.clone(),
+        thread_root: mail.thread_root.clone(),
+        date: mail.created_at,
+        language_tag: "en".to_owned(),
+        headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
+        sealed: None,
+    }
+}
