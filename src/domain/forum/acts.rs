@@ -38,7 +38,7 @@ const FILES: [&str; 26] = [
 const KEYS: [&str; 6] = ["action", "do", "mode", "act", "ac", "app_action"];
 
 /// What those parameters may name.
-const ACTS: [&str; 62] = [
+const ACTS: [&str; 61] = [
     "logout",
     "logoff",
     "signout",
@@ -74,7 +74,6 @@ const ACTS: [&str; 62] = [
     "markread",
     "markasread",
     "mark",
-    "read",
     "subscribe",
     "unsubscribe",
     "addsubscription",
@@ -103,7 +102,7 @@ const ACTS: [&str; 62] = [
     "join",
 ];
 
-/// Parts of a path that act, as XenForo, Invision, NodeBB, Flarum, Discourse and vBulletin 5 have them.
+/// Ends of a path that act, as XenForo, Invision, NodeBB, Flarum, Discourse and vBulletin 5 have them.
 const SEGMENTS: [&str; 34] = [
     "logout",
     "log-out",
@@ -149,10 +148,8 @@ const MARKS: [&str; 9] =
 pub fn acts(url: &Url) -> bool {
     let lower = |text: &str| text.to_ascii_lowercase();
     let segments: Vec<String> = url.path_segments().into_iter().flatten().map(lower).collect();
-    if segments.last().is_some_and(|file| FILES.contains(&file.as_str())) {
-        return true;
-    }
-    if segments.iter().any(|segment| SEGMENTS.contains(&segment.as_str())) {
+    let last = segments.iter().rev().find(|segment| !segment.is_empty());
+    if last.is_some_and(|last| FILES.contains(&last.as_str()) || SEGMENTS.contains(&last.as_str())) {
         return true;
     }
     // SMF parts its parameters by semicolons, Invision's friendly addresses begin them with a slash.
@@ -224,6 +221,9 @@ mod tests {
             ("d/101-fresh-base", false),
             ("login.php?do=logout&logouthash=x", true),
             ("showthread.php?t=101", false),
+            // Elsewhere: what only sounds like it.
+            ("blog/report/2026/", false),
+            ("message.php?action=read&id=5", false),
         ] {
             let url = Url::parse(&format!("http://forum.example/board/{address}")).unwrap();
             assert_eq!(acts(&url), expected, "{address}");

@@ -223,7 +223,7 @@ impl Fetcher {
     /// Posts a login form and follows where the answer leads; a refusal is an answer like any other.
     ///
     /// # Errors
-    /// When no complete answer came, or the page that it leads to cannot be fetched.
+    /// When no complete answer came.
     pub async fn submit(&self, source: &Source, submission: &Submission) -> Result<FetchedPage, FetchError> {
         let way = self.way(source)?;
         let limit = self.shared.options.limits.page;
@@ -238,11 +238,13 @@ impl Fetcher {
             let response = self.send(asked, (&way, source), &submission.url).await?;
             let next =
                 response.status().is_redirection().then(|| redirect_target(&submission.url, &response)).flatten();
+            let answer = self.read(&way, &submission.url, &request, response).await?;
+            // Where it leads is followed for what is said there; if nothing is, the answer itself has to do.
             match next {
-                None => self.read(&way, &submission.url, &request, response).await,
-                Some(next) => match self.follow(&way, source, &Request::page(next)).await? {
-                    Fetched::Page(page) => Ok(*page),
-                    Fetched::Unchanged => Err(FetchError::BadRedirect { status: 304 }),
+                None => Ok(answer),
+                Some(next) => match self.follow(&way, source, &Request::page(next)).await {
+                    Ok(Fetched::Page(page)) => Ok(*page),
+                    Ok(Fetched::Unchanged) | Err(_) => Ok(answer),
                 },
             }
         };

@@ -2,7 +2,7 @@
 
 use scraper::ElementRef;
 
-use super::{Content, Encoding, LoginForm};
+use super::{Content, Encoding, LoginForm, signs};
 use crate::domain::forum::dom;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::secret::Secret;
@@ -11,10 +11,45 @@ const CONTROLS_LIMIT: usize = 200;
 const FORMS_LIMIT: usize = 50;
 const VALUE_LIMIT_BYTES: usize = 4_096;
 
+/// Attribute of the marks that stand where forms begin and end.
+const MARK: &str = "dp-form";
+
 /// A form and what belongs to it, in page order.
 pub(super) struct RawForm<'a> {
-    pub(super) element: ElementRef<'a>,
+    /// The mark at its beginning, with the form's own attributes.
+    pub(super) mark: ElementRef<'a>,
     pub(super) controls: Vec<ElementRef<'a>>,
+    /// A challenge is drawn in it.
+    pub(super) is_challenged: bool,
+}
+
+/// Puts a mark, a hidden field, where each form begins and ends.
+///
+/// The tags of forms do not outlive the bounding of the markup, and inside tables the parser would lose them; a hidden field
+/// stays where it is.
+pub(super) fn marked(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 1_024);
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        let (before, tag) = rest.split_at(at);
+        written.push_str(before);
+        let begins = |start: &str| {
+            let is_start = tag.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+            let next = tag.as_bytes().get(start.len());
+            is_start && !next.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        };
+        let (mark, length) = if begins("<form") {
+            ("<input type=hidden dp-form=begin ", 5)
+        } else if begins("</form") {
+            ("<input type=hidden dp-form=end ", 6)
+        } else {
+            ("<", 1)
+        };
+        written.push_str(mark);
+        rest = tag.get(length..).unwrap_or_default();
+    }
+    written.push_str(rest);
+    written
 }
 
 /// Returns the first login form of a page that stays on the site.
@@ -22,35 +57,45 @@ pub(super) fn best(sheet: &Sheet<'_>) -> Option<LoginForm> {
     all(sheet).iter().find_map(|form| read(sheet, form))
 }
 
-/// Collects the forms of a page.
-///
-/// Old themes open a form inside a table, where the parser leaves it empty: its fields are those that follow.
+/// Collects the forms of a page whose markup was [`marked`].
 pub(super) fn all<'a>(sheet: &Sheet<'a>) -> Vec<RawForm<'a>> {
     let mut forms: Vec<RawForm<'a>> = Vec::new();
+    let mut is_open = false;
     for element in dom::elements(sheet.dom.root_element()) {
-        match dom::name(element) {
-            "form" if forms.len() < FORMS_LIMIT => forms.push(RawForm { element, controls: Vec::new() }),
-            "input" | "select" | "button" => {
-                if let Some(owner) = owner(&mut forms, element)
-                    && owner.controls.len() < CONTROLS_LIMIT
-                {
-                    owner.controls.push(element);
-                }
+        if let Some(mark) = dom::attr(element, MARK) {
+            is_open = mark == "begin" && forms.len() < FORMS_LIMIT;
+            if is_open {
+                forms.push(RawForm { mark: element, controls: Vec::new(), is_challenged: false });
             }
-            _ => {}
+            continue;
+        }
+        let is_control = matches!(dom::name(element), "input" | "select" | "button");
+        let owner = match dom::attr(element, "form").filter(|_| is_control) {
+            Some(named) => forms.iter_mut().find(|form| dom::id(form.mark) == named),
+            None => forms.last_mut().filter(|_| is_open),
+        };
+        let Some(owner) = owner else { continue };
+        owner.is_challenged |= signs::is_challenge(dom::class(element)) || signs::is_challenge(dom::id(element));
+        if is_control && owner.controls.len() < CONTROLS_LIMIT {
+            owner.controls.push(element);
         }
     }
     forms
 }
 
-fn owner<'f, 'a>(forms: &'f mut [RawForm<'a>], control: ElementRef<'a>) -> Option<&'f mut RawForm<'a>> {
-    if let Some(named) = dom::attr(control, "form") {
-        return forms.iter_mut().find(|form| dom::id(form.element) == named);
-    }
-    if let Some(around) = dom::ancestors(control).find(|around| dom::name(*around) == "form") {
-        return forms.iter_mut().rev().find(|form| form.element.id() == around.id());
-    }
-    forms.last_mut().filter(|form| dom::children(form.element).next().is_none())
+/// Tells whether a page offers to log in: one password, with a name before it; forms need not be marked for this.
+pub(super) fn is_offered(sheet: &Sheet<'_>) -> bool {
+    let inputs = dom::named(sheet.dom.root_element(), "input").take(4 * CONTROLS_LIMIT).map(kind);
+    let shown: Vec<String> = inputs.filter(|kind| kind == "password" || is_name(kind)).collect();
+    shown.iter().enumerate().any(|(at, kind)| {
+        let before = at.checked_sub(1).and_then(|before| shown.get(before));
+        let is_repeated = shown.get(at + 1).is_some_and(|after| after == "password");
+        kind == "password" && before.is_some_and(|before| is_name(before)) && !is_repeated
+    })
+}
+
+fn is_name(kind: &str) -> bool {
+    matches!(kind, "text" | "email" | "tel")
 }
 
 /// Tells whether a form is one to log in with: exactly one password, and a name before it.
@@ -61,14 +106,14 @@ pub(super) fn is_login(form: &RawForm<'_>) -> bool {
 
 fn user_field<'a>(form: &RawForm<'a>) -> Option<ElementRef<'a>> {
     let before = form.controls.iter().take_while(|control| kind(**control) != "password");
-    before.filter(|control| matches!(kind(**control).as_str(), "text" | "email" | "tel")).last().copied()
+    before.filter(|control| is_name(&kind(**control))).last().copied()
 }
 
 fn read(sheet: &Sheet<'_>, form: &RawForm<'_>) -> Option<LoginForm> {
     if !is_login(form) {
         return None;
     }
-    let action = dom::attr(form.element, "action").map(str::trim).filter(|action| !action.is_empty());
+    let action = dom::attr(form.mark, "action").map(str::trim).filter(|action| !action.is_empty());
     let mut action = match action {
         Some(action) => sheet.resolve(action)?,
         None => sheet.page.url.clone(),

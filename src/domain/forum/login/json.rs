@@ -1,11 +1,9 @@
 //! Engines whose login is no plain form: NodeBB, Flarum and Discourse want a token in a header, two of them JSON.
 
-use scraper::ElementRef;
 use serde_json::Value;
 use url::Url;
 
 use super::{Content, Encoding, LoginForm, Token, signs};
-use crate::domain::forum::dom;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::secret::Secret;
 
@@ -28,7 +26,7 @@ pub(super) fn way(sheet: &Sheet<'_>, site: &Url) -> Option<LoginForm> {
         });
     }
     let script = signs::scripts(sheet).find(|script| script.contains("csrfToken") && script.contains("userId"))?;
-    let token = quoted_after(&script, "\"csrfToken\":")?;
+    let token = quoted_after(script, "\"csrfToken\":")?;
     Some(LoginForm {
         action: site.join("login").ok()?,
         encoding: Encoding::Json,
@@ -44,8 +42,8 @@ pub(super) fn way(sheet: &Sheet<'_>, site: &Url) -> Option<LoginForm> {
 
 /// Adds to NodeBB's form the token that its script would send.
 pub(super) fn with_token(sheet: &Sheet<'_>, site: &Url, mut form: LoginForm) -> LoginForm {
-    let is_nodebb = sheet.survey.generator.starts_with("NodeBB") || dom_id(sheet, "login-form");
-    let token = signs::scripts(sheet).find_map(|script| quoted_after(&script, "\"csrf_token\":"));
+    let is_nodebb = sheet.survey.generator.starts_with("NodeBB") || sheet.by_id("login-form").is_some();
+    let token = signs::scripts(sheet).find_map(|script| quoted_after(script, "\"csrf_token\":"));
     match (token, is_nodebb) {
         (Some(token), _) => {
             form.headers.push(("x-csrf-token".to_owned(), Secret::new(token)));
@@ -58,10 +56,6 @@ pub(super) fn with_token(sheet: &Sheet<'_>, site: &Url, mut form: LoginForm) -> 
         (None, false) => {}
     }
     form
-}
-
-fn dom_id(sheet: &Sheet<'_>, id: &str) -> bool {
-    sheet.by_id(id).is_some_and(|element: ElementRef<'_>| dom::name(element) == "form")
 }
 
 /// Reads the JSON string that follows a mark in a script.

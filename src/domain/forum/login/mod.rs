@@ -96,7 +96,7 @@ pub struct Submission {
 /// Looks for the way in on a page; forms that lead off the site of `source_start` are none.
 pub fn doorway(page: &FetchedPage, source_start: &Url) -> Doorway {
     let decoded = text::decode(&page.body, page.declared_charset());
-    let bounded = markup::bound(&decoded.text);
+    let bounded = markup::bound(&form::marked(&decoded.text));
     let dom = Html::parse_document(&bounded.html);
     let overrides = Overrides::default();
     let sheet = Sheet::new(page, source_start, &decoded, &dom, &overrides);

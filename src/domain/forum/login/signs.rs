@@ -103,7 +103,7 @@ const WORDS: [(&str, Rest); 33] = [
 
 /// Tells whom a page takes its reader for.
 pub(in crate::domain::forum) fn standing(sheet: &Sheet<'_>) -> Standing {
-    if sheet.survey.has_password && form::all(sheet).iter().any(form::is_login) {
+    if sheet.survey.has_password && form::is_offered(sheet) {
         return Standing::Guest;
     }
     if links(sheet, &OUT).next().is_some() {
@@ -114,13 +114,13 @@ pub(in crate::domain::forum) fn standing(sheet: &Sheet<'_>) -> Standing {
         Some("false") => return Standing::Guest,
         Some(_) | None => {}
     }
-    if let Some(said) = scripts(sheet).find_map(|script| script_sign(&script)) {
+    if let Some(said) = scripts(sheet).find_map(script_sign) {
         return said;
     }
     if sheet.survey.generator.starts_with("Discourse") {
-        let preloaded = sheet.by_id("data-preloaded").and_then(|element| dom::attr(element, "data-preloaded"));
-        let is_member = preloaded.is_some_and(|preloaded| preloaded.contains("\"currentUser\""));
-        return if is_member { Standing::Member } else { Standing::Guest };
+        // The attribute is often too long for the tree.
+        let preloaded = sheet.text().split_once(" data-preloaded=").map_or("", |(_, rest)| quoted(rest));
+        return if preloaded.contains("currentUser") { Standing::Member } else { Standing::Guest };
     }
     if links(sheet, &IN).next().is_some() { Standing::Guest } else { Standing::Unclear }
 }
@@ -144,12 +144,7 @@ pub(super) fn obstacle(sheet: &Sheet<'_>, text: &str) -> Option<Rest> {
         form.controls.iter().filter_map(|control| dom::attr(*control, "name")).map(str::to_ascii_lowercase).collect()
     };
     for form in forms.iter().filter(|form| form::is_login(form)) {
-        let is_class = |element: ElementRef<'_>| {
-            let class = dom::class(element).to_ascii_lowercase();
-            CHALLENGES.iter().any(|challenge| class.contains(challenge))
-        };
-        let has_name = names(form).iter().any(|name| CHALLENGES.iter().any(|challenge| name.contains(challenge)));
-        if has_name || dom::elements(form.element).any(is_class) {
+        if form.is_challenged || names(form).iter().any(|name| is_challenge(name)) {
             return Some(Rest::Captcha);
         }
     }
@@ -179,13 +174,28 @@ fn links<'s>(sheet: &'s Sheet<'_>, parts: &'static [&'static str]) -> impl Itera
         .map(|anchor| anchor.url.clone())
 }
 
-/// The page's scripts, long ones cut.
-pub(super) fn scripts(sheet: &Sheet<'_>) -> impl Iterator<Item = String> {
-    dom::named(sheet.dom.root_element(), "script").take(SCRIPTS_LIMIT).map(|script| {
-        let mut text: String = script.text().collect();
-        text.truncate(text.floor_char_boundary(SCRIPT_LIMIT_BYTES));
-        text
-    })
+/// Tells whether a name, class or id is that of a challenge.
+pub(super) fn is_challenge(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    CHALLENGES.iter().any(|challenge| word.contains(challenge))
+}
+
+/// The page's scripts, long ones cut; they are not in the tree.
+pub(super) fn scripts<'s>(sheet: &'s Sheet<'_>) -> impl Iterator<Item = &'s str> {
+    let mut rest = sheet.text();
+    let next = move || {
+        let (_, after) = rest.split_once("<script")?;
+        let (script, left) = after.split_at(after.find("</script").unwrap_or(after.len()));
+        rest = left;
+        script.get(..script.floor_char_boundary(SCRIPT_LIMIT_BYTES))
+    };
+    std::iter::from_fn(next).take(SCRIPTS_LIMIT)
+}
+
+/// Takes what stands in quotes at the beginning.
+fn quoted(text: &str) -> &str {
+    let quote = if text.starts_with('\'') { '\'' } else { '"' };
+    text.split(quote).nth(1).unwrap_or_default()
 }
 
 fn script_sign(script: &str) -> Option<Standing> {
