@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use dyepack::domain::source::Source;
 use dyepack::ports::clock::Clock;
+use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use dyepack::ports::seal::Seal;
@@ -67,7 +68,9 @@ async fn crawl_all(what: &str, hosts: &[String], port: u16) {
     store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
     let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
     let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
-    let ports = Ports { store: store.clone(), vault: Vault::default(), fetcher, sandbox, clock: clock.clone() };
+    let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
+    let ports =
+        Ports { store: store.clone(), vault: Vault::default(), fetcher, evidence, sandbox, clock: clock.clone() };
     // A crawl of nothing compiles the watchlist: what is resident then is not the sources'.
     run(ports.clone(), &watch::Sender::new(Progress::default())).await;
     for host in hosts {

@@ -81,7 +81,7 @@ impl Store {
         let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![now]).await?;
         rows.iter()
             .map(|row| {
-                let wait = row.maybe_time(12)?.filter(|until| *until > now);
+                let wait = row.maybe_time(12)?.map(whole).filter(|until| *until > now);
                 let reason = row.maybe_text(13)?.as_deref().and_then(Rest::parse);
                 Ok(SourceRow {
                     source: source(row)?,
@@ -205,6 +205,11 @@ pub(super) async fn spent(connection: &mut AnyConnection, source: &str, day: i64
         return Ok(Spent::default());
     };
     Ok(Spent { requests: row.count(0)?, bytes: row.count(1)?, busy: Duration::from_millis(row.count(2)?) })
+}
+
+/// The end of time, which is kept to the millisecond like every other.
+fn whole(at: Timestamp) -> Timestamp {
+    if at.as_millisecond() == Timestamp::MAX.as_millisecond() { Timestamp::MAX } else { at }
 }
 
 /// Reads the settings as they are kept; `None` for the usual ones.

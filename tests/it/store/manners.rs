@@ -25,9 +25,8 @@ async fn read(store: &Store, (key, seconds): (&str, i64), page: ReadPage, due_ag
     let (wanted, others): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.link.key == key);
     store.release(&others).await.unwrap();
     let claim = wanted.into_iter().next().unwrap();
-    let outcome = Outcome::Read(Box::new(page));
-    let visit = Visit { claim, at: at(seconds), outcome, due_again, due_again_if_new: due_again };
-    store.record(&visit, &SETTLE).await.unwrap();
+    let read = Visit { due_again, due_again_if_new: due_again, ..visit(claim, at(seconds), page) };
+    store.record(&read, &SETTLE).await.unwrap();
 }
 
 async fn settle(store: &Store, (key, seconds): (&str, i64), outcome: Outcome) {
@@ -35,8 +34,8 @@ async fn settle(store: &Store, (key, seconds): (&str, i64), outcome: Outcome) {
     let (wanted, others): (Vec<Claim>, Vec<Claim>) = claims.into_iter().partition(|claim| claim.link.key == key);
     store.release(&others).await.unwrap();
     let claim = wanted.into_iter().next().unwrap();
-    let visit = Visit { claim, at: at(seconds), outcome, due_again: None, due_again_if_new: None };
-    store.record(&visit, &SETTLE).await.unwrap();
+    let settled = Visit { outcome, ..visit(claim, at(seconds), page()) };
+    store.record(&settled, &SETTLE).await.unwrap();
 }
 
 pub(super) async fn a_source_keeps_its_settings_hours_and_budget(subject: Subject) {
@@ -51,7 +50,7 @@ pub(super) async fn a_source_keeps_its_settings_hours_and_budget(subject: Subjec
     assert!(store.claim(&request("w", 100), at(3)).await.unwrap().is_empty());
     let (rest, until) = row(store, &source.id, 3).await.rest.unwrap();
     assert_eq!((rest, until.to_string().ends_with("T00:00:00Z")), (Rest::Requests, true));
-    assert_eq!(store.next_due(None).await.unwrap(), Some(until));
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(until));
     let next_day = until.as_second() - at(0).as_second();
     assert_eq!(store.claim(&request("w", 100), at(next_day)).await.unwrap().len(), 3, "a new day, a new budget");
 
@@ -87,19 +86,19 @@ pub(super) async fn a_source_at_rest_gives_nothing_and_a_longer_rest_stays(subje
     assert_eq!(row(store, &source, 1).await.rest, Some((Rest::RetryAfter, at(100))));
     let other = subject.another().await;
     assert!(keys(&other, 99).await.is_empty(), "also for another process");
-    assert_eq!(store.next_due(None).await.unwrap(), Some(at(100)));
+    assert_eq!(store.next_due(None, &[]).await.unwrap(), Some(at(100)));
     assert_eq!(keys(store, 100).await, ["start"]);
     assert_eq!(row(store, &source, 100).await.rest, None);
 
     store.hold(&source, (Rest::Captcha, Timestamp::MAX)).await.unwrap();
-    assert_eq!((keys(store, 9_999).await.len(), store.next_due(None).await.unwrap()), (0, None));
+    assert_eq!((keys(store, 9_999).await.len(), store.next_due(None, &[]).await.unwrap()), (0, None));
     assert!(store.resume(&source).await.unwrap());
     assert_eq!(keys(store, 9_999).await, ["start"]);
 
     assert!(store.pause(&source, at(9_999)).await.unwrap());
     assert!(keys(store, 99_999).await.is_empty());
     assert_eq!(
-        (row(store, &source, 99_999).await.paused_at, store.next_due(None).await.unwrap()),
+        (row(store, &source, 99_999).await.paused_at, store.next_due(None, &[]).await.unwrap()),
         (Some(at(9_999)), None)
     );
     store.resume(&source).await.unwrap();
