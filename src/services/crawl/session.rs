@@ -156,9 +156,11 @@ impl Worker {
         }
     }
 
-    /// Reads the session from the store unless it was read a moment ago; takes cookies that the operator has brought.
+    /// Reads the session from the store unless it was read a moment ago; takes cookies that the operator has brought. What
+    /// waits for a person is always read: a claim that comes nevertheless says that somebody came.
     async fn look_up(&self, source: &Source, membership: &mut Membership) -> Result<(), StoreError> {
-        if membership.read_at.is_some_and(|read_at| read_at.elapsed() < SOURCE_AGE) {
+        let is_stuck = membership.row.as_ref().is_some_and(|row| matches!(row.session.state, State::Person(_)));
+        if !is_stuck && membership.read_at.is_some_and(|read_at| read_at.elapsed() < SOURCE_AGE) {
             return Ok(());
         }
         let row = self.ports.store.session(&source.id).await?;
