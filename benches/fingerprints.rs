@@ -103,6 +103,7 @@ fn dump(count: u64) {
             columns: Vec::new(),
             delimiter: None,
             calling_code: None,
+            only: None,
             out: folder.path().join(format!("{name}.dpf")),
             existing: Existing::Keep,
         };

@@ -283,6 +283,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table of cases")]
     fn a_source_is_judged_by_its_own_past() {
         let well = source;
         let counts = |recent| SourcePast { recent, ..well() };

@@ -129,6 +129,7 @@ mod tests {
     use crate::domain::source::Network;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table of cases")]
     fn a_source_is_told_in_plain_words() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let at = |seconds: i64| now - SignedDuration::from_secs(seconds);

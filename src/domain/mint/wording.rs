@@ -313,7 +313,7 @@ mod tests {
         }
         let mut dice = Dice::new(&[3; 32], "test");
         let filled = mail_name("{a}{1}99", &spelled("Ada Oakes"), &mut dice).unwrap();
-        assert!(filled.starts_with("aoakes") && filled.len() == 8 && !filled.ends_with("{"), "{filled}");
+        assert!(filled.starts_with("aoakes") && filled.len() == 8 && !filled.ends_with('{'), "{filled}");
         assert_eq!(mail_name("{2}", &spelled("Ada Oakes"), &mut dice), None);
     }
 
