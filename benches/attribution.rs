@@ -21,7 +21,6 @@ use dyepack::domain::mint::{Profiler, Request, Reserved, mint};
 use dyepack::domain::watchlist::{Chance, Files, Problems, Watchlist};
 
 const CUSTODIANS: usize = 20;
-const EPSILON: f64 = 1e-6;
 /// Holder probabilities of shared canaries, in turn.
 const P: [f64; 4] = [0.05, 0.3, 0.6, 0.8];
 

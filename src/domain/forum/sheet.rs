@@ -152,11 +152,6 @@ impl<'a> Sheet<'a> {
         found
     }
 
-    /// Returns the page's markup as it was decoded, scripts included.
-    pub(super) fn text(&self) -> &str {
-        &self.decoded.text
-    }
-
     /// Makes an address absolute; `None` if it leads off the site or is no page.
     pub(super) fn resolve(&self, href: &str) -> Option<Url> {
         self.addresses.resolve(href)
