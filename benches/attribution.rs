@@ -10,6 +10,7 @@
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shares of small counts")]
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use dyepack::domain::attribution::{
@@ -435,11 +436,12 @@ fn report() {
             .to_owned();
     let mut deliveries = "delivery,dataset,custodian,delivered_at,rows,share,key\n".to_owned();
     for number in 0..MANY {
-        organization.push_str(&format!("[[custodian]]\ncode = \"H{number:02}\"\nname = \"Hosting {number}\"\n"));
+        let _ = writeln!(organization, "[[custodian]]\ncode = \"H{number:02}\"\nname = \"Hosting {number}\"");
         let (high, low) = (dice.next(), dice.next());
-        deliveries.push_str(&format!(
-            "d{number:02},customers,H{number:02},2026-01-05,500000,0.5,pan-1:{high:016x}{low:016x}\n"
-        ));
+        let _ = writeln!(
+            deliveries,
+            "d{number:02},customers,H{number:02},2026-01-05,500000,0.5,pan-1:{high:016x}{low:016x}"
+        );
     }
     let canaries =
         "canary,dataset,holders,planted_at,retired_at,email\nc1,customers,H00,2026-01-05,,planted@bank.example\n";

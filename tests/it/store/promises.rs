@@ -1,7 +1,16 @@
 //! The promises themselves, one function each; they know nothing of the database below.
 
-pub(super) use super::health::*;
-pub(super) use super::manners::*;
+pub(super) use super::health::{
+    a_network_that_is_down_gives_nothing_to_claim, an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
+    the_last_drill_of_each_place_is_told, what_a_source_brings_is_counted_by_the_hour,
+};
+pub(super) use super::manners::{
+    a_grown_thread_is_due_at_its_last_known_page, a_list_goes_on_to_its_next_page_while_its_last_row_is_news,
+    a_new_reader_makes_refused_pages_due, a_session_is_kept_sealed_and_an_import_outweighs_a_worker,
+    a_source_at_rest_gives_nothing_and_a_longer_rest_stays, a_source_keeps_its_settings_hours_and_budget,
+    pages_matched_against_older_lists_are_recalled_oldest_first, robots_txt_is_kept_and_its_delay_paces_claims,
+    what_is_gone_is_marked_and_what_is_skipped_is_no_failure,
+};
 use super::*;
 
 pub(super) async fn fingerprint_files_come_and_go_with_their_watchlist(subject: Subject) {
