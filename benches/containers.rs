@@ -195,7 +195,7 @@ fn report(what: &str, command: &mut Command) {
     let (started, cpu) = (Instant::now(), children_seconds());
     let output = command.output().unwrap();
     let (wall, cpu) = (started.elapsed().as_secs_f64(), children_seconds() - cpu);
-    let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    let lines = String::from_utf8_lossy(&output.stdout).lines().count();
     println!("{what:<36} {wall:>8.1} s {cpu:>8.1} CPU s {lines:>8} lines, {}", output.status);
 }
 

@@ -55,6 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/faces/cli/demo",
             "src/faces/cli/drill.rs",
             "src/faces/cli/evidence.rs",
+            "src/ports/accounts.rs",
             "src/ports/evidence.rs",
             "src/ports/vault",
             "src/services/fingerprinting",

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::domain::forum::route::Route;
 use crate::domain::forum::sheet::Survey;
-use crate::domain::forum::{Engine, discourse, dom, flarum, invision, nodebb, smf, vbulletin, xenforo};
+use crate::domain::forum::{Engine, discourse, dom, flarum, invision, nodebb, smf, urls, vbulletin, xenforo};
 
 const ENOUGH: usize = 2;
 /// Scripts that name their engine stand at the head and the foot of a page.
@@ -165,7 +165,7 @@ fn link_signs(url: &Url, signs: &mut Held) {
         "viewforum.php" => (Engine::Phpbb, "viewforum"),
         "ucp.php" => (Engine::Phpbb, "ucp"),
         "memberlist.php" if query.contains("mode=") => (Engine::Phpbb, "memberlist"),
-        _ if url.path().contains("/archiver/") => (Engine::Discuz, "archiver"),
+        _ if urls::is_archive(url) => (Engine::Discuz, "archiver"),
         "forum.php" if query.contains("mod=viewthread") => (Engine::Discuz, "viewthread"),
         "forum.php" if query.contains("mod=") => (Engine::Discuz, "forum"),
         "home.php" if query.contains("mod=") => (Engine::Discuz, "home"),

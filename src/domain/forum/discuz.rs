@@ -7,12 +7,12 @@ use scraper::ElementRef;
 
 use crate::domain::forum::harvest::{Found, Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
-use crate::domain::forum::urls::PlaceKind;
+use crate::domain::forum::urls::{self, PlaceKind};
 use crate::domain::forum::{PageKind, Reading, archive, dom, here, paging, rows};
 
 /// Reads a page of a Discuz! board.
 pub(super) fn read(sheet: &Sheet<'_>) -> Reading {
-    if sheet.page.url.path().contains("/archiver/") {
+    if urls::is_archive(&sheet.page.url) {
         return archive::read(sheet);
     }
     let mut harvest = Harvest::new(sheet);
@@ -100,7 +100,7 @@ fn posts<'a>(sheet: &Sheet<'a>) -> Vec<Found<'a>> {
 
 fn author(sheet: &Sheet<'_>, post: ElementRef<'_>, body: Option<ElementRef<'_>>) -> Option<String> {
     let is_outside = |link: ElementRef<'_>| body.is_none_or(|body| !dom::is_within(link, body));
-    let is_plain_member = |place: &crate::domain::forum::urls::Place| place.kind == PlaceKind::Member && place.is_plain;
+    let is_plain_member = |place: &urls::Place| place.kind == PlaceKind::Member && place.is_plain;
     let member = sheet
         .anchors_in(post)
         .filter(|anchor| anchor.place.as_ref().is_some_and(is_plain_member) && is_outside(anchor.element))
@@ -166,7 +166,7 @@ fn read_row<'a>(sheet: &Sheet<'a>, harvest: &mut Harvest<'_, 'a>, row: ElementRe
         dom::elements(row).filter(|inner| matches!(dom::name(*inner), "td" | "th")).collect();
     let at = cells.iter().position(|cell| dom::is_within(link.element, *cell));
     let after = at.and_then(|at| cells.get(at + 1..)).unwrap_or_default();
-    let is_member = |place: &crate::domain::forum::urls::Place| place.kind == PlaceKind::Member;
+    let is_member = |place: &urls::Place| place.kind == PlaceKind::Member;
     let opened = after.first().copied();
     let author = opened.and_then(|cell| {
         let member = sheet.anchors_in(cell).find(|anchor| anchor.place.as_ref().is_some_and(is_member));

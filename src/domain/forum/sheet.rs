@@ -112,7 +112,9 @@ impl<'a> Sheet<'a> {
         let anchors: Vec<Anchor<'a>> = resolved
             .into_iter()
             .map(|(element, url)| {
-                let place = urls::place(engine, &url);
+                // A Discuz board's plain copy of itself is read when it is what was asked for, never besides.
+                let is_second_copy = engine == Engine::Discuz && urls::is_archive(&url) && !urls::is_archive(&page.url);
+                let place = if is_second_copy { None } else { urls::place(engine, &url) };
                 Anchor { element, url, place }
             })
             .collect();

@@ -138,7 +138,7 @@ pub(super) fn first_page(engine: Engine, place: &Place) -> Option<Url> {
             let word = if place.kind == PlaceKind::Board { "forum" } else { "thread" };
             sibling(url, &format!("{word}-{key}.html"))
         }
-        Engine::Discuz if url.path().contains("/archiver/") => {
+        Engine::Discuz if is_archive(url) => {
             let name =
                 if place.kind == PlaceKind::Board { format!("fid-{key}.html") } else { format!("tid-{key}.html") };
             if url.query().is_some() { Some(with_query(bare(url), &name)) } else { sibling(url, &name) }
@@ -423,9 +423,14 @@ fn discuz(shape: &Shape<'_>) -> Option<Place> {
     }
 }
 
+/// Whether an address is one of Discuz!'s plain pages for search engines.
+pub(super) fn is_archive(url: &Url) -> bool {
+    url.path().contains("/archiver/")
+}
+
 /// The plain pages for search engines: `archiver/?tid-7.html`, `archiver/tid-7-page-2.html`, `archiver/?fid-3.html`.
 fn discuz_archive(shape: &Shape<'_>) -> Option<Place> {
-    if !shape.url.path().contains("/archiver/") {
+    if !is_archive(shape.url) {
         return None;
     }
     let name = shape.url.query().filter(|query| query.contains("id-")).unwrap_or(shape.file);

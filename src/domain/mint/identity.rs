@@ -14,6 +14,8 @@ use crate::domain::identifier::{FingerprintKind, check};
 
 /// Tries to draw a value that no other record has.
 const TRIES: u32 = 64;
+/// Tries with a mail name before two digits more follow it, as people add them to a name that is taken.
+const PLAIN_TRIES: u32 = 16;
 /// Random digits that a reserved range must leave: fewer would be met by chance.
 const LEAST_DIGITS: usize = 4;
 
@@ -176,10 +178,10 @@ impl<'a> Maker<'a> {
         let field = column.field.as_deref().unwrap_or_default();
         let ranges = self.profile.reserved.of(field);
         let own: Vec<&String> = ranges.iter().filter(|range| speaks(field, range, person.language)).collect();
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let range = dice.pick(&own).copied().or_else(|| ranges.first()).map(String::as_str).unwrap_or_default();
             let value = match field {
-                "email" => Some(format!("{}@{range}", self.mail_name(at, person, dice))),
+                "email" => Some(format!("{}@{range}", self.mail_name(at, person, attempt, dice))),
                 "pan" => luhn(&fill(range, dice)),
                 "iban" => iban(&fill(range, dice)),
                 "resident_id" => resident_id(range, person.birth, dice),
@@ -196,12 +198,15 @@ impl<'a> Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The part of a mail address before the `@`, in a habit of the table where one is told.
-    fn mail_name(&self, column: usize, person: &Person, dice: &mut Dice) -> String {
+    /// The part of a mail address before the `@`, in a habit of the table where one is told. A habit may leave few
+    /// names, or a single one: the more attempts failed, the more digits follow it.
+    fn mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
         let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
         let words = wording::spelled(&person.name.whole);
         let habitual = pattern.and_then(|pattern| wording::mail_name(&pattern, &words, dice));
-        habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice))
+        let mut name = habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice));
+        name.extend((0..2 * (attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
+        name
     }
 
     /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.

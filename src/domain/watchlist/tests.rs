@@ -176,11 +176,11 @@ fn deliveries_name_known_parties_and_real_days() {
         read_all(ORGANIZATION.as_bytes(), format!("{HEADER}\n{}", sound_row(1)).as_bytes(), Some(text.as_bytes()))
     };
     let (watchlist, problems) = read(
-        "dataset,custodian,delivered_at,rows,sha256\ncustomers,H02,2026-01-31,,00\ncustomers,OWNER,2026-01-30,12,00\n",
+        "dataset,custodian,delivered_at,rows,remark\ncustomers,H02,2026-01-31,,a\ncustomers,OWNER,2026-01-30,12,b\n",
     );
     let ids: Vec<String> = watchlist.unwrap().deliveries.into_iter().map(|delivery| delivery.id).collect();
     assert_eq!(ids, ["customers-H02-2026-01-31", "customers-OWNER-2026-01-30"]);
-    assert!(problems.to_string().contains("note: sha256: the column is not read"), "{problems}");
+    assert!(problems.to_string().contains("note: remark: the column is not read"), "{problems}");
     for (row, says) in [
         ("d1,clients,H01,2026-01-31,1", "2:4: dataset"),
         ("d1,customers,H03,2026-01-31,1", "2:14: custodian"),

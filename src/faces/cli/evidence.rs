@@ -50,7 +50,7 @@ Example:
 
 Exit code 1 means that something is not as it was written; each problem is a row.")]
     Verify,
-    /// Lets go of what is older than [retention] allows; settled cases only, never one on hold
+    /// Lets go of what is older than the retention table allows; settled cases only, never one on hold
     #[command(after_help = "\
 Examples:
   dyepack evidence purge --dry-run

@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// When it was fetched; relative dates count from here [default: now]
     #[arg(long, value_name = "TIME")]
     fetched_at: Option<Timestamp>,
-    /// Selectors to try before the recipe's own: a TOML file with them, or with a table [recipe] that has them
+    /// Selectors to try before the recipe's own: a TOML file with them, or with a table recipe that has them
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
     /// The page as it was received, perhaps gzipped; - for standard input

@@ -12,8 +12,7 @@ use lettre::message::header::HeaderName;
 use crate::domain::secret::Secret;
 
 /// Header fields that are signed; the others may be changed on the way.
-const SIGNED: [&str; 9] =
-    ["From", "To", "Subject", "Date", "Message-ID", "References", "Content-Type", "List-Id", "Auto-Submitted"];
+const SIGNED: [&str; 8] = ["From", "To", "Subject", "Date", "Message-ID", "References", "List-Id", "Auto-Submitted"];
 
 /// Whose key signs.
 #[derive(Debug, Clone)]

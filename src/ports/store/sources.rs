@@ -22,7 +22,8 @@ pub const START_KEY: &str = "start";
 
 impl Store {
     /// Adds a source and puts its start page into the frontier, due now; returns whether it is new. A known source takes
-    /// the label, start URL, pace, concurrency and settings given now, and what it waited for by its old ones is forgotten.
+    /// the label, start URL, pace, concurrency and settings given now, and what it waited for by its old ones is forgotten;
+    /// if they name another login than before, its start page is due now.
     ///
     /// # Errors
     /// When the database fails.
@@ -38,6 +39,7 @@ impl Store {
         let network = source.network().word();
         let values = values![&source.id.0, &source.label, start_url, pace, source.concurrency, &settings, now, network];
         let is_new = sql::execute(connection, statement, values).await? > 0;
+        let has_new_login = !is_new && is_new_login(connection, source).await?;
         if !is_new {
             let statement = "UPDATE source SET label = $1, start_url = $2, pace_ms = $3, concurrency = $4, settings = $5 \
                              WHERE id = $6";
@@ -52,6 +54,9 @@ impl Store {
                          ON CONFLICT (source, link_key) DO UPDATE SET url = excluded.url";
         let values = values![&source.id.0, START_KEY, start_url, link_kind_word(LinkKind::Index), now];
         sql::execute(connection, statement, values).await?;
+        if has_new_login {
+            begin_anew(connection, &source.id.0, now).await?;
+        }
         write.commit().await?;
         Ok(is_new)
     }
@@ -81,7 +86,7 @@ impl Store {
         let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![now]).await?;
         rows.iter()
             .map(|row| {
-                let wait = row.maybe_time(12)?.map(whole).filter(|until| *until > now);
+                let wait = row.maybe_time(12)?.filter(|until| *until > now);
                 let reason = row.maybe_text(13)?.as_deref().and_then(Rest::parse);
                 Ok(SourceRow {
                     source: source(row)?,
@@ -207,9 +212,22 @@ pub(super) async fn spent(connection: &mut AnyConnection, source: &str, day: i64
     Ok(Spent { requests: row.count(0)?, bytes: row.count(1)?, busy: Duration::from_millis(row.count(2)?) })
 }
 
-/// The end of time, which is kept to the millisecond like every other.
-fn whole(at: Timestamp) -> Timestamp {
-    if at.as_millisecond() == Timestamp::MAX.as_millisecond() { Timestamp::MAX } else { at }
+/// Tells whether a login is given to a source that is known without it or with another. Settings that cannot be read are
+/// about to be replaced and count as none.
+async fn is_new_login(connection: &mut AnyConnection, source: &Source) -> Result<bool, StoreError> {
+    let id = &source.id.0;
+    let row = sql::fetch_one(connection, "SELECT settings FROM source WHERE id = $1", values![id]).await?;
+    let document = row.map(|row| row.maybe_text(0)).transpose()?.flatten();
+    let known = settings(id, document).ok().flatten().and_then(|settings| settings.login);
+    Ok(source.settings.login.is_some() && source.settings.login != known)
+}
+
+/// Makes the start page due: whoever fetches it logs in first, which makes due what was refused before.
+async fn begin_anew(connection: &mut AnyConnection, source: &str, now: Timestamp) -> Result<(), StoreError> {
+    let statement = "UPDATE frontier SET due_at = $1 \
+                     WHERE source = $2 AND link_key = $3 AND (due_at IS NULL OR due_at > $1)";
+    sql::execute(connection, statement, values![now, source, START_KEY]).await?;
+    sql::execute(connection, "UPDATE source SET ready_at = 0 WHERE id = $1", values![source]).await.map(drop)
 }
 
 /// Reads the settings as they are kept; `None` for the usual ones.

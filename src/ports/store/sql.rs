@@ -212,9 +212,11 @@ impl Columns for AnyRow {
     }
 }
 
+/// What lies outside the times there are is the first or the last of them. So the end of time, until which whatever waits
+/// for a person rests, comes back as itself: `from_millisecond` takes nothing later than its whole second.
 fn time(milliseconds: i64) -> Timestamp {
-    let bounded = milliseconds.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-    Timestamp::from_millisecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH)
+    let end = if milliseconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(milliseconds).unwrap_or(end)
 }
 
 #[cfg(test)]
@@ -231,6 +233,15 @@ mod tests {
             left -= size;
         }
         assert_eq!(sizes, [64, 16, 4, 2, 1]);
+    }
+
+    #[test]
+    fn the_end_of_time_comes_back_as_itself() {
+        let usual = Timestamp::constant(1_780_000_000, 7_000_000);
+        for at in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH, usual] {
+            assert_eq!(time(at.as_millisecond()), at);
+        }
+        assert_eq!((time(i64::MAX), time(i64::MIN)), (Timestamp::MAX, Timestamp::MIN));
     }
 
     #[test]

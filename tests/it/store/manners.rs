@@ -40,7 +40,7 @@ async fn settle(store: &Store, (key, seconds): (&str, i64), outcome: Outcome) {
 
 pub(super) async fn a_source_keeps_its_settings_hours_and_budget(subject: Subject) {
     let store = &subject.store;
-    let text = "pace_ms = 0\nconcurrency = 100\nskip = [\"*print*\"]\n[budget]\nrequests = 3\nmegabytes = 1\n";
+    let text = "pace_ms = 0\nconcurrency = 64\nskip = [\"*print*\"]\n[budget]\nrequests = 3\nmegabytes = 1\n";
     let source = Source::from_url("https://forum.example/").unwrap().with(Settings::parse(text).unwrap());
     store.add_source(&source, at(0)).await.unwrap();
     assert_eq!(store.source(&source.id).await.unwrap(), Some(source.clone()));
@@ -59,7 +59,7 @@ pub(super) async fn a_source_keeps_its_settings_hours_and_budget(subject: Subjec
     let today = store.spent(&source, at(next_day)).await.unwrap();
     assert_eq!((today.requests, today.bytes, today.busy), (3, 1_000_000, Duration::from_secs(5)));
     let generous =
-        source.clone().with(Settings::parse("pace_ms = 0\nconcurrency = 100\n[budget]\nmegabytes = 1").unwrap());
+        source.clone().with(Settings::parse("pace_ms = 0\nconcurrency = 64\n[budget]\nmegabytes = 1").unwrap());
     store.add_source(&generous, at(next_day)).await.unwrap();
     assert!(store.claim(&request("w", 100), at(next_day)).await.unwrap().is_empty());
     assert_eq!(row(store, &source.id, next_day).await.rest.unwrap().0, Rest::Bytes);
@@ -232,7 +232,7 @@ pub(super) async fn pages_matched_against_older_lists_are_recalled_oldest_first(
     let source = forum(store, "forum.example").await;
     let links: Vec<Link> = (0..4).map(|number| link(&format!("t{number}"), LinkKind::Thread)).collect();
     read(store, ("start", 1), ReadPage { links, matched: 0, ..page() }, None).await;
-    for number in [2, 0, 1] {
+    for number in [2, 1, 0] {
         read(store, (&format!("t{number}"), 10 - number), ReadPage { matched: 0, ..page() }, None).await;
     }
     settle(store, ("t3", 11), Outcome::Failed { class: "reset".to_owned(), detail: String::new() }).await;

@@ -462,7 +462,7 @@ mod tests {
             ("<dl><dt>Vendor</dt><dd><a>ada</a></dd><dt>Price</dt><dd>$20</dd></dl>", "ada", 20.0),
             ("<p>Sold by <b><a>ada</a> - </b></p><p>Price: 20 USD</p>", "ada", 20.0),
             ("<label>Seller :</label><span>ada</span><b>Purchase price:</b><i>USD</i><i>20.00</i>", "ada", 20.0),
-            ("<td>Продавец</td><td>ada</td><td>Цена</td><td>20 руб.</td>", "ada", 20.0),
+            ("<table><tr><td>Продавец</td><td>ada</td><td>Цена</td><td>20 руб.</td></tr></table>", "ada", 20.0),
             ("<li>卖家：ada</li><li>价格：20元</li>", "ada", 20.0),
         ] {
             let dom = Html::parse_fragment(html);
