@@ -147,8 +147,8 @@ async fn a_proxy_s_code_names_the_fault_and_a_stranger_is_no_proxy() {
         let source = Source::from_url(valid).unwrap();
         let fetcher = fetcher(FetchOptions { tor: Some(proxy), ..options() });
         let request = Request::page(source.start_url.clone());
-        let (names, fetched) = tokio::join!(names, fetcher.fetch(&source, &request));
-        assert_eq!(fetched.unwrap_err().class(), expected, "{code:#x}");
+        let (names, answer) = tokio::join!(names, fetcher.fetch(&source, &request));
+        assert_eq!(answer.unwrap_err().class(), expected, "{code:#x}");
         assert_eq!(names[0], names[1], "the same circuit is asked why");
     }
     let stranger = Site::start(|_| html("no proxy")).await;

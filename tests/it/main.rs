@@ -1,5 +1,6 @@
 //! The one integration test binary: every file here is a module of it.
 #![expect(clippy::disallowed_methods, reason = "tests lay out their own files, sockets and clocks")]
+#![expect(clippy::format_collect, reason = "tests put small texts together")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod architecture;

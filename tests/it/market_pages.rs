@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "shares are shown with --nocapture")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dyepack::domain::forum::{self, PageKind, Reading};
 use dyepack::domain::page::FetchedPage;
@@ -20,7 +20,7 @@ fn lines(name: &str) -> Vec<Value> {
         return Vec::new();
     };
     let text = fs::read_to_string(folder.join(name)).unwrap();
-    if name.ends_with(".json") {
+    if Path::new(name).extension().is_some_and(|extension| extension == "json") {
         return serde_json::from_str(&text).unwrap();
     }
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

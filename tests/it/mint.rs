@@ -191,12 +191,12 @@ fn sixty_real_rows_of_a_marked_copy_name_it_without_any_canary() {
     let copies = deliver_marked(&installation, (&watchlist, &table, &key), &mint);
     let deliveries = std::fs::read_to_string(watchlist.join("deliveries.csv")).unwrap();
     assert!(deliveries.contains(",0.5,pan-1:"), "{deliveries}");
-    let copied: Vec<String> = copies.iter().map(|copy| std::fs::read_to_string(copy).unwrap()).collect();
-    assert!(copied.iter().all(|copy| (200..420).contains(&copy.lines().count())), "about half of the rows each");
-    assert!(copied[0].contains(",2024/5/") && copied[0].contains(",2024-05-"), "some rows are rendered otherwise");
+    let texts: Vec<String> = copies.iter().map(|copy| std::fs::read_to_string(copy).unwrap()).collect();
+    assert!(texts.iter().all(|copy| (200..420).contains(&copy.lines().count())), "about half of the rows each");
+    assert!(texts[0].contains(",2024/5/") && texts[0].contains(",2024-05-"), "some rows are rendered otherwise");
 
     let leak: Vec<&str> =
-        copied[2].lines().skip(1).filter(|row| row.contains("post.example")).step_by(3).take(60).collect();
+        texts[2].lines().skip(1).filter(|row| row.contains("post.example")).step_by(3).take(60).collect();
     let forum = Forum::serve(Content { threads: vec![vec![leak.join("<br />")]] });
     installation.run(&["crawl", "--once", "--watchlist", path(&watchlist), "--source", &forum.url()]);
     let cases = installation.rows(&["case", "list"]);

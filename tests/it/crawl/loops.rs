@@ -177,7 +177,7 @@ async fn malformed_pages_are_read_as_far_as_they_can_be_and_hold_nobody_up() {
                 .flat_map(|number| format!("<a href=\"http://x{number}.example/\">x</a>").into_bytes())
                 .collect(),
             "cut" => b"<html><body><div class=\"post\"><a href=\"/thread-".to_vec(),
-            "liar" => [vec![0xff, 0xfe, 0x00, 0xd8], vec![0xc3, 0x28].repeat(10_000)].concat(),
+            "liar" => [vec![0xff, 0xfe, 0x00, 0xd8], [0xc3, 0x28].repeat(10_000)].concat(),
             _ => ODD.map(|name| format!("<a href=\"/thread-{name}\">{name}</a> ")).concat().into_bytes(),
         }
     };
@@ -198,12 +198,12 @@ async fn malformed_pages_are_read_as_far_as_they_can_be_and_hold_nobody_up() {
             let start_url = source.start_url.clone();
             move || dyepack::domain::forum::read(&page, &start_url)
         });
-        let reading = tokio::time::timeout(Duration::from_secs(60), reading).await.expect(name).unwrap();
+        let reading = tokio::time::timeout(Duration::from_mins(1), reading).await.expect(name).unwrap();
         assert!(reading.posts.len() < 10, "{name}");
     }
     let (_stop, stopped) = watch::channel(false);
     let ending = CrawlOptions { until: Until::NothingDue { patience: SHORT }, ..options() };
     let summary = crawl::run(scene.ports.clone(), ending, stopped).await.unwrap();
     assert!(!summary.failures_by_class.contains_key("unreadable"), "{summary:?}");
-    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(2), "{:?}", started.elapsed());
 }

@@ -75,13 +75,14 @@ impl Club {
             assert!(!asked.target.contains("logout") && !asked.target.contains("newreply"), "{}", asked.target);
         }
     }
+}
 
-    fn export(&self, folder: &Path, session: &str) -> PathBuf {
-        let path = folder.join("cookies.txt");
-        std::fs::write(&path, format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\t{session}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    }
+/// A browser's cookies in a file.
+fn exported(folder: &Path, session: &str) -> PathBuf {
+    let path = folder.join("cookies.txt");
+    std::fs::write(&path, format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\t{session}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 fn serve(rules: &Rules, content: &Content, ledger: &mut Ledger, asked: &Asked) -> Answer {
@@ -275,7 +276,7 @@ async fn a_challenge_is_never_solved_and_fresh_cookies_go_on() {
         assert!(scene.posts(&source).await.is_empty());
 
         club.admit("brought");
-        let text = std::fs::read_to_string(club.export(scene.folder.path(), "brought")).unwrap();
+        let text = std::fs::read_to_string(exported(scene.folder.path(), "brought")).unwrap();
         let jar = Jar::import(&text, &Url::parse(&club.site.base).unwrap(), Timestamp::now()).unwrap();
         scene.ports.store.import_session(&source, &jar, Timestamp::now()).await.unwrap();
         assert_eq!(rest(&scene, &source).await, None);
@@ -289,7 +290,7 @@ async fn exported_cookies_are_a_login_and_cookies_that_ended_need_a_person() {
     let club = Club::open(Rules::default()).await;
     club.admit("browser");
     let scene = Scene::new().await;
-    let source = scene.add_member(&club.site.base, &club.export(scene.folder.path(), "browser")).await;
+    let source = scene.add_member(&club.site.base, &exported(scene.folder.path(), "browser")).await;
     scene.crawl().await;
     assert_eq!((scene.posts(&source).await.len(), club.posted()), (THREADS, 0));
 

@@ -1,4 +1,4 @@
-//! Mails that others can check: sealed ones opened by GnuPG, signed ones verified by dkimpy.
+//! Mails that others can check: sealed ones opened by `GnuPG`, signed ones verified by dkimpy.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::world::forum::{Content, Forum};
 use crate::world::program::{Installation, python};
 use crate::world::{canary, write_watchlist};
 
-/// Runs GnuPG with a home of its own.
+/// Runs `GnuPG` with a home of its own.
 fn gpg(home: &Path, args: &[&str]) -> Output {
     let fixed = ["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""];
     let output = Command::new("gpg").arg("--homedir").arg(home).args(fixed).args(args).stdin(Stdio::null()).output();
@@ -21,7 +21,7 @@ fn gpg(home: &Path, args: &[&str]) -> Output {
     output
 }
 
-/// A GnuPG home with one key; short-lived folders keep its sockets' paths short.
+/// A `GnuPG` home with one key; short-lived folders keep its sockets' paths short.
 fn home_with_key(algorithm: &str, expires: &str) -> (tempfile::TempDir, String) {
     let home = tempfile::Builder::new().prefix("gpg").tempdir_in("/tmp").unwrap();
     let user = "SOC <soc@test-bank.example>";
@@ -136,8 +136,8 @@ fn an_alert_to_a_contact_with_a_key_tells_nothing_on_the_way_and_all_to_its_owne
         let head = mail.split("-----BEGIN PGP MESSAGE-----").next().unwrap();
         assert!(!head.contains(hidden), "{hidden} can be read on the way");
     }
-    let start = mail.find("-----BEGIN PGP MESSAGE-----").unwrap();
-    let inner = opened(home.path(), &mail[start..]);
+    let (_, sealed) = mail.split_once("-----BEGIN PGP MESSAGE-----").unwrap();
+    let inner = opened(home.path(), &format!("-----BEGIN PGP MESSAGE-----{sealed}"));
     assert!(inner.starts_with("Subject: ") && inner.contains("protected-headers=\"v1\""), "{inner}");
     let whole = Command::new(python())
         .args(["-c", "import email, email.policy, sys\nm = email.message_from_file(open(sys.argv[1], newline=''), policy=email.policy.default)\nprint(m['subject'])\nprint(m.get_body(('plain',)).get_content())"])

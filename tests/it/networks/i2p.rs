@@ -22,8 +22,8 @@ async fn i2p_sites_are_crawled_and_a_router_s_own_pages_are_no_content() {
     let Some(net) = Net::start("i2pnet", "i2pd", &args) else { return };
     let (forum, seducer) = (net.text("/sites/0/hostname"), net.text("/sites/1/hostname"));
     // A router gives up on a destination after 15 s, and later on a busy machine.
-    let (answer, page) = (Duration::from_secs(75), Duration::from_secs(120));
-    let limits = TimeLimits { connection: Duration::from_secs(60), answer, page, ..limits() };
+    let (answer, page) = (Duration::from_secs(75), Duration::from_mins(2));
+    let limits = TimeLimits { connection: Duration::from_mins(1), answer, page, ..limits() };
     let through =
         |proxy| Fetcher::new(FetchOptions { i2p: Some(proxy), limits, ..FetchOptions::default() }, Clock::system());
     let http = through(Proxy::http(net.text("/http_proxy")));

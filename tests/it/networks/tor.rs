@@ -160,7 +160,7 @@ async fn tor_goes_and_comes_back(scene: &Scene, fetcher: &Fetcher, stage: &Stage
     let options = FetchOptions { tor: Some(Proxy::socks(&stage.socks)), limits: limits(), ..FetchOptions::default() };
     let scene = scene.later(options);
     let before = scene.ports.store.source_hours(id, Timestamp::UNIX_EPOCH).await.unwrap();
-    let crawling = scene.crawl_with_patience(Duration::from_secs(60));
+    let crawling = scene.crawl_with_patience(Duration::from_mins(1));
     let restarting = async {
         let deadline = Instant::now() + Duration::from_secs(20);
         while scene.ports.store.lanes_down().await.unwrap().is_empty() {
