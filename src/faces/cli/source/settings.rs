@@ -14,7 +14,7 @@ use crate::ports::accounts;
 /// What a person may set for a source
 #[derive(Debug, clap::Args)]
 pub(super) struct SettingsArgs {
-    /// A TOML file with any of: label, `pace_ms`, concurrency, `user_agent`, login, follow, skip, and tables robots, hours, budget
+    /// A TOML file with any of: label, `pace_ms`, concurrency, `user_agent`, login, follow, skip, and tables robots, hours, budget, recipe
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Least time between two requests: 500ms, 2s, 1m [default: 2s; none for a loopback address]
