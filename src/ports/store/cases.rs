@@ -169,7 +169,7 @@ pub(super) async fn living(connection: &mut AnyConnection, id: &str) -> Result<L
     Ok(Living { id: row.text(0)?, organization: row.text(1)? })
 }
 
-fn hit_row(row: &AnyRow) -> Result<HitRow, StoreError> {
+pub(super) fn hit_row(row: &AnyRow) -> Result<HitRow, StoreError> {
     let id = row.text(0)?;
     Ok(HitRow {
         organization: row.text(1)?,

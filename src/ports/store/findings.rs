@@ -426,13 +426,14 @@ struct Standing {
     first_posted_at: Option<Timestamp>,
     first_matched_at: Timestamp,
     first_mailed_at: Option<Timestamp>,
+    first_acknowledged_at: Option<Timestamp>,
     first_confirmed_at: Option<Timestamp>,
 }
 
 impl Standing {
     async fn load(connection: &mut AnyConnection, case: &str) -> Result<Self, StoreError> {
-        let statement = "SELECT state, offer, first_posted_at, first_matched_at, first_mailed_at, first_confirmed_at \
-                         FROM leak_case WHERE id = $1";
+        let statement = "SELECT state, offer, first_posted_at, first_matched_at, first_mailed_at, first_confirmed_at, \
+                         first_acknowledged_at FROM leak_case WHERE id = $1";
         let row = sql::fetch_one(connection, statement, values![case]).await?;
         let row = row.ok_or_else(|| StoreError::damaged("case", case))?;
         Ok(Self {
@@ -442,13 +443,15 @@ impl Standing {
             first_matched_at: row.time(3)?,
             first_mailed_at: row.maybe_time(4)?,
             first_confirmed_at: row.maybe_time(5)?,
+            first_acknowledged_at: row.maybe_time(6)?,
         })
     }
 
     /// Writes it back; the case's revision grows, so that no mail is frozen from what was before.
     async fn save(&self, connection: &mut AnyConnection, case: &str) -> Result<(), StoreError> {
         let statement = "UPDATE leak_case SET state = $1, offer = $2, first_posted_at = $3, first_matched_at = $4, \
-                         first_mailed_at = $5, first_confirmed_at = $6, revision = revision + 1 WHERE id = $7";
+                         first_mailed_at = $5, first_confirmed_at = $6, first_acknowledged_at = $7, \
+                         revision = revision + 1 WHERE id = $8";
         let values = values![
             self.state.as_str(),
             i64::from(self.offer),
@@ -456,6 +459,7 @@ impl Standing {
             self.first_matched_at,
             self.first_mailed_at,
             self.first_confirmed_at,
+            self.first_acknowledged_at,
             case,
         ];
         sql::execute(connection, statement, values).await.map(drop)
@@ -474,6 +478,7 @@ impl Standing {
         self.first_posted_at = earlier(self.first_posted_at, other.first_posted_at);
         self.first_matched_at = self.first_matched_at.min(other.first_matched_at);
         self.first_mailed_at = earlier(self.first_mailed_at, other.first_mailed_at);
+        self.first_acknowledged_at = earlier(self.first_acknowledged_at, other.first_acknowledged_at);
         self.first_confirmed_at = earlier(self.first_confirmed_at, other.first_confirmed_at);
     }
 }

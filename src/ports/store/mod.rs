@@ -10,6 +10,7 @@ mod attribution;
 mod backfill;
 mod cases;
 mod claims;
+pub mod console;
 mod error;
 mod evidence;
 mod findings;

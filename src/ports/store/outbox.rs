@@ -321,7 +321,7 @@ async fn confirmed(connection: &mut AnyConnection, organization: &str) -> Result
     sql::fetch(connection, statement, values![organization]).await?.iter().map(|row| row.text(0)).collect()
 }
 
-fn alert_row(row: &AnyRow) -> Result<AlertRow, StoreError> {
+pub(super) fn alert_row(row: &AnyRow) -> Result<AlertRow, StoreError> {
     let id = row.text(0)?;
     let contact = Some(row.text(3)?).filter(|contact| !contact.is_empty());
     let state = match (row.text(5)?.as_str(), &contact) {

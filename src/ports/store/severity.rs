@@ -2,6 +2,7 @@
 
 use sqlx::AnyConnection;
 
+use super::console::grave;
 use super::sql::{self, Columns, values};
 use super::watchlists::json;
 use super::{Store, StoreError, rates};
@@ -21,8 +22,10 @@ impl Store {
         let verdict = rates::verdict(connection, &organization, case).await?;
         let verdict = verdict.map_or(Ownership::Unknown, |verdict| verdict.verdict);
         let assessment = self.severity.assess(Facts { verdict, ..facts(connection, case).await? });
-        let statement = "UPDATE leak_case SET severity = $1 WHERE id = $2";
-        sql::execute(connection, statement, values![json(&assessment)?, case]).await.map(drop)
+        let statement = "UPDATE leak_case SET severity = $1, grave = $2 WHERE id = $3";
+        sql::execute(connection, statement, values![json(&assessment)?, grave(assessment.severity), case])
+            .await
+            .map(drop)
     }
 }
 

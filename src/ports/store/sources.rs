@@ -84,27 +84,7 @@ impl Store {
                          (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.gone_at IS NOT NULL), \
                          (SELECT COUNT(*) FROM post p WHERE p.source = s.id) FROM source s ORDER BY s.id";
         let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![now]).await?;
-        rows.iter()
-            .map(|row| {
-                let wait = row.maybe_time(12)?.filter(|until| *until > now);
-                let reason = row.maybe_text(13)?.as_deref().and_then(Rest::parse);
-                Ok(SourceRow {
-                    source: source(row)?,
-                    engine: row.maybe_text(6)?,
-                    added_at: row.time(7)?,
-                    last_success_at: row.maybe_time(8)?,
-                    last_failure: row.maybe_text(9)?,
-                    last_failure_at: row.maybe_time(10)?,
-                    paused_at: row.maybe_time(11)?,
-                    rest: reason.zip(wait),
-                    crawl_delay: Duration::from_millis(row.count(14)?),
-                    urls: row.count(15)?,
-                    due: row.count(16)?,
-                    gone: row.count(17)?,
-                    posts: row.count(18)?,
-                })
-            })
-            .collect()
+        rows.iter().map(|row| source_row(row, now)).collect()
     }
 
     /// Counts the URLs that are due, of one source or of all.
@@ -233,6 +213,27 @@ async fn begin_anew(connection: &mut AnyConnection, source: &str, now: Timestamp
 /// Reads the settings as they are kept; `None` for the usual ones.
 pub(super) fn settings(source: &str, document: Option<String>) -> Result<Option<Settings>, StoreError> {
     document.map(|document| parse("source", source, &document)).transpose()
+}
+
+/// Reads a source and how it fares from the columns of [`Store::sources`].
+pub(super) fn source_row(row: &AnyRow, now: Timestamp) -> Result<SourceRow, StoreError> {
+    let wait = row.maybe_time(12)?.filter(|until| *until > now);
+    let reason = row.maybe_text(13)?.as_deref().and_then(Rest::parse);
+    Ok(SourceRow {
+        source: source(row)?,
+        engine: row.maybe_text(6)?,
+        added_at: row.time(7)?,
+        last_success_at: row.maybe_time(8)?,
+        last_failure: row.maybe_text(9)?,
+        last_failure_at: row.maybe_time(10)?,
+        paused_at: row.maybe_time(11)?,
+        rest: reason.zip(wait),
+        crawl_delay: Duration::from_millis(row.count(14)?),
+        urls: row.count(15)?,
+        due: row.count(16)?,
+        gone: row.count(17)?,
+        posts: row.count(18)?,
+    })
 }
 
 fn source(row: &AnyRow) -> Result<Source, StoreError> {

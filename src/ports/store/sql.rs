@@ -134,16 +134,54 @@ pub(super) async fn fetch_in(
     fixed: &[Value],
     keys: &[String],
 ) -> Result<Vec<AnyRow>, StoreError> {
+    fetch_groups(connection, (head, ""), (fixed, keys)).await
+}
+
+/// Runs a query for many keys as [`fetch_in`] does; `tail` may hold `GROUP BY …` by the key.
+pub(super) async fn fetch_groups(
+    connection: &mut AnyConnection,
+    (head, tail): (&'static str, &'static str),
+    (fixed, keys): (&[Value], &[String]),
+) -> Result<Vec<AnyRow>, StoreError> {
     let mut found = Vec::new();
     for chunk in keys.chunks(CHUNKS[0]) {
         let size = CHUNKS.into_iter().rev().find(|size| *size >= chunk.len()).unwrap_or(CHUNKS[0]);
-        let text = AssertSqlSafe(format!("{head} {}", tuple(fixed.len() + 1, size)));
+        let text = AssertSqlSafe(format!("{head} {} {tail}", tuple(fixed.len() + 1, size)));
         // The last key fills up the statement's places: naming it twice finds nothing twice.
         let padded = chunk.iter().chain(std::iter::repeat(chunk.last().unwrap_or(&keys[0]))).take(size);
         let values = fixed.iter().cloned().chain(padded.map(Value::from)).collect();
         found.extend(bind(sqlx::query(text), values).fetch_all(&mut *connection).await?);
     }
     Ok(found)
+}
+
+/// A statement put together from fixed texts; values are bound, never written into it.
+#[derive(Debug)]
+pub(super) struct Statement {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Statement {
+    pub(super) fn new(text: &'static str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, text: &'static str) {
+        self.text.push_str(text);
+    }
+
+    /// Writes a text and the place of a value behind it.
+    pub(super) fn bind(&mut self, text: &'static str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.text.push_str(text);
+        self.text.push('$');
+        self.text.push_str(&self.values.len().to_string());
+    }
+
+    pub(super) async fn fetch(self, connection: &mut AnyConnection) -> Result<Vec<AnyRow>, StoreError> {
+        Ok(bind(sqlx::query(AssertSqlSafe(self.text)), self.values).fetch_all(connection).await?)
+    }
 }
 
 fn chunk_size(rows: usize) -> usize {

@@ -65,9 +65,9 @@ impl Store {
             return Err(StoreError::ImpossibleMove { id: case.id, from, to });
         }
         let confirmed_at = (to == State::Confirmed).then_some(now);
-        let statement =
-            "UPDATE leak_case SET state = $1, first_confirmed_at = COALESCE(first_confirmed_at, $2) WHERE id = $3";
-        sql::execute(connection, statement, values![to.as_str(), confirmed_at, &case.id]).await?;
+        let statement = "UPDATE leak_case SET state = $1, first_confirmed_at = COALESCE(first_confirmed_at, $2), \
+                         first_acknowledged_at = COALESCE(first_acknowledged_at, $3) WHERE id = $4";
+        sql::execute(connection, statement, values![to.as_str(), confirmed_at, now, &case.id]).await?;
         let step = Step { from: from.as_str(), to: to.as_str(), who, why };
         append(connection, (&case.organization, &case.id), step, now).await?;
         write.commit().await
@@ -183,7 +183,7 @@ pub(super) async fn moves_of(connection: &mut AnyConnection, cases: &[String]) -
     Ok(moves)
 }
 
-fn case_move(row: &AnyRow) -> Result<CaseMove, StoreError> {
+pub(super) fn case_move(row: &AnyRow) -> Result<CaseMove, StoreError> {
     Ok(CaseMove {
         number: row.int(0)?,
         at: row.time(1)?,

@@ -345,8 +345,15 @@ contract! {
     what_a_source_brings_is_counted_by_the_hour,
     an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
     the_last_drill_of_each_place_is_told,
+    pages_of_cases_go_through_all_once_in_order_within_the_scope,
+    cases_are_found_by_source_custodian_and_words,
+    what_a_case_holds_comes_in_pages_and_to_nobody_else,
+    alerts_and_the_audit_log_come_in_pages_within_the_scope,
+    figures_count_what_is_there,
+    sources_and_organizations_are_outlined,
 }
 
+mod console;
 mod health;
 mod manners;
 mod promises;
