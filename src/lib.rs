@@ -5,10 +5,10 @@
 //!
 //! | layer | what lives there |
 //! | --- | --- |
-//! | [`domain`] | what the product knows: sites, pages, recipes, containers, text views, identifiers, watchlists, fingerprints, matching, listings, severity, attribution, minting, cases, alerts, health. Pure: no I/O, no async, no clock, no chance |
+//! | [`domain`] | what the product knows: sites, pages, recipes, containers, text views, identifiers, watchlists, fingerprints, matching, listings, severity, attribution, minting, cases, alerts, health, users of the console. Pure: no I/O, no async, no clock, no chance |
 //! | [`ports`] | the outside world: the only places that read time, open sockets, hold SQL, keep keys, start processes, send mail |
-//! | [`services`] | async work made of domain and ports: enrolling, fingerprinting, crawling, alerting, attributing, triage, watchkeeping, drills |
-//! | [`faces`] | what people touch: the command line |
+//! | [`services`] | async work made of domain and ports: enrolling, fingerprinting, crawling, alerting, attributing, triage, watchkeeping, drills, access to the console |
+//! | [`faces`] | what people touch: the command line (`cli`, one file a command) and the console (`web`, one file and template a page) |
 //!
 //! # The journey of a page
 //! One type a stage, each made from the last:
@@ -31,6 +31,9 @@
 //!   (`ports::fetch::way`); where a site and a broken way into its network look alike, Tor must first look up an address that
 //!   nobody has. A way that is down closes its network for all sources (`services::crawl`).
 //! - **The drill has a store of its own**, so that it cannot leave a trace; what it shares with production is all else.
+//! - **Whose rows a query may touch is part of its signature.** What the console asks of the store about tenants takes a
+//!   `ports::store::console::Scope`; a page gets it only from a logged-in user (`faces::web::actor`), and what is another
+//!   organization's looks the same as what is not there.
 //! - **Alerts settle before they are sent.** The outbox row commits with the hit; it is rendered when first claimed, so
 //!   one leak spread over several posts is one mail.
 

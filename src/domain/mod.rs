@@ -25,4 +25,5 @@ pub mod severity;
 pub mod source;
 pub mod span;
 pub mod text;
+pub mod user;
 pub mod watchlist;

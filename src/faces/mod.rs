@@ -1,3 +1,4 @@
 //! What people touch.
 
 pub mod cli;
+pub mod web;

@@ -1,5 +1,6 @@
 //! Async work made of domain and ports; each could be its own process. They do not know each other: they meet in the store.
 
+pub mod access;
 pub mod alerting;
 pub mod attributing;
 pub mod crawl;

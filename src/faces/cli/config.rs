@@ -13,6 +13,7 @@ use super::Failure;
 use crate::domain::retention::Retention;
 use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
+use crate::faces::web::Options as ConsoleOptions;
 use crate::ports::fetch::{Proxy, ProxyKind};
 use crate::ports::mail::DkimOptions;
 
@@ -41,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) severity: Option<Table>,
     /// `[retention]`: how long things are kept.
     pub(crate) retention: Retention,
+    /// `[console]`: how it is reached and who gets in.
+    pub(crate) console: ConsoleOptions,
 }
 
 /// `[store]`
@@ -141,6 +144,34 @@ struct File {
     drill: FileDrill,
     severity: Option<Table>,
     retention: Retention,
+    console: FileConsole,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileConsole {
+    url: Option<String>,
+    password_is_enough: bool,
+    behind_proxy: bool,
+}
+
+impl FileConsole {
+    fn checked(self) -> anyhow::Result<ConsoleOptions> {
+        let url = variable("DYEPACK_CONSOLE_URL").or(self.url);
+        let parse = |text: String| {
+            let parsed = url::Url::parse(&text).ok();
+            let is_sound = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.path() == "/";
+            let sound = parsed.filter(is_sound);
+            sound.ok_or_else(|| {
+                usage(format!("[console] url = {text:?} is no address: write https://dyepack.bank.example"))
+            })
+        };
+        Ok(ConsoleOptions {
+            url: url.map(parse).transpose()?,
+            is_password_enough: self.password_is_enough,
+            is_behind_proxy: self.behind_proxy,
+        })
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -306,6 +337,7 @@ impl Config {
             fingerprint_keys: fingerprint_keys(),
             archive: ArchiveConfig { passwords },
             severity: file.severity,
+            console: file.console.checked()?,
             retention: file.retention.checked().map_err(|error| usage(error.to_string()))?,
         })
     }

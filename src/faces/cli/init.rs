@@ -67,6 +67,11 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 # posts_days = 365                       # texts of posts in which nothing was found
 # mails_days = 1095                      # mails as they were sent, of settled cases
 
+[console]
+# url = "https://dyepack.your-host.example"   # where people reach it, if a proxy stands before it
+# behind_proxy = false                   # believe the proxy's X-Forwarded-For
+# password_is_enough = false             # true: no second factor is asked for
+
 [alert]
 # settle_seconds = 60                    # how long an alert waits for more hits of the same case
 "#;

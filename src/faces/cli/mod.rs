@@ -22,6 +22,7 @@ mod output;
 mod read;
 mod register;
 mod scan;
+mod serve;
 mod source;
 mod train_listing;
 mod unpack;
@@ -85,6 +86,7 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Source(source::Args),
     Crawl(crawl::Args),
+    Serve(serve::Args),
     Health(health::Args),
     Drill(drill::Args),
     Hit(hit::Args),
@@ -157,6 +159,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Identify(args) => identify::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
+        Command::Serve(args) => serve::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,

@@ -11,6 +11,7 @@ mod backfill;
 mod cases;
 mod claims;
 pub mod console;
+mod console_sessions;
 mod error;
 mod evidence;
 mod findings;
@@ -32,6 +33,7 @@ mod severity;
 mod sources;
 mod sql;
 mod triage;
+mod users;
 mod visits;
 mod watchkeeping;
 mod watchlists;
@@ -46,12 +48,14 @@ use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
 pub use attribution::Attributable;
+pub use console_sessions::{ConsoleSession, Stage};
 pub use error::StoreError;
 pub use health::HourRow;
 pub use ledger::LedgerRow;
 pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::AuditVerdict;
+pub use users::{Credentials, InvitationKind, UserRow};
 pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 
 /// The database; cheap to clone.

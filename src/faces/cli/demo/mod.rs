@@ -17,16 +17,19 @@ use tokio::time::timeout;
 use super::Exit;
 use super::context::Context;
 use super::output::{Output, printable};
+use super::serve::{self, Place};
+use crate::domain::secret::Secret;
 use crate::domain::source::Source;
+use crate::domain::user::Role;
 use crate::domain::watchlist::Watchlist;
 use crate::ports::evidence::Evidence;
 use crate::ports::fetch::{FetchOptions, Fetcher};
 use crate::ports::seal::Seal;
-use crate::ports::store::Store;
 use crate::ports::store::model::{CaseFilter, RecordPolicy};
+use crate::ports::store::{InvitationKind, Store};
 use crate::ports::vault::Vault;
 use crate::services::intake::Confirmation;
-use crate::services::{alerting, crawl, intake};
+use crate::services::{access, alerting, crawl, intake};
 use catcher::CaughtMail;
 
 /// Shows the whole product at work on this machine alone: forum, crawl, match, mail, case
@@ -39,6 +42,8 @@ pub(super) struct Args {
     /// End when the mail has arrived
     #[arg(long)]
     once: bool,
+    #[command(flatten)]
+    console: Place,
 }
 
 /// The example watchlists, as the project carries them.
@@ -60,6 +65,9 @@ const WATCHLISTS: [(&str, [(&str, &str); 3]); 2] = [
         ],
     ),
 ];
+
+/// Who the demo's link logs in.
+const DEMO_USER: &str = "demo";
 
 /// How long the crawl and the mails may take before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -105,6 +113,11 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     if args.once {
         return Ok(Exit::Done);
     }
+    let stop = watch::Sender::new(false);
+    let ports = (stage.crawl.store.clone(), stage.crawl.evidence.clone());
+    let console = serve::start(args.console.listen, ports, &stop, context).await?;
+    let token = door(&stage.crawl.store, context).await?;
+    output.line(format_args!("\nconsole       {}   (this link logs you in)", serve::link(&console.base, &token)))?;
     let data = folder.path().display();
     output.line(format_args!(
         "\nWhile this runs, try in another terminal:\n  dyepack case list --data {data}\n  dyepack hit list --data {data}\n  \
@@ -113,6 +126,17 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     Box::pin(stage.keep_running()).await?;
     drop((site.server, catcher.server));
     Ok(Exit::Done)
+}
+
+/// Makes the link that logs into the demo's console as an administrator.
+async fn door(store: &Store, context: &Context) -> anyhow::Result<Secret<String>> {
+    let now = context.clock.now();
+    if store.user(DEMO_USER).await?.is_none() {
+        access::invite(store, DEMO_USER, Role::Admin, None, now).await.context("cannot add the demo's user")?;
+    }
+    let user = store.user(DEMO_USER).await?.context("the demo's user is gone")?.id;
+    let token = access::invite_again(store, &user, InvitationKind::Door, now).await;
+    token.context("cannot make the demo's link")
 }
 
 /// Where the demo keeps its state: the folder named, or one that goes away at the end.

@@ -1,0 +1,94 @@
+//! The console: triage in a browser. One file per page, its template beside it; everything is served out of the binary.
+//!
+//! A page's handler takes an [`actor::Actor`], whose scope goes into every query of a tenant's rows; a form's handler takes a
+//! [`posted::Posted`], which has checked that the form is one of ours. Errors are [`problem::Problem`]s. Pages work without
+//! script; the script adds keys, times in the viewer's zone and what saves a click.
+//!
+//! Not here: what is done (`services`), what is kept (`ports::store`).
+
+mod account;
+mod actor;
+mod assets;
+mod cases;
+mod health;
+mod layout;
+mod login;
+mod posted;
+mod problem;
+mod shield;
+mod users;
+mod viewer;
+mod welcome;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::ports::clock::Clock;
+use crate::ports::evidence::Evidence;
+use crate::ports::store::Store;
+use crate::ports::vault::Vault;
+
+/// What the pages work with.
+#[derive(Debug)]
+pub struct Console {
+    /// The database.
+    pub store: Store,
+    /// Captured bodies.
+    pub evidence: Evidence,
+    /// Fingerprints and their keys.
+    pub vault: Vault,
+    /// The time.
+    pub clock: Clock,
+    /// Settings.
+    pub options: Options,
+}
+
+/// `[console]`
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where people reach it, if that is not where it listens; with `https` cookies are sent over TLS only.
+    pub url: Option<Url>,
+    /// Whether passwords alone are enough.
+    pub is_password_enough: bool,
+    /// Whether the caller's address is what the last proxy says.
+    pub is_behind_proxy: bool,
+}
+
+impl Options {
+    /// Tells whether browsers reach the console over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+/// Puts all pages together.
+pub fn router(console: Arc<Console>) -> Router {
+    let pages = Router::new()
+        .merge(account::routes())
+        .merge(assets::routes())
+        .merge(cases::routes())
+        .merge(health::routes())
+        .merge(login::routes())
+        .merge(users::routes())
+        .merge(welcome::routes())
+        .fallback(problem::no_such_page);
+    pages.layer(from_fn_with_state(Arc::clone(&console), shield::guard)).with_state(console)
+}
+
+/// Serves the console until `stop` ends; requests in flight are answered.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    console: Arc<Console>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(console).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

@@ -1,0 +1,194 @@
+//! What a user is told when something cannot be done: what, why, and what to do next.
+
+use std::borrow::Cow;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::layout::{Layout, Section};
+use super::viewer::Viewer;
+use crate::ports::store::StoreError;
+
+/// A text in both languages.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    english: Cow<'static, str>,
+    chinese: Cow<'static, str>,
+}
+
+impl Said {
+    /// Says the same in both languages.
+    pub(crate) fn new(english: impl Into<Cow<'static, str>>, chinese: impl Into<Cow<'static, str>>) -> Self {
+        Self { english: english.into(), chinese: chinese.into() }
+    }
+
+    /// Returns the wording for a viewer.
+    pub(crate) fn to(&self, viewer: &Viewer) -> &str {
+        viewer.t(&self.english, &self.chinese)
+    }
+}
+
+/// Why a request cannot be fulfilled. Becomes a page (or, under `/api/`, problem details of RFC 9457) on its way out.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    /// HTTP status.
+    pub(crate) status: StatusCode,
+    /// What cannot be done.
+    pub(crate) what: Said,
+    /// How to mend it.
+    pub(crate) mend: Said,
+}
+
+impl Problem {
+    /// Makes a problem.
+    pub(crate) fn new(status: StatusCode, what: Said, mend: Said) -> Self {
+        Self { status, what, mend }
+    }
+
+    /// What is not there, or is another organization's: both look the same.
+    pub(crate) fn missing() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Said::new("There is nothing here", "这里没有内容"),
+            Said::new(
+                "The address may be mistyped, or what it names was removed or is not yours to see.",
+                "地址可能有误，或内容已删除，或您无权查看。",
+            ),
+        )
+    }
+
+    /// The role is not enough.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Said::new("Your role may not do this", "您的角色无权执行此操作"),
+            Said::new("Ask an administrator to do it, or to change your role.", "请联系管理员代为操作或调整角色。"),
+        )
+    }
+
+    /// The session ended while a form was open.
+    pub(crate) fn logged_out() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            Said::new("You are logged out", "您已退出登录"),
+            Said::new("Log in again; nothing was changed.", "请重新登录；未作任何更改。"),
+        )
+    }
+
+    /// A form without the session's token.
+    pub(crate) fn stale_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Said::new("This form is too old", "表单已过期"),
+            Said::new(
+                "You have logged in anew since it was opened. Go back, reload the page and send it again.",
+                "打开表单后您重新登录过。请返回、刷新页面后再提交。",
+            ),
+        )
+    }
+
+    /// A form that another site sent.
+    pub(crate) fn foreign_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Said::new("This came from another site", "请求来自其他网站"),
+            Said::new(
+                "Forms are taken from the console's own pages only. Behind a proxy, let it pass the Host header on.",
+                "仅接受控制台自身页面的表单。若使用代理，请转发 Host 请求头。",
+            ),
+        )
+    }
+
+    /// What was typed cannot be taken.
+    pub(crate) fn refused(what: Said, mend: Said) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, what, mend)
+    }
+
+    /// Writes the page.
+    pub(crate) fn page(&self, viewer: Viewer) -> Response {
+        let what = self.what.to(&viewer).to_owned();
+        let mend = self.mend.to(&viewer).to_owned();
+        let layout = Layout::new(viewer, Section::None, what.clone());
+        let page = ProblemPage { l: layout, status: self.status.as_u16(), what: &what, mend: &mend };
+        (self.status, page.render().map(Html).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)).into_response()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    l: Layout,
+    status: u16,
+    what: &'a str,
+    mend: &'a str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        // `shield::guard` writes it in the viewer's language.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchCase { .. }
+            | StoreError::NoSuchOrganization { .. }
+            | StoreError::NoSuchContact { .. }
+            | StoreError::NoSuchSource { .. } => Self::missing(),
+            StoreError::ImpossibleMove { ref id, from, to } => Self::new(
+                StatusCode::CONFLICT,
+                Said::new(format!("{id} cannot go from {from} to {to}"), format!("{id} 不能从 {from} 变为 {to}")),
+                Said::new(
+                    "Somebody may have moved it meanwhile. Open the case to see how it stands.",
+                    "其他人可能已更改状态。请打开案件查看当前状态。",
+                ),
+            ),
+            StoreError::Locked => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                Said::new("The database is busy", "数据库繁忙"),
+                Said::new("Try again in a moment; nothing was changed.", "请稍后重试；未作任何更改。"),
+            ),
+            StoreError::Url { .. }
+            | StoreError::Open { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Newer { .. }
+            | StoreError::OtherKey { .. }
+            | StoreError::Closed
+            | StoreError::LostLease
+            | StoreError::Damaged { .. }
+            | StoreError::Seal(_)
+            | StoreError::Database(_) => Self::failed(&error),
+        }
+    }
+}
+
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        Self::failed(&error)
+    }
+}
+
+impl Problem {
+    /// Something of ours failed: the log says what, the page does not.
+    pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a page could not be made");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Said::new("Something failed here", "服务器出错"),
+            Said::new(
+                "It is in the log of dyepack. Try again; if it stays, ask whoever runs it to look there.",
+                "详情已写入 dyepack 日志。请重试；若仍出错，请联系运维人员查看日志。",
+            ),
+        )
+    }
+}
+
+/// Answers what no page answers.
+pub(crate) async fn no_such_page() -> Problem {
+    Problem::missing()
+}
