@@ -19,6 +19,20 @@ const PASSAGE: usize = 240;
 /// Sample rows that are kept.
 const ROWS: usize = 4;
 
+/// The lines whose phrases may count: none of a quotation, and of the sample rows of a long text the first few.
+pub(super) fn searched(lines: &[Line], is_long: bool) -> impl Iterator<Item = &Line> {
+    let mut rows_left = if is_long { ROWS } else { usize::MAX };
+    lines.iter().filter(move |line| match line.kind {
+        LineKind::Prose => true,
+        LineKind::Quote => false,
+        LineKind::Row => {
+            let is_kept = rows_left > 0;
+            rows_left = rows_left.saturating_sub(1);
+            is_kept
+        }
+    })
+}
+
 /// A passage and how much the trade's words in it weigh.
 struct Passage {
     range: Range<usize>,

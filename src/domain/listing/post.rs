@@ -104,12 +104,14 @@ impl<'a> Part<'a> {
         let mut plain = Folded::new(source, limit);
         let mut words = plain.unmasked();
         let mut lines = layout::lines(&words.text);
-        let mut mentions = vocabulary::mentions(&words.text);
+        let is_long = words.text.len() > excerpt::WHOLE_LIMIT;
+        let searched = excerpt::searched(&lines, is_long).map(|line| line.range.clone());
+        let mut mentions = vocabulary::mentions_in(&words.text, searched);
         vocabulary::drop_everyday(&mut mentions);
         let (rows, extent) = excerpt::extent(&lines, LineKind::Row);
         let rows = (rows, words.span(extent.start, extent.end));
         let (quotes, _) = excerpt::extent(&lines, LineKind::Quote);
-        if words.text.len() > excerpt::WHOLE_LIMIT {
+        if is_long {
             let chosen = excerpt::choose(&words.text, &lines, &mentions);
             lines = excerpt::placed(&chosen, &words.text);
             mentions = excerpt::moved(&mentions, &chosen, &lines);

@@ -5,6 +5,8 @@
 //! byte and then drops most of what it finds (a test holds the two equal).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -164,7 +166,34 @@ struct Openings {
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
     may_open: Vec<u64>,
-    phrases: HashMap<u64, Vec<u32>>,
+    phrases: HashMap<u64, Vec<u32>, BuildHasherDefault<Spread>>,
+}
+
+/// Hashes an opening by one multiplication: the keys are our own, nobody can choose them to collide.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Spread {
+    const fn of(key: u64) -> u64 {
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        // The upper bits are the mixed ones, and the table takes both ends.
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = Self::of(self.0 ^ key);
+    }
 }
 
 impl Openings {
@@ -172,7 +201,7 @@ impl Openings {
 
     fn of(phrases: &[Phrase]) -> Self {
         let mut openings =
-            Self { lengths: vec![0; 1 << 16], may_open: vec![0; 1 << (Self::BITS - 6)], phrases: HashMap::new() };
+            Self { lengths: vec![0; 1 << 16], may_open: vec![0; 1 << (Self::BITS - 6)], phrases: HashMap::default() };
         for (number, phrase) in (0_u32..).zip(phrases) {
             let bytes = phrase.text.as_bytes();
             let opening = bytes.get(..OPENING).unwrap_or(bytes);
@@ -197,15 +226,29 @@ impl Openings {
     }
 
     /// The openings that a text may have, as numbers, the longest first.
-    fn keys_at<'a>(&'a self, rest: &'a [u8]) -> impl Iterator<Item = u64> + 'a {
-        let [first, second] = [0, 1].map(|at| rest.get(at).copied().unwrap_or_default());
-        let lengths = self.lengths.get(Self::pair(first, second)).copied().unwrap_or_default();
-        let known = (1..=OPENING).rev().filter(move |length| lengths >> (length - 1) & 1 == 1);
-        known.filter_map(move |length| {
-            let key = Self::key(rest.get(..length)?);
-            let (word, bit) = Self::place(key);
-            self.may_open.get(word).is_some_and(|word| word >> bit & 1 == 1).then_some(key)
+    fn keys_at(&self, rest: &[u8]) -> impl Iterator<Item = u64> {
+        let word = Self::word(rest);
+        let pair = usize::try_from(word >> 48).unwrap_or_default();
+        let mut lengths = self.lengths.get(pair).copied().unwrap_or_default();
+        std::iter::from_fn(move || {
+            while let Some(last) = lengths.checked_ilog2() {
+                lengths ^= 1 << last;
+                let key = word >> (56 - 8 * last);
+                let (slot, bit) = Self::place(key);
+                if self.may_open.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
+                    return Some(key);
+                }
+            }
+            None
         })
+    }
+
+    /// The first eight bytes as a number, those that a short text lacks as zeros, which no phrase holds.
+    fn word(rest: &[u8]) -> u64 {
+        match rest.first_chunk() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => (0..8).fold(0, |word, at| word << 8 | u64::from(rest.get(at).copied().unwrap_or_default())),
+        }
     }
 
     fn pair(first: u8, second: u8) -> usize {
@@ -217,18 +260,32 @@ impl Openings {
     }
 
     const fn place(key: u64) -> (usize, u32) {
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS);
+        let hash = Spread::of(key) >> (64 - Self::BITS);
         ((hash >> 6) as usize, (hash & 63) as u32)
     }
 }
 
 /// Finds all phrases in a folded text, longest first where they overlap, in order of appearance.
+#[cfg(test)]
 pub(super) fn mentions(text: &str) -> Vec<Mention> {
+    mentions_in(text, std::iter::once(0..text.len()))
+}
+
+/// The same within some lines only.
+pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usize>>) -> Vec<Mention> {
+    let mut mentions = Vec::new();
+    for line in lines {
+        search(text, line, &mut mentions);
+    }
+    mentions
+}
+
+fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     let vocabulary = &*VOCABULARY;
     let mut covered = 0;
-    let mut mentions = Vec::new();
     let mut is_inside = false;
-    for (start, character) in text.char_indices() {
+    let (from, line) = (line.start, text.get(line).unwrap_or_default());
+    for (start, character) in line.char_indices().map(|(at, character)| (from + at, character)) {
         let (was_inside, is_letter) = (is_inside, is_letter(character));
         is_inside = is_letter;
         if was_inside && (is_letter || character.is_ascii_digit()) {
@@ -241,7 +298,6 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
         let concepts = vocabulary.phrases.get(phrase as usize).map_or(&[][..], |phrase| &phrase.concepts);
         mentions.extend(concepts.iter().map(|&(concept, tag)| Mention { concept, tag, start, end, phrase }));
     }
-    mentions
 }
 
 /// Bytes between an everyday word and a thing of the trade, at most, for the word to count.
@@ -299,7 +355,10 @@ fn stands_alone(text: &str, (start, end): (usize, usize), is_prefix: bool) -> bo
     let phrase = text.get(start..end).unwrap_or_default();
     let before = text.get(..start).and_then(|text| text.chars().next_back());
     let after = text.get(end..).and_then(|text| text.chars().next());
-    !inside(before, phrase.chars().next()) && (is_prefix || !inside(after, phrase.chars().next_back()))
+    let is_digit = |near: Option<char>| near.is_some_and(|near| near.is_ascii_digit());
+    // Letters between digits are a piece of an identifier: `9f3cc33a`.
+    let is_piece = is_digit(before) && is_digit(after) && phrase.len() <= 3;
+    !is_piece && !inside(before, phrase.chars().next()) && (is_prefix || !inside(after, phrase.chars().next_back()))
 }
 
 #[cfg(test)]
@@ -360,6 +419,12 @@ mod tests {
         assert_eq!(concepts_of("for sale"), [Concept::Sell]);
         assert_eq!(concepts_of("不出售"), [Concept::Negated]);
         assert_eq!(concepts_of("не продаю"), [Concept::Negated]);
+    }
+
+    #[test]
+    fn letters_inside_an_identifier_are_no_words() {
+        assert_eq!(concepts_of("9f3cc33a 41cvv7 0x5db1"), []);
+        assert_eq!(concepts_of("20k cc").len(), 1);
     }
 
     #[test]
