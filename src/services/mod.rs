@@ -4,6 +4,7 @@ pub mod access;
 pub mod alerting;
 pub mod attributing;
 pub mod crawl;
+pub mod disclosing;
 pub mod drill;
 pub mod evidence;
 pub mod fingerprinting;

@@ -1,14 +1,24 @@
-//! Moves cases, with a reason that the audit log keeps. What is known of a case is read straight from the store.
+//! Moves cases, with a reason that the audit log keeps, and what else is done at a case. What is known of a case is read straight
+//! from the store.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::case::State;
+use crate::domain::user::Role;
+use crate::ports::store::console::Scope;
+use crate::ports::store::desk::{Expected, Judged, acts};
 use crate::ports::store::model::CaseDetail;
 use crate::ports::store::{Store, StoreError};
 
 /// Longest name and reason that the audit log takes, in characters.
 const WHO_LIMIT: usize = 100;
 const WHY_LIMIT: usize = 2_000;
+/// Longest note, in characters.
+const NOTE_LIMIT: usize = 20_000;
+/// How long a second person's consent to reveal counts.
+const CONSENT: SignedDuration = SignedDuration::from_hours(1);
+/// What a pledge is for.
+pub const REVEAL: &str = "reveal";
 
 /// Why a case cannot be moved.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +34,9 @@ pub enum TriageError {
         /// Most characters.
         limit: usize,
     },
+    /// The role is not enough.
+    #[error("do this in your role; ask an analyst or an administrator")]
+    Forbidden,
     /// There is no such case, it may not go there, or the database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,6 +76,145 @@ pub async fn hold_case(
         return Ok(true);
     }
     Ok(store.release_case(id, (&who, &why), now).await?)
+}
+
+/// Who decides at the console, and by which rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// Whose cases they may touch.
+    pub scope: &'a Scope,
+    /// Their name, for the audit log.
+    pub who: &'a str,
+    /// What they may do.
+    pub role: Role,
+    /// Whether confirming and revealing take two people.
+    pub takes_two: bool,
+}
+
+/// How a decision ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// It was taken; the audit log's row.
+    Done(i64),
+    /// Something else was done to the case first; nothing was changed.
+    Stale,
+    /// It waits for a second person.
+    Waits,
+}
+
+impl From<Judged> for Decided {
+    fn from(judged: Judged) -> Self {
+        match judged {
+            Judged::Done(number) => Self::Done(number),
+            Judged::Stale => Self::Stale,
+        }
+    }
+}
+
+/// Tells whether a role may move a case there: members of an organization acknowledge, analysts decide.
+pub const fn may_move(role: Role, from: State, to: State) -> bool {
+    from.may_move_to(to) && (role.may_judge() || matches!((from, to), (State::New, State::Acknowledged)))
+}
+
+/// Moves a case, unless something was done to it that the judge has not seen. Where confirming takes two people, the first
+/// one's decision waits for another's.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for the reason; `Forbidden` for the role; `Store` for an unknown case or an impossible move.
+pub async fn judge(
+    store: &Store,
+    judge: Judge<'_>,
+    id: &str,
+    (to, expected): (State, Expected),
+    (why, now): (&str, Timestamp),
+) -> Result<Decided, TriageError> {
+    let why = said("why", why, WHY_LIMIT)?;
+    if !judge.role.may_judge() {
+        let missing = || StoreError::NoSuchCase { id: id.to_owned() };
+        let line = store.case_line(judge.scope, id).await?.ok_or_else(missing)?;
+        if !may_move(judge.role, line.state, to) {
+            return Err(TriageError::Forbidden);
+        }
+    }
+    let case = (judge.scope, id);
+    let mut why = why;
+    if judge.takes_two && to == State::Confirmed {
+        let pledges = store.pledges(case).await?;
+        let first = pledges.iter().find(|pledge| pledge.what == to.as_str() && pledge.who != judge.who);
+        let Some(first) = first else {
+            store.pledge(case, to.as_str(), (judge.who, &why), now).await?;
+            return Ok(Decided::Waits);
+        };
+        why = format!("{why} (first {}: {})", first.who, first.why);
+    }
+    Ok(store.judge_case(case, (to, expected), (judge.who, &why), now).await?.into())
+}
+
+/// Writes a note down at a case.
+///
+/// # Errors
+/// `Unsaid` or `TooLong`; `Store` for an unknown case.
+pub async fn note(
+    store: &Store,
+    judge: Judge<'_>,
+    id: &str,
+    (text, now): (&str, Timestamp),
+) -> Result<(), TriageError> {
+    let is_kept = |character: &char| *character == '\n' || !character.is_control();
+    let text: String = text.replace("\r\n", "\n").trim().chars().filter(is_kept).collect();
+    if text.is_empty() {
+        return Err(TriageError::Unsaid("anything"));
+    }
+    if text.chars().count() > NOTE_LIMIT {
+        return Err(TriageError::TooLong { what: "a note", limit: NOTE_LIMIT });
+    }
+    Ok(store.add_note((judge.scope, id), (judge.who, &text), now).await?)
+}
+
+/// Stops looking for a case's entries on a source; returns how many entries that are.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for the reason; `Forbidden` for the role; `Store` for an unknown case.
+pub async fn silence(
+    store: &Store,
+    judge: Judge<'_>,
+    (id, source): (&str, &str),
+    (why, now): (&str, Timestamp),
+) -> Result<u64, TriageError> {
+    let why = said("why", why, WHY_LIMIT)?;
+    if !judge.role.may_judge() {
+        return Err(TriageError::Forbidden);
+    }
+    Ok(store.silence_entries((judge.scope, id), source, (judge.who, &why), now).await?)
+}
+
+/// Asks to see full values, or to take evidence away: notes it in the audit log before anything is shown. Where that takes two
+/// people, the first try waits for another's consent, which counts for an hour.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for the reason; `Forbidden` for the role; `Store` for an unknown case.
+pub async fn ask_to_see(
+    store: &Store,
+    judge: Judge<'_>,
+    (id, act): (&str, &str),
+    (why, now): (&str, Timestamp),
+) -> Result<Decided, TriageError> {
+    let why = said("why", why, WHY_LIMIT)?;
+    if !judge.role.may_reveal() {
+        return Err(TriageError::Forbidden);
+    }
+    let case = (judge.scope, id);
+    if judge.takes_two {
+        let pledges = store.pledges(case).await?;
+        let own = pledges.iter().find(|pledge| pledge.what == REVEAL && pledge.who == judge.who);
+        let consent = own.and_then(|own| own.seconded.as_ref());
+        if consent.is_none_or(|(_, at)| *at + CONSENT < now) {
+            store.pledge(case, REVEAL, (judge.who, &why), now).await?;
+            return Ok(Decided::Waits);
+        }
+    }
+    debug_assert!([acts::REVEALED, acts::DOWNLOADED].contains(&act), "{act} shows nothing");
+    Ok(Decided::Done(store.note_act(case, act, (judge.who, &why), now).await?))
 }
 
 /// Cleans what people typed: one line, no control characters.

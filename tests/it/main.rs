@@ -5,6 +5,7 @@
 
 mod architecture;
 mod attribution;
+mod console;
 mod containers;
 mod crawl;
 mod engines;

@@ -111,7 +111,7 @@ async fn hold(store: &Store, (id, step): (&str, &Step), is_held: bool, context: 
 fn told(error: TriageError) -> anyhow::Error {
     match error {
         TriageError::Store(error) => plain(error),
-        TriageError::Unsaid(_) | TriageError::TooLong { .. } => {
+        TriageError::Unsaid(_) | TriageError::TooLong { .. } | TriageError::Forbidden => {
             anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
         }
     }

@@ -153,6 +153,7 @@ struct FileConsole {
     url: Option<String>,
     password_is_enough: bool,
     behind_proxy: bool,
+    four_eyes: bool,
 }
 
 impl FileConsole {
@@ -170,6 +171,7 @@ impl FileConsole {
             url: url.map(parse).transpose()?,
             is_password_enough: self.password_is_enough,
             is_behind_proxy: self.behind_proxy,
+            takes_two: self.four_eyes,
         })
     }
 }

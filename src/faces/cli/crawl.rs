@@ -60,6 +60,22 @@ pub(super) struct Args {
 
 /// Runs `crawl`.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    crawl(args, Sources::Needed, context).await
+}
+
+/// Crawls beside the console, in which sources are added: it waits for the first.
+pub(super) async fn run_beside(args: Args, context: &Context) -> anyhow::Result<Exit> {
+    crawl(args, Sources::ToCome, context).await
+}
+
+/// Whether there must be something to crawl from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sources {
+    Needed,
+    ToCome,
+}
+
+async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Result<Exit> {
     let mailer = alert::mailer(args.mail.as_deref(), context).await?;
     let store = context.open_store().await?;
     if !args.watchlist.is_empty() {
@@ -69,6 +85,9 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
         }
     }
     let source = choose_sources(&args.source, args.login.as_deref(), &store, context).await?;
+    if sources == Sources::Needed {
+        there_is_a_source(&store, context).await?;
+    }
     let worker = Worker::name(context, &store).await?;
     let until = if args.once { Until::NothingDue { patience: CrawlOptions::PATIENCE } } else { Until::Stopped };
     let options = CrawlOptions {
@@ -239,12 +258,16 @@ async fn choose_sources(
         }
         chosen.push(source.id);
     }
-    if chosen.is_empty() && store.sources(context.clock.now()).await?.is_empty() {
+    let only = if chosen.len() == 1 { chosen.pop() } else { None };
+    Ok(only)
+}
+
+async fn there_is_a_source(store: &Store, context: &Context) -> anyhow::Result<()> {
+    if store.sources(context.clock.now()).await?.is_empty() {
         let message = "there is nothing to crawl yet; add a site with: dyepack source add https://forum.example/";
         return Err(Failure::Usage(message.to_owned()).into());
     }
-    let only = if chosen.len() == 1 { chosen.pop() } else { None };
-    Ok(only)
+    Ok(())
 }
 
 /// The name under which this process leases, and the lock that makes the name its own.

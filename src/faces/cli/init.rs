@@ -5,7 +5,7 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
 use super::context::Context;
-use super::{Exit, Failure};
+use super::{Exit, Failure, serve};
 use crate::domain::identifier::Epoch;
 use crate::domain::severity;
 use crate::domain::watchlist::OrganizationId;
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Which of the organization's keys
     #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "organization")]
     epoch: u32,
+    /// Also make the console's first administrator, and print the link with which they set a password
+    #[arg(long, value_name = "NAME", conflicts_with = "organization")]
+    admin: Option<String>,
 }
 
 /// Takes an organization's id from the command line.
@@ -71,6 +74,7 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 # url = "https://dyepack.your-host.example"   # where people reach it, if a proxy stands before it
 # behind_proxy = false                   # believe the proxy's X-Forwarded-For
 # password_is_enough = false             # true: no second factor is asked for
+# four_eyes = false                      # true: confirming a case and revealing values take two people
 
 [alert]
 # settle_seconds = 60                    # how long an alert waits for more hits of the same case
@@ -107,6 +111,12 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         "wrote {}: keep a copy apart; without it nothing kept can be read",
         context.seal_path().display()
     ))?;
+    if let Some(name) = &args.admin {
+        let token = serve::first_admin(name, &context.open_store().await?, context).await?;
+        let base = serve::base(&context.config.console, serve::DEFAULT_PLACE);
+        context.output.line(format_args!("{name} sets a password here, while dyepack run or serve runs:"))?;
+        context.output.line(format_args!("  {}", serve::link(&base, &token)))?;
+    }
     context.output.note(
         "next: set [mail] url in it, then\n  dyepack watchlist import watchlists/example-bank\n  \
          dyepack source add https://forum.example/\n  dyepack check",

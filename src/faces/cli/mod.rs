@@ -21,11 +21,13 @@ mod mint;
 mod output;
 mod read;
 mod register;
+mod run;
 mod scan;
 mod serve;
 mod source;
 mod train_listing;
 mod unpack;
+mod user;
 mod watchlist;
 
 use std::io::IsTerminal;
@@ -53,7 +55,7 @@ Examples:
   dyepack init                                     write a starter configuration and keys
   dyepack watchlist import watchlists/example-bank enrol it
   dyepack source add https://forum.example/        add a site to read
-  dyepack crawl                                    read what is due, mail what is found
+  dyepack run                                      read what is due, mail what is found, serve the console
 
 Exit codes: 0 done, 1 found problems, 2 wrong use, 3 environment (network, database, mail) failed.";
 
@@ -86,7 +88,9 @@ enum Command {
     Fingerprint(fingerprint::Args),
     Source(source::Args),
     Crawl(crawl::Args),
+    Run(run::Args),
     Serve(serve::Args),
+    User(user::Args),
     Health(health::Args),
     Drill(drill::Args),
     Hit(hit::Args),
@@ -159,7 +163,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Hit(args) => hit::run(&args, &context).await,
         Command::Identify(args) => identify::run(&args, &context).await,
         Command::Init(args) => init::run(&args, &context).await,
+        Command::Run(args) => Box::pin(run::run(args, &context)).await,
         Command::Serve(args) => serve::run(&args, &context).await,
+        Command::User(args) => user::run(&args, &context).await,
         Command::Scan(args) => scan::run(&args, &context).await,
         Command::Watchlist(args) => watchlist::run(&args, &context).await,
         Command::Read(args) => read::run(args, &context).await,

@@ -1,6 +1,6 @@
 //! `serve`: the console.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -31,11 +31,19 @@ pub(super) struct Args {
     place: Place,
 }
 
+/// Where the console listens if nothing else is said.
+pub(super) const DEFAULT_PLACE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8600);
+
+/// A free port of loopback.
+pub(super) const fn anywhere() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
+
 /// Where the console listens.
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
     /// Where the console listens
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8600")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_PLACE)]
     pub(super) listen: SocketAddr,
 }
 

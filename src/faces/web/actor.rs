@@ -17,6 +17,7 @@ use crate::domain::user::Role;
 use crate::ports::store::console::Scope;
 use crate::ports::store::{ConsoleSession, Stage, UserRow};
 use crate::services::access::{Caller, Entered};
+use crate::services::triage::Judge;
 
 /// A logged-in user.
 #[derive(Debug, Clone)]
@@ -44,6 +45,11 @@ impl Actor {
     /// Chooses between the two wordings of a text.
     pub(crate) const fn t<'a>(&self, english: &'a str, chinese: &'a str) -> &'a str {
         self.viewer.t(english, chinese)
+    }
+
+    /// Names the user to the services that decide.
+    pub(crate) fn judge(&self, console: &Console) -> Judge<'_> {
+        Judge { scope: &self.scope, who: &self.user.name, role: self.user.role, takes_two: console.options.takes_two }
     }
 
     /// Lets only these roles on.

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::actor::Actor;
 use super::assets;
@@ -17,6 +18,8 @@ pub(crate) enum Section {
     None,
     /// Cases.
     Cases,
+    /// The audit log.
+    Audit,
     /// Users.
     Users,
     /// One's own user.
@@ -96,6 +99,11 @@ impl Layout {
         self.viewer.tongue == Tongue::Chinese
     }
 
+    /// Names the viewer's time zone.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.viewer.zone.iana_name().unwrap_or("UTC")
+    }
+
     /// Names a role.
     pub(crate) const fn role_name(&self, role: Role) -> &'static str {
         match role {
@@ -120,7 +128,9 @@ impl Layout {
 
     /// Returns a time as markup: in the viewer's zone, UTC on hover.
     pub(crate) fn time(&self, at: &Timestamp) -> String {
-        let shown = at.to_zoned(self.viewer.zone.clone()).strftime("%Y-%m-%d %H:%M");
+        // Without a script nobody knows the viewer's zone, and it is said which one this is.
+        let form = if self.viewer.zone == TimeZone::UTC { "%Y-%m-%d %H:%M UTC" } else { "%Y-%m-%d %H:%M" };
+        let shown = at.to_zoned(self.viewer.zone.clone()).strftime(form);
         let utc = at.strftime("%Y-%m-%d %H:%M:%S UTC");
         format!("<time datetime=\"{}\" title=\"{utc}\">{shown}</time>", at.strftime("%Y-%m-%dT%H:%M:%SZ"))
     }

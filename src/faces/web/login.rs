@@ -29,6 +29,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/login/setup", get(show_setup).post(set_up))
         .route("/logout", post(log_out))
         .route("/language", get(choose_language))
+        .route("/appearance", get(choose_appearance))
 }
 
 #[derive(Template)]
@@ -182,9 +183,20 @@ async fn log_out(State(console): State<Arc<Console>>, posted: Posted) -> Result<
 async fn choose_language(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = Fields::parse(query.unwrap_or_default().as_bytes());
     let tongue = Tongue::parse(query.get("to")).unwrap_or_default();
+    prefer(&headers, "lang", tongue.tag())
+}
+
+async fn choose_appearance(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let query = Fields::parse(query.unwrap_or_default().as_bytes());
+    let theme = ["light", "dark"].into_iter().find(|theme| *theme == query.get("to"));
+    prefer(&headers, "theme", theme.unwrap_or("system"))
+}
+
+/// Keeps a preference in the browser, and goes back to where it was chosen.
+fn prefer(headers: &HeaderMap, name: &str, value: &str) -> Response {
     let referrer = headers.get(header::REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let back = referrer.split_once("://").and_then(|(_, rest)| rest.find('/').and_then(|at| rest.get(at..)));
-    let cookie = format!("lang={}; Path=/; SameSite=Lax; Max-Age=31536000", tongue.tag());
+    let cookie = format!("{name}={value}; Path=/; SameSite=Lax; Max-Age=31536000");
     ([(header::SET_COOKIE, cookie)], Redirect::to(local(back.unwrap_or("/")))).into_response()
 }
 

@@ -9,16 +9,22 @@
 mod account;
 mod actor;
 mod assets;
-mod cases;
+mod audit;
+mod case;
+mod case_acts;
+mod filter;
 mod health;
+mod inbox;
 mod layout;
 mod login;
 mod posted;
 mod problem;
 mod shield;
+mod timeline;
 mod users;
 mod viewer;
 mod welcome;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,6 +63,8 @@ pub struct Options {
     pub is_password_enough: bool,
     /// Whether the caller's address is what the last proxy says.
     pub is_behind_proxy: bool,
+    /// Whether confirming a case and revealing values take two people.
+    pub takes_two: bool,
 }
 
 impl Options {
@@ -71,8 +79,11 @@ pub fn router(console: Arc<Console>) -> Router {
     let pages = Router::new()
         .merge(account::routes())
         .merge(assets::routes())
-        .merge(cases::routes())
+        .merge(audit::routes())
+        .merge(case::routes())
+        .merge(case_acts::routes())
         .merge(health::routes())
+        .merge(inbox::routes())
         .merge(login::routes())
         .merge(users::routes())
         .merge(welcome::routes())

@@ -9,6 +9,8 @@ use axum::response::{Html, IntoResponse, Response};
 use super::layout::{Layout, Section};
 use super::viewer::Viewer;
 use crate::ports::store::StoreError;
+use crate::services::disclosing::DisclosureError;
+use crate::services::triage::TriageError;
 
 /// A text in both languages.
 #[derive(Debug, Clone)]
@@ -163,6 +165,39 @@ impl From<StoreError> for Problem {
             | StoreError::Damaged { .. }
             | StoreError::Seal(_)
             | StoreError::Database(_) => Self::failed(&error),
+        }
+    }
+}
+
+impl From<TriageError> for Problem {
+    fn from(error: TriageError) -> Self {
+        match error {
+            TriageError::Store(error) => error.into(),
+            TriageError::Forbidden => Self::forbidden(),
+            TriageError::Unsaid(_) => Self::refused(
+                Said::new("A reason is missing", "缺少原因"),
+                Said::new("Go back and say why: it is kept in the audit log.", "请返回填写原因：将记入审计日志。"),
+            ),
+            TriageError::TooLong { limit, .. } => Self::refused(
+                Said::new("The text is too long", "文本过长"),
+                Said::new(format!("It may have {limit} characters."), format!("最多 {limit} 个字符。")),
+            ),
+        }
+    }
+}
+
+impl From<DisclosureError> for Problem {
+    fn from(error: DisclosureError) -> Self {
+        match error {
+            DisclosureError::Store(error) => error.into(),
+            DisclosureError::TooLarge { .. } => Self::refused(
+                Said::new("This is too large for one download", "内容过大，无法一次下载"),
+                Said::new(
+                    "On the server, run: dyepack evidence export --case ID --out DIR",
+                    "请在服务器上运行：dyepack evidence export --case ID --out DIR",
+                ),
+            ),
+            DisclosureError::Evidence(_) | DisclosureError::Write(_) | DisclosureError::Died => Self::failed(&error),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Store {
         Ok(digests.iter().filter(|digest| !named.contains(*digest)).cloned().collect())
     }
 
-    fn capture(&self, row: &AnyRow) -> Result<Capture, StoreError> {
+    pub(super) fn capture(&self, row: &AnyRow) -> Result<Capture, StoreError> {
         let id = row.text(0)?;
         let capture: Capture = parse("capture", &id, self.open_text(&row.bytes(1)?, &context(&id))?.reveal())?;
         if capture.id() == id { Ok(capture) } else { Err(StoreError::damaged("capture", &id)) }

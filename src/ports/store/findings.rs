@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::model::{HitSeen, ReadPage, RecordPolicy, Recorded, Visit};
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::json;
-use super::{StoreError, ids, outbox, rates, triage};
+use super::{StoreError, desk, ids, outbox, rates, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Cluster, Known, News, Node, State};
 use crate::domain::forum::PageKind;
@@ -99,6 +99,10 @@ async fn record_organization(
     mut found: Vec<Found<'_>>,
 ) -> Result<Recorded, StoreError> {
     scene.grouping = lock_organization(connection, scene.organization).await?;
+    let silenced = desk::silenced(connection, scene.organization, &scene.visit.claim.source.0).await?;
+    if !silenced.is_empty() {
+        found.retain(|hit| !silenced.contains(&(kind_word(hit.seen.hit.kind).to_owned(), hit.seen.hit.entry.clone())));
+    }
     read_posts(connection, &scene, &mut found).await?;
     let known = known_hits(connection, &found).await?;
     let (old, new): (Vec<Found<'_>>, Vec<Found<'_>>) = found.into_iter().partition(|hit| known.contains_key(&hit.id));

@@ -12,6 +12,7 @@ mod cases;
 mod claims;
 pub mod console;
 mod console_sessions;
+pub mod desk;
 mod error;
 mod evidence;
 mod findings;

@@ -14,7 +14,7 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
@@ -26,6 +26,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (11, "evidence", include_str!("../../../migrations/0011_evidence.sql")),
     (12, "retention", include_str!("../../../migrations/0012_retention.sql")),
     (21, "users", include_str!("../../../migrations/0021_users.sql")),
+    (22, "triage", include_str!("../../../migrations/0022_triage.sql")),
     (24, "console", include_str!("../../../migrations/0024_console.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";

@@ -330,7 +330,7 @@ fn deal_context(organization: &str, delivery: &str) -> String {
     format!("deal/{organization}/{delivery}")
 }
 
-fn canary_context(organization: &str, id: &str) -> String {
+pub(super) fn canary_context(organization: &str, id: &str) -> String {
     format!("canary/{organization}/{id}")
 }
 

@@ -351,9 +351,16 @@ contract! {
     alerts_and_the_audit_log_come_in_pages_within_the_scope,
     figures_count_what_is_there,
     sources_and_organizations_are_outlined,
+    users_log_in_with_what_was_given_to_them_and_nothing_else,
+    a_session_ends_when_it_is_told_to_idle_or_its_user_changes,
+    guesses_wait_ever_longer_and_a_right_one_clears_them,
+    nobody_overwrites_what_they_have_not_seen,
+    what_is_left_at_a_case_stays_there_and_within_its_scope,
+    a_silenced_entry_is_not_recorded_on_its_source_until_it_is_asked_for_again,
 }
 
 mod console;
+mod desk;
 mod health;
 mod manners;
 mod promises;

@@ -5,6 +5,12 @@ pub(super) use super::console::{
     figures_count_what_is_there, pages_of_cases_go_through_all_once_in_order_within_the_scope,
     sources_and_organizations_are_outlined, what_a_case_holds_comes_in_pages_and_to_nobody_else,
 };
+pub(super) use super::desk::{
+    a_session_ends_when_it_is_told_to_idle_or_its_user_changes,
+    a_silenced_entry_is_not_recorded_on_its_source_until_it_is_asked_for_again,
+    guesses_wait_ever_longer_and_a_right_one_clears_them, nobody_overwrites_what_they_have_not_seen,
+    users_log_in_with_what_was_given_to_them_and_nothing_else, what_is_left_at_a_case_stays_there_and_within_its_scope,
+};
 pub(super) use super::health::{
     a_network_that_is_down_gives_nothing_to_claim, an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
     the_last_drill_of_each_place_is_told, what_a_source_brings_is_counted_by_the_hour,

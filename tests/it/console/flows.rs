@@ -1,0 +1,180 @@
+//! What people do in the console, from the first start on.
+
+use super::*;
+
+const PASSWORD: &str = "seven purple otters";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administrator_sets_a_password_and_a_second_factor_and_logs_in_with_both() {
+    let running = Running::start(&["serve"]);
+    let browser = Browser::start("en", false).await;
+    browser.go(&running.page("/cases")).await;
+    assert!(browser.url().await.contains("/login?next=%2Fcases"), "{}", browser.url().await);
+    browser.go(&running.link).await;
+    browser.fill("input[name=password]", "password").await;
+    browser.fill("input[name=again]", "password").await;
+    browser.script("document.querySelector('form.stack').noValidate = true").await;
+    browser.click("button.main").await;
+    browser.wait_text("too short").await;
+    let totp = take_up(&browser, &running.link, PASSWORD).await;
+    let codes = browser.text(".codes").await;
+    assert_eq!(codes.split_whitespace().count(), 10, "{codes}");
+    browser.click("a.main").await;
+    browser.wait_text("Nothing was found yet").await;
+    browser.click(".who button").await;
+    browser.wait("input[name=password]").await;
+    // The link counts once.
+    browser.go(&running.link).await;
+    browser.wait_text("counts no more").await;
+
+    for (password, error) in [("eight purple otters", "not right"), (PASSWORD, "")] {
+        browser.go(&running.page("/login?next=/account")).await;
+        browser.fill("input[name=name]", "admin").await;
+        browser.fill("input[name=password]", password).await;
+        browser.click("button.main").await;
+        browser.wait_text(if error.is_empty() { "authenticator" } else { error }).await;
+    }
+    // Half a login shows nothing.
+    browser.go(&running.page("/account")).await;
+    assert!(browser.url().await.ends_with("/login/code"), "{}", browser.url().await);
+    browser.fill("input[name=code]", "000000").await;
+    browser.click("button.main").await;
+    browser.wait_text("not right").await;
+    // The step that set the app up does not count twice; a recovery code does once.
+    browser.fill("input[name=code]", &totp.code_at(Timestamp::now())).await;
+    browser.click("button.main").await;
+    if browser.url().await.ends_with("/login/code") {
+        browser.fill("input[name=code]", codes.split_whitespace().next().unwrap()).await;
+        browser.click("button.main").await;
+    }
+    browser.wait(".side").await;
+    browser.go(&running.page("/account")).await;
+    browser.wait_text("Where you are logged in").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_triaged_by_keyboard_revealed_with_a_reason_and_the_move_taken_back() {
+    let running = Running::demo();
+    let browser = Browser::start("en", false).await;
+    browser.go(&running.link).await;
+    browser.wait("[data-row]").await;
+    let first = browser.text("[data-row] .id").await;
+    browser.press("jxa").await;
+    assert_eq!(browser.script("return document.activeElement.name").await, "why");
+    browser.press("seen by the desk\n").await;
+    browser.wait_text("1 case moved").await;
+    browser.press("j\n").await;
+    browser.wait("[data-case]").await;
+    browser.wait_text("seen by the desk").await;
+    assert!(browser.text(".crumbs").await.contains(&first));
+    browser.press("c").await;
+    browser.press("rows match our export\n").await;
+    browser.wait_text("A mistake?").await;
+    assert_eq!(browser.text(".case-head .state").await, "confirmed");
+    browser.click("form[action$='/undo'] button").await;
+    browser.wait_text("Taken back").await;
+    assert_eq!(browser.text(".case-head .state").await, "acknowledged");
+
+    // Full values are not on the page, and asked for with a reason only.
+    let shown = browser.text("body").await;
+    browser.click(".ask summary").await;
+    browser.fill("form[action$='/reveal'] input[name=why]", "compare with the March export").await;
+    browser.click("[data-reveal]").await;
+    browser.wait_text("The audit log names you").await;
+    let revealed = browser.text("table").await;
+    let values: Vec<&str> = revealed.split_whitespace().filter(|word| word.contains('@')).collect();
+    assert!(!values.is_empty(), "an address is among the values: {revealed}");
+    let whole: Vec<&&str> = values.iter().filter(|value| !value.contains('*')).collect();
+    assert!(!whole.is_empty() && whole.iter().all(|value| !shown.contains(**value)), "{revealed}\n{shown}");
+    browser.go(&running.page(&format!("/cases/{first}"))).await;
+    let history = browser.text(".history").await;
+    assert!(history.contains("revealed full values") && history.contains("compare with the March export"), "{history}");
+    let moves = running.installation.rows(&["case", "show", &first]);
+    let moves = moves[0]["moves"].as_array().unwrap();
+    assert!(moves.iter().any(|step| step["to"] == "revealed" && step["who"] == "demo"), "{moves:?}");
+    let verified = running.installation.run(&["evidence", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_analysts_who_collide_the_slower_sees_what_the_faster_did() {
+    let running = Running::demo();
+    let (ann, bob) = (Browser::start("en", false).await, Browser::start("en", false).await);
+    ann.go(&running.link).await;
+    ann.wait("[data-row]").await;
+    let link = invite(&ann, &running, ("bob", "analyst", "")).await;
+    take_up(&bob, &link, PASSWORD).await;
+    ann.go(&running.page("/cases")).await;
+    let id = ann.text("[data-row] .id").await;
+    for browser in [&ann, &bob] {
+        browser.go(&running.page(&format!("/cases/{id}"))).await;
+        browser.wait("[data-move]").await;
+    }
+    ann.fill("[data-move] input[name=why]", "ours").await;
+    ann.click("[data-to=confirmed]").await;
+    ann.wait_text("A mistake?").await;
+    bob.fill("[data-move] input[name=why]", "looks invented").await;
+    bob.click("[data-to=false_positive]").await;
+    bob.wait(".conflict").await;
+    let conflict = bob.text(".conflict").await;
+    assert!(
+        conflict.contains("demo") && conflict.contains("ours") && conflict.contains("false positive"),
+        "{conflict}"
+    );
+    assert_eq!(bob.text(".case-head .state").await, "confirmed");
+    bob.click(".conflict button").await;
+    bob.wait_text("Moved.").await;
+    assert_eq!(bob.text(".case-head .state").await, "false positive");
+    // The other page tells that it is old.
+    ann.script("document.dispatchEvent(new Event('visibilitychange'))").await;
+    ann.wait_text("Somebody has just done something").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_session_is_out_at_once() {
+    let running = Running::demo();
+    let (here, there) = (Browser::start("en", false).await, Browser::start("en", false).await);
+    for browser in [&here, &there] {
+        browser.go(&running.link).await;
+        browser.wait("[data-row]").await;
+    }
+    here.go(&running.page("/account")).await;
+    assert_eq!(here.script("return document.querySelectorAll('form[action=\"/account/sessions\"]').length").await, 2);
+    let other = "return [...document.querySelectorAll('tbody tr')].find((row) => !row.querySelector('b')).querySelector('button').click()";
+    here.script(other).await;
+    here.wait_text("The session ended").await;
+    there.go(&running.page("/cases")).await;
+    assert!(there.url().await.contains("/login"), "{}", there.url().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_has_a_serious_barrier_in_light_dark_chinese_or_on_a_phone() {
+    let running = Running::demo();
+    for (language, dark, width) in [("en", false, 1360), ("en", true, 1360), ("zh-CN", false, 390)] {
+        let browser = Browser::start(language, dark).await;
+        browser.resize(width, 900).await;
+        browser.go(&running.link).await;
+        browser.wait("[data-row]").await;
+        let case = browser.text("[data-row] .id").await;
+        let pages = [
+            "/cases".to_owned(),
+            format!("/cases/{case}"),
+            "/users".to_owned(),
+            "/account".to_owned(),
+            "/audit".to_owned(),
+        ];
+        for path in pages {
+            browser.go(&running.page(&path)).await;
+            browser.wait("main").await;
+            let barriers = browser.barriers().await;
+            assert!(barriers.is_empty(), "{path} {language} dark={dark}:\n{}", barriers.join("\n"));
+            let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth + 1";
+            assert_eq!(browser.script(overflow).await, false, "{path} {language} is wider than the window");
+        }
+        browser.go(&running.page("/login")).await;
+        assert!(browser.barriers().await.is_empty());
+        assert!(browser.text("html").await.len() > 10);
+        let lang = browser.script("return document.documentElement.lang").await;
+        assert_eq!(lang, language);
+    }
+}
