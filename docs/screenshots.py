@@ -3,7 +3,7 @@
 
     docs/screenshots.py target/debug/dyepack docs/screenshots
 
-Starts the demo on a free port, and chromedriver (Debian: chromium, chromium-driver). Needs Python 3 and nothing else.
+Starts the demo on a free port, and chromedriver (Debian: chromium, chromium-driver). Needs Python 3; with Pillow the files are small. Chinese needs a font (Debian: fonts-wqy-microhei).
 """
 import base64
 import json
@@ -13,6 +13,11 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+
+try:
+    from PIL import Image  # makes the files small
+except ImportError:
+    Image = None
 
 program, folder = sys.argv[1], sys.argv[2]
 os.makedirs(folder, exist_ok=True)
@@ -65,8 +70,11 @@ with tempfile.TemporaryDirectory() as place:
                 size = tell("Page.getLayoutMetrics")["cssContentSize"]
                 clip = {"x": 0, "y": 0, "width": width, "height": min(size["height"], 1800), "scale": 1}
                 shot = tell("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-                with open(os.path.join(folder, f"{name}-{look}.png"), "wb") as picture:
+                path = os.path.join(folder, f"{name}-{look}.png")
+                with open(path, "wb") as picture:
                     picture.write(base64.b64decode(shot["data"]))
+                if Image:
+                    Image.open(path).convert("RGB").quantize(96).save(path, optimize=True)
             urllib.request.urlopen(urllib.request.Request(session, method="DELETE"), timeout=60)
     finally:
         demo.terminate()

@@ -25,6 +25,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/account", get(show))
         .route("/account/sessions", post(end_session))
         .route("/account/password", post(change_password))
+        .route("/account/factor", post(replace_factor))
 }
 
 #[derive(Template)]
@@ -57,6 +58,30 @@ async fn show(
 async fn end_session(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let is_ended = console.store.end_console_session(&posted.actor.user.id, posted.fields.get("session")).await?;
     if is_ended { Ok(Redirect::to("/account?said=ended").into_response()) } else { Err(Problem::missing()) }
+}
+
+/// Takes the second factor away after a code of it; setting up another comes next, and at the next login at the latest.
+async fn replace_factor(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
+    let (user, now) = (&posted.actor.user, console.clock.now());
+    let subjects = [(format!("change {}", user.id), 5)];
+    let wrong = || {
+        Problem::refused(
+            Said::new("The code is wrong, or was used", "验证码不正确或已使用"),
+            Said::new("Go back and type the next one.", "请返回输入下一个验证码。"),
+        )
+    };
+    if console.store.note_login_attempt(&subjects, now).await?.is_some() {
+        return Err(wrong());
+    }
+    let credentials = console.store.credentials(&user.id).await?.ok_or_else(Problem::missing)?;
+    let totp = credentials.totp.ok_or_else(Problem::missing)?;
+    let step = totp.verify(posted.fields.get("code"), credentials.totp_step, now).ok_or_else(wrong)?;
+    if !console.store.take_totp_step(&user.id, step).await? {
+        return Err(wrong());
+    }
+    console.store.forget_login_attempts(&[subjects[0].0.clone()]).await?;
+    console.store.set_totp(&user.id, None, &[]).await?;
+    Ok(Redirect::to("/login/setup").into_response())
 }
 
 async fn change_password(

@@ -1,7 +1,6 @@
-//! A headless Chromium, driven over WebDriver (W3C): only the commands that the tests use.
+//! A headless Chromium, driven over W3C's `WebDriver`: only the commands that the tests use.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ impl Browser {
             Some(body) => self.client.post(&url).body(body.to_string()).header("content-type", "application/json"),
             None => self.client.get(&url),
         };
-        let answer = request.timeout(Duration::from_secs(60)).send().await.map_err(|error| error.to_string())?;
+        let answer = request.timeout(Duration::from_mins(1)).send().await.map_err(|error| error.to_string())?;
         let answer: Value =
             serde_json::from_slice(&answer.bytes().await.unwrap()).map_err(|error| error.to_string())?;
         match answer["value"]["error"].as_str() {
@@ -188,12 +187,6 @@ impl Browser {
         self.command("/goog/cdp/execute", Some(json!({"cmd": command, "params": params}))).await.unwrap();
     }
 
-    /// Keeps a picture of what is seen.
-    pub(crate) async fn picture(&self, path: &Path) {
-        let picture = self.command("/screenshot", None).await.unwrap();
-        std::fs::write(path, base64(picture.as_str().unwrap())).unwrap();
-    }
-
     /// Returns what axe-core finds serious or worse on the page, one line a finding.
     pub(crate) async fn barriers(&self) -> Vec<String> {
         let axe = axe();
@@ -217,18 +210,4 @@ fn axe() -> String {
         .map(|entry| entry.unwrap().path().join("site-packages/axe_playwright_python/axe.min.js"))
         .find(|path| path.exists());
     std::fs::read_to_string(script.expect("axe-core is missing: run tests/run, which installs it")).unwrap()
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut word, mut bits) = (Vec::with_capacity(text.len()), 0_u32, 0);
-    for digit in text.bytes().filter_map(|byte| DIGITS.iter().position(|known| *known == byte)) {
-        word = word << 6 | u32::try_from(digit).unwrap();
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(word >> bits & 0xff).unwrap());
-        }
-    }
-    bytes
 }
