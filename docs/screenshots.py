@@ -43,7 +43,7 @@ with tempfile.TemporaryDirectory() as place:
     try:
         link = first(demo.stdout, r"(http://\S+/welcome/\S+)")
         base = link.split("/welcome/")[0]
-        port = first(driver.stdout, r"on port (\d+)")
+        port = first(driver.stdout, r"successfully on port (\d+)")
         for look, language, scheme, width in [
             ("light", "en", "light", 1360), ("dark", "en", "dark", 1360), ("phone", "en", "light", 390), ("chinese", "zh-CN", "light", 1360),
         ]:

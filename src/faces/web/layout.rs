@@ -40,7 +40,12 @@ pub(crate) struct Entry {
 }
 
 /// Section, address, key after `g`, both names, and whether only administrators see it.
-const ENTRIES: &[(Section, &str, &str, [&str; 2], bool)] = &[(Section::Cases, "/cases", "c", ["Cases", "案件"], false)];
+const ENTRIES: &[(Section, &str, &str, [&str; 2], bool)] = &[
+    (Section::Cases, "/cases", "c", ["Cases", "案件"], false),
+    (Section::Audit, "/audit", "l", ["Audit log", "审计日志"], false),
+    (Section::Users, "/users", "u", ["Users", "用户"], true),
+    (Section::Account, "/account", "a", ["Your account", "我的账户"], false),
+];
 
 /// What the frame shows; templates call it `l`.
 #[derive(Debug)]

@@ -115,13 +115,10 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<Exit> {
     }
     let stop = watch::Sender::new(false);
     let ports = (stage.crawl.store.clone(), stage.crawl.evidence.clone());
-    let console = match serve::start(args.console.listen, ports.clone(), &stop, context).await {
-        // Something else may be there already: the demo does not mind where it is.
-        Err(_) if args.console.listen == serve::DEFAULT_PLACE => {
-            serve::start(serve::anywhere(), ports, &stop, context).await?
-        }
-        started => started?,
-    };
+    let started = serve::start(args.console.listen, ports.clone(), &stop, context).await;
+    // Something else may be there already: the demo does not mind where it is.
+    let is_taken = started.is_err() && args.console.listen == serve::DEFAULT_PLACE;
+    let console = if is_taken { serve::start(serve::anywhere(), ports, &stop, context).await? } else { started? };
     let token = door(&stage.crawl.store, context).await?;
     output.line(format_args!("\nconsole       {}   (this link logs you in)", serve::link(&console.base, &token)))?;
     let data = folder.path().display();
