@@ -33,7 +33,14 @@ impl Drop for Running {
 impl Running {
     /// Starts a command that serves a console, and waits until it has printed a link.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::configured(args, "")
+    }
+
+    /// The same, with a configuration.
+    pub(crate) fn configured(args: &[&str], configuration: &str) -> Self {
         let installation = Installation::new();
+        std::fs::create_dir_all(installation.data()).unwrap();
+        std::fs::write(installation.data().join("dyepack.toml"), configuration).unwrap();
         let mut command = installation.command(&[args, &["--listen", "127.0.0.1:0"]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (said, heard) = std::sync::mpsc::channel();
