@@ -249,3 +249,22 @@ async fn no_page_has_a_serious_barrier_in_light_dark_chinese_or_on_a_phone() {
         assert_eq!(lang, language);
     }
 }
+
+#[test]
+fn users_are_made_and_disabled_at_the_command_line() {
+    let installation = Installation::new();
+    let made = installation.run(&["init", "--admin", "Ann"]);
+    assert!(String::from_utf8_lossy(&made.stdout).contains("http://127.0.0.1:8600/welcome/"), "{made:?}");
+    let invited = installation.rows(&["user", "invite", "bob", "--role", "analyst"]);
+    assert!(invited[0]["link"].as_str().unwrap().contains("/welcome/"), "{invited:?}");
+    // A member needs an organization, and one that is enrolled.
+    for more in [&[][..], &["--organization", "nowhere-bank"]] {
+        let refused = installation.run(&[&["user", "invite", "eve", "--role", "member"], more].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", String::from_utf8_lossy(&refused.stderr));
+    }
+    installation.rows(&["user", "disable", "bob"]);
+    let users = installation.rows(&["user", "list"]);
+    let states: Vec<(&str, &str)> =
+        users.iter().map(|user| (user["name"].as_str().unwrap(), user["state"].as_str().unwrap())).collect();
+    assert_eq!(states, [("ann", "invited"), ("bob", "disabled")]);
+}
