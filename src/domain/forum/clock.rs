@@ -96,9 +96,9 @@ fn stated_zone(lines: &[&str]) -> Option<Offset> {
                 line.chars().skip(3).find(|letter| !letter.is_whitespace()).is_some_and(|sign| "+-−".contains(sign));
             return if has_sign { dates::stated_offset(line) } else { None };
         }
-        let folded = line.to_lowercase();
-        let is_label = line.len() < 200 && LABELS.iter().any(|label| folded.contains(label));
-        if is_label { dates::stated_offset(&joined(lines, at)) } else { None }
+        // Long lines are somebody's words.
+        let folded = if line.len() < 200 { line.to_lowercase() } else { String::new() };
+        if LABELS.iter().any(|label| folded.contains(label)) { dates::stated_offset(&joined(lines, at)) } else { None }
     })
 }
 
