@@ -231,7 +231,15 @@ mod tests {
         let url = Url::parse("http://forum.example/").unwrap();
         let headers = date.map(|date| ("date".to_owned(), date.to_owned())).into_iter().collect();
         let fetched_at = fetched_at.parse().unwrap();
-        FetchedPage { requested: url.clone(), url, status: 200, headers, body: Vec::new(), fetched_at }
+        FetchedPage {
+            requested: url.clone(),
+            url,
+            status: 200,
+            headers,
+            body: Vec::new(),
+            fetched_at,
+            asked: crate::domain::page::Asked::default(),
+        }
     }
 
     fn survey<'a>(lines: &[&'a str]) -> Survey<'a> {
