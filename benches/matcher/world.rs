@@ -96,6 +96,7 @@ fn enrolled(canaries: Vec<Canary>) -> Watchlist {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
+        auditor: None,
         contacts: Vec::new(),
         custodians: Vec::new(),
         datasets: Vec::new(),

@@ -71,7 +71,7 @@ impl Store {
         let case = within(connection, scope, id).await?;
         let at = now.as_millisecond().to_string();
         let note = format!("N-{}", ids::base32(&["note/1", &case.id, who, text, &at], 16));
-        let sealed = self.seal_text(text, &context(&note))?;
+        let sealed = self.seal_text(text, &note_context(&note))?;
         let statement = "INSERT INTO case_note (id, leak_case, organization, at, who, sealed_text) \
                          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
         sql::execute(connection, statement, values![&note, &case.id, &case.organization, now, who, sealed]).await?;
@@ -87,7 +87,7 @@ impl Store {
         let head = "SELECT id, at, who, sealed_text FROM case_note WHERE leak_case IN";
         let mut notes = Vec::new();
         for row in sql::fetch_in(connection, head, &[], cases).await? {
-            let text = self.open_text(&row.bytes(3)?, &context(&row.text(0)?))?.reveal().clone();
+            let text = self.open_text(&row.bytes(3)?, &note_context(&row.text(0)?))?.reveal().clone();
             notes.push(Note { at: row.time(1)?, who: row.text(2)?, text });
         }
         notes.sort_by_key(|note| note.at);
@@ -258,6 +258,6 @@ pub(in crate::ports::store) async fn silenced(
     rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
 
-fn context(note: &str) -> String {
+pub(in crate::ports::store) fn note_context(note: &str) -> String {
     format!("case_note/{note}")
 }

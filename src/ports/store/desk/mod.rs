@@ -18,6 +18,7 @@ use super::triage::{Step, append};
 use super::{Durability, Store, StoreError};
 
 pub(super) use asides::silenced;
+pub(super) use asides::note_context;
 pub use asides::{Note, Pledge, Silence};
 pub use judging::{Expected, Judged};
 pub use sheet::CaseSheet;
