@@ -17,8 +17,7 @@ use super::sql::{self, Columns, values};
 use super::triage::{Step, append};
 use super::{Durability, Store, StoreError};
 
-pub(super) use asides::silenced;
-pub(super) use asides::note_context;
+pub(super) use asides::{note_context, silenced};
 pub use asides::{Note, Pledge, Silence};
 pub use judging::{Expected, Judged};
 pub use sheet::CaseSheet;
