@@ -17,8 +17,8 @@ use super::sql::{self, Columns, values};
 use super::triage::{Step, append};
 use super::{Durability, Store, StoreError};
 
-pub(super) use asides::{note_context, silenced};
 pub use asides::{Note, Pledge, Silence};
+pub(super) use asides::{note_context, silenced};
 pub use judging::{Expected, Judged};
 pub use sheet::CaseSheet;
 
