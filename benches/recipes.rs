@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dyepack::domain::forum;
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use serde_json::Value;
 use url::Url;
 
@@ -80,5 +80,6 @@ fn page(set: &Path, line: &str) -> Option<FetchedPage> {
         headers,
         body,
         fetched_at: "2026-11-21T20:30:00Z".parse().unwrap(),
+        asked: Asked::default(),
     })
 }

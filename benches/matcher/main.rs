@@ -1,6 +1,6 @@
 //! The matcher beside its peers: megabytes a second of CPU time, builds, memory, a page, hostile pages.
 //!
-//! `cargo bench --bench matcher [-- [all|search|build|page|hostile] [MAX_ENTRIES]]`. Every engine searches the same folded
+//! `cargo bench --bench matcher [-- [all|search|build|swap|page|hostile] [MAX_ENTRIES]]`. Every engine searches the same folded
 //! text in the same run, the best of three. What each looks at: memchr for one byte that is not there; aho-corasick,
 //! daachorse and Hyperscan for one exact spelling of each value; the matcher for the same values in every spelling (up to
 //! six for a phone), with any separators between their groups, between boundaries, each find compared exactly. Hyperscan
@@ -18,6 +18,9 @@ mod world;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use daachorse::DoubleArrayAhoCorasick;
@@ -40,6 +43,9 @@ fn main() {
     }
     if is_asked("build") {
         builds(most);
+    }
+    if is_asked("swap") {
+        swap(most.min(100_000));
     }
     if part == "build-one" {
         let lists = [world::watchlist(&world::values(most))];
@@ -135,6 +141,46 @@ fn builds(most: usize) {
         assert!(Command::new(&own).args(["build-one", &count.to_string()]).status().unwrap().success());
     }
     assert!(Command::new(&own).args(["build-whole", &(most / 5).to_string()]).status().unwrap().success());
+}
+
+/// Reads, compiles and swaps a changed watchlist while a thread searches page after page, with what is current for each: wall
+/// seconds, and the longest that a page took before and meanwhile.
+fn swap(count: usize) {
+    let (old, new) = (world::table(count, "9999129999999995"), world::table(count, "9999120123456789"));
+    let compiled = |table: &str| Arc::new(Matcher::compile(&[world::read(table)]));
+    let current = RwLock::new(compiled(&old));
+    let page = world::page();
+    let document =
+        Document { bytes: page.as_bytes(), name: "showthread.php", media_type: Some("text/html"), charset: None };
+    // Searches until something is found; tells the longest time that a page took.
+    let search = |until: &dyn Fn(usize, Duration) -> bool| {
+        let (started, mut longest) = (Instant::now(), Duration::ZERO);
+        loop {
+            let page_started = Instant::now();
+            let matcher = Arc::clone(&current.read().unwrap());
+            let hits = matcher.scan(&document).hits.len();
+            longest = longest.max(page_started.elapsed());
+            if until(hits, started.elapsed()) {
+                return longest;
+            }
+        }
+    };
+    let before = search(&|hits, elapsed| {
+        assert_eq!(hits, 0);
+        elapsed > Duration::from_secs(1)
+    });
+    let started = Instant::now();
+    let (meanwhile, seconds) = thread::scope(|scope| {
+        let searcher = scope.spawn(|| (search(&|hits, _| hits > 0), started.elapsed().as_secs_f64()));
+        let matcher = compiled(&new);
+        *current.write().unwrap() = matcher;
+        searcher.join().unwrap()
+    });
+    println!(
+        "\nchanged table of {count} canaries: {seconds:.2} s until a page is searched for what is new; longest page {:.1} ms meanwhile, {:.1} before",
+        meanwhile.as_secs_f64() * 1e3,
+        before.as_secs_f64() * 1e3
+    );
 }
 
 fn built(what: &str, count: usize, lists: &[Watchlist]) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::domain::watchlist::{Anchors, Canary, Files, Language, Organization, OrganizationId, Problems, Watchlist};
 
 /// A small generator of its own: the same text at every run, everywhere.
 #[derive(Debug, Clone)]
@@ -57,6 +57,38 @@ pub(super) fn watchlist(values: &[(&str, String)]) -> Watchlist {
     enrolled(canaries.collect())
 }
 
+/// A table of canaries as `canaries.csv` has it, the last with a card that is given.
+pub(super) fn table(count: usize, last: &str) -> String {
+    let names = words(&mut Chance::new(2), Script::Latin, 4000);
+    let mut chance = Chance::new(9);
+    let mut table = String::from("canary,dataset,holders,planted_at,retired_at,name,pan,phone,email\n");
+    for index in 0..count {
+        let pan = if index + 1 == count { last.to_owned() } else { format!("999913{index:010}") };
+        let (first, other) = (chance.pick(&names), chance.pick(&names));
+        let (phone, host) = (format!("120{index:08}"), chance.below(50));
+        writeln!(
+            table,
+            "c{index:07},customers,,2026-01-01,,{first} {other},{pan},{phone},quill{index}@mail{host}.example"
+        )
+        .unwrap();
+    }
+    table
+}
+
+/// Reads such a table as an organization's.
+pub(super) fn read(table: &str) -> Watchlist {
+    let organization = "id = \"bench-bank\"\nname = \"Bench Bank\"\n[[contact]]\naddress = \"soc@bench-bank.example\"\nrole = \"security\"\n[[dataset]]\nid = \"customers\"\n";
+    let files = Files {
+        folder: "bench-bank",
+        path: "",
+        organization: Some(organization.as_bytes()),
+        canaries: Some(table.as_bytes()),
+        deliveries: None,
+    };
+    let mut problems = Problems::default();
+    Watchlist::read(&files, &mut problems).unwrap_or_else(|| panic!("{problems}"))
+}
+
 /// Canaries with every field a customer table has.
 pub(super) fn whole_records(count: usize) -> Watchlist {
     let names = words(&mut Chance::new(2), Script::Latin, 4000);
@@ -96,6 +128,7 @@ fn enrolled(canaries: Vec<Canary>) -> Watchlist {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
+        auditor: None,
         contacts: Vec::new(),
         custodians: Vec::new(),
         datasets: Vec::new(),

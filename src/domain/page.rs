@@ -1,6 +1,7 @@
 //! What one fetch brought back.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// The answer to one request, after redirects, with its body decompressed and bounded.
@@ -18,6 +19,32 @@ pub struct FetchedPage {
     pub body: Vec<u8>,
     /// When the answer was complete.
     pub fetched_at: Timestamp,
+    /// What was sent to get it.
+    pub asked: Asked,
+}
+
+/// What was sent to get an answer, as far as it may be kept: of cookies and credentials only that there were some.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// HTTP method.
+    pub method: String,
+    /// The protocol that was spoken: `HTTP/1.1`, `HTTP/2.0`.
+    pub protocol: String,
+    /// How the request left: `direct`, `proxy`, `tor`, `i2p`.
+    pub route: String,
+    /// Header fields of the last request, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Redirects on the way, in order.
+    pub hops: Vec<Hop>,
+}
+
+/// A redirect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop {
+    /// Its status.
+    pub status: u16,
+    /// Where it was met.
+    pub url: String,
 }
 
 impl FetchedPage {
@@ -64,6 +91,7 @@ mod tests {
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: Vec::new(),
             fetched_at: "2026-11-27T10:00:30Z".parse().unwrap(),
+            asked: Asked::default(),
         };
         let date = ("date", "Fri, 27 Nov 2026 10:00:00 GMT");
         for (headers, expected) in [

@@ -20,11 +20,13 @@ pub struct Retention {
     pub posts_days: Option<u32>,
     /// Mails as they were sent.
     pub mails_days: Option<u32>,
+    /// Mebibytes that the data directory may take; as much as the disk has if there is no such line.
+    pub budget_mib: Option<u32>,
 }
 
 /// A number of days that cannot be a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("[retention] {key} = {days}: write 1 to 36500 days, or leave the line out to keep for ever")]
+#[error("[retention] {key} = {days}: write 1 to 36500, or leave the line out to keep for ever")]
 pub struct RetentionError {
     /// Which rule.
     pub key: &'static str,
@@ -45,7 +47,20 @@ impl Retention {
                 return Err(RetentionError { key, days });
             }
         }
+        if self.budget_mib == Some(0) {
+            return Err(RetentionError { key: "budget_mib", days: 0 });
+        }
         Ok(self)
+    }
+
+    /// Returns the bytes that the data directory may take.
+    pub fn budget_bytes(self) -> Option<u64> {
+        self.budget_mib.map(|mebibytes| u64::from(mebibytes) << 20)
+    }
+
+    /// Tells whether nothing is ever deleted.
+    pub const fn keeps_everything(self) -> bool {
+        self.evidence_days.is_none() && self.posts_days.is_none() && self.mails_days.is_none()
     }
 
     /// Returns what is older than its rule allows, by kind: evidence, posts, mails.

@@ -59,6 +59,13 @@ pub enum EvidenceError {
     Seal(#[source] SealError),
 }
 
+impl EvidenceError {
+    /// Tells whether one body is damaged, and the others may be whole.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Changed { .. })
+    }
+}
+
 /// What the files take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -109,6 +116,28 @@ impl Evidence {
         let decoder = zstd::Decoder::new(packed.as_slice()).map_err(|_| changed())?;
         decoder.take(BODY_LIMIT_BYTES).read_to_end(&mut body).map_err(|_| changed())?;
         if sha256(&body) == digest { Ok(body) } else { Err(changed()) }
+    }
+
+    /// Seals a body anew if it is not sealed with the key that seals now; returns whether it was. One that has gone meanwhile
+    /// is done.
+    ///
+    /// # Errors
+    /// `Changed` if it does not open; `Full` or `Files` if it cannot be written; the old file stays then.
+    pub fn reseal(&self, digest: &str) -> Result<bool, EvidenceError> {
+        let path = self.path(digest);
+        let sealed = match fs::read(&path) {
+            Ok(sealed) => sealed,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(self.wrap(cause)),
+        };
+        if self.seal.is_current(&sealed) {
+            return Ok(false);
+        }
+        let changed = |_| EvidenceError::Changed { digest: digest.to_owned() };
+        let packed = self.seal.open(&sealed, &context(digest)).map_err(changed)?;
+        let anew = self.seal.seal(&packed, &context(digest)).map_err(EvidenceError::Seal)?;
+        self.write(&path, &anew).map_err(|cause| self.wrap(cause))?;
+        Ok(true)
     }
 
     /// Removes a body; one that is not there is removed already.

@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod mail;
 pub mod sandbox;
 pub mod seal;
+pub mod signing;
 pub mod store;
 pub mod tls;
 pub mod vault;

@@ -1,5 +1,6 @@
 //! The house rules that a machine can keep: layers, homes of foreign crates, file heads.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,14 +43,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("regex", &["src/domain/identifier"]),
     ("phonenumber", &["src/domain/identifier"]),
     ("sha3", &["src/domain/identifier", "src/ports/fetch/onion.rs"]),
-    ("aws_lc_rs", &["src/ports/fetch/onion.rs"]),
+    ("aws_lc_rs", &["src/ports/fetch/onion.rs", "src/ports/signing.rs"]),
     ("rustix", &["src/ports/disk.rs"]),
     ("hmac", &["src/domain/identifier", "src/domain/listing", "src/domain/user/totp.rs"]),
     ("sha1", &["src/domain/user/totp.rs"]),
     ("argon2", &["src/domain/user/password.rs"]),
     ("askama", &["src/faces/web"]),
     ("qrcodegen", &["src/faces/web"]),
-    ("chacha20poly1305", &["src/ports/seal.rs"]),
+    ("chacha20poly1305", &["src/ports/seal"]),
     ("clap", &["src/faces"]),
     ("axum", &["src/faces"]),
     ("mail_parser", &["src/domain/container", "src/faces/cli/demo", "src/faces/cli/drill.rs"]),
@@ -58,7 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
         &[
             "src/faces/cli/demo",
             "src/faces/cli/drill.rs",
-            "src/faces/cli/evidence.rs",
+            "src/faces/cli/evidence",
             "src/ports/accounts.rs",
             "src/ports/evidence.rs",
             "src/ports/vault",
@@ -197,4 +198,38 @@ fn sql_lives_in_the_store_only() {
             }
         }
     }
+}
+
+/// `table.column` of every column of the migrations whose name begins with `sealed_`.
+fn sealed_columns() -> BTreeSet<String> {
+    let (mut found, mut table) = (BTreeSet::new(), String::new());
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(root().join("migrations")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for text in files.iter().map(|file| fs::read_to_string(file).unwrap()) {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("--")) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if let ["CREATE" | "ALTER", "TABLE", name, ..] = words.as_slice() {
+                (*name).clone_into(&mut table);
+            }
+            let column = words
+                .iter()
+                .find(|word| word.starts_with("sealed_") && words.iter().any(|word| word.starts_with("BYTEA")));
+            found.extend(column.map(|column| format!("{table}.{column}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_sealed_column_is_sealed_anew_when_the_key_changes() {
+    let text = fs::read_to_string(root().join("src/ports/store/rekey.rs")).unwrap();
+    let quoted = |place: &str, key: &str| Some(place.split_once(key)?.1.split('"').nth(1)?.to_owned());
+    let named = |place: &str| Some(format!("{}.{}", quoted(place, "table:")?, quoted(place, "column:")?));
+    let known: BTreeSet<String> = text.split("Place {").filter_map(named).collect();
+    assert_eq!(
+        known,
+        sealed_columns(),
+        "PLACES of src/ports/store/rekey.rs and the sealed columns of the migrations differ"
+    );
 }

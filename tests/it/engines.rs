@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use dyepack::domain::forum::{self, PageKind, Reading};
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use url::Url;
@@ -55,7 +55,15 @@ fn truth(name: &str) -> Value {
 fn read(body: Vec<u8>, address: &str, fetched_at: &str, status: u16) -> Reading {
     let url = Url::parse(BASE).unwrap().join(address).unwrap();
     let fetched_at = fetched_at.parse().unwrap();
-    let page = FetchedPage { requested: url.clone(), url, status, headers: Vec::new(), body, fetched_at };
+    let page = FetchedPage {
+        requested: url.clone(),
+        url,
+        status,
+        headers: Vec::new(),
+        body,
+        fetched_at,
+        asked: Asked::default(),
+    };
     forum::read(&page, &Url::parse(BASE).unwrap())
 }
 

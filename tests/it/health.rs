@@ -23,6 +23,7 @@ fn options(operator: Option<&str>, folder: &std::path::Path) -> Options {
         worker: "w".to_owned(),
         operator: operator.map(str::to_owned),
         folder: PathBuf::from(folder),
+        budget_bytes: None,
         drills: None,
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dyepack::domain::forum::{self, PageKind, Reading};
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use serde_json::Value;
 use url::Url;
 
@@ -36,6 +36,7 @@ fn read(file: &str) -> Reading {
         headers: Vec::new(),
         body,
         fetched_at: "2026-11-21T20:13:30Z".parse().unwrap(),
+        asked: Asked::default(),
     };
     forum::read(&page, &home)
 }

@@ -22,6 +22,7 @@ fn watchlist(id: &str, canaries: Vec<Canary>) -> Watchlist {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
+        auditor: None,
         contacts: Vec::new(),
         custodians: Vec::new(),
         datasets: Vec::new(),

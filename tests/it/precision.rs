@@ -110,6 +110,7 @@ fn matcher(dice: &mut Dice) -> (Matcher, Vec<String>) {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
+        auditor: None,
         contacts: Vec::new(),
         custodians: Vec::new(),
         datasets: Vec::new(),

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use dyepack::domain::forum::{self, Engine, LinkKind, PageKind, Reading};
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -21,6 +21,7 @@ fn page(url: &str, media: &str, body: &[u8]) -> FetchedPage {
         headers: vec![("content-type".to_owned(), media.to_owned())],
         body: body.to_vec(),
         fetched_at: "2026-11-21T20:13:30Z".parse().unwrap(),
+        asked: Asked::default(),
     }
 }
 

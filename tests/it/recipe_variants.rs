@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use dyepack::domain::forum::{self, LinkKind, PageKind, Reading};
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use url::Url;
@@ -22,6 +22,7 @@ fn page(body: Vec<u8>, address: &str, fetched_at: &str) -> FetchedPage {
         headers: Vec::new(),
         body,
         fetched_at: fetched_at.parse().unwrap(),
+        asked: Asked::default(),
     }
 }
 

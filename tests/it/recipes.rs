@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use dyepack::domain::forum::{self, Link, PageKind, Reading};
-use dyepack::domain::page::FetchedPage;
+use dyepack::domain::page::{Asked, FetchedPage};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
@@ -87,6 +87,7 @@ impl Set {
             headers: headers.collect(),
             body,
             fetched_at: time(&capture["fetched_utc"]).or_else(|| time(&self.truth["content_made_utc"])).unwrap(),
+            asked: Asked::default(),
         }
     }
 

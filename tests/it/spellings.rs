@@ -312,6 +312,7 @@ fn matcher(values: &[(&'static str, String)]) -> Matcher {
                 aliases: Vec::new(),
                 language: Language::En,
                 market_share: None,
+                auditor: None,
                 contacts: Vec::new(),
                 custodians: Vec::new(),
                 datasets: Vec::new(),

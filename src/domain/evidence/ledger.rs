@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// What a row of the ledger tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An answer was kept; the digest is that of its body.
@@ -24,11 +24,27 @@ pub enum Kind {
     Commitment,
     /// Something was deleted by a rule; the digest is that of what it was.
     Purge,
+    /// Planted records were enrolled; the digest is the root that commits to them.
+    Canaries,
+    /// The day's head was signed; the digest is that of the head with its signature and key.
+    Head,
+    /// A head was time-stamped; the digest is that of the authority's answer.
+    Stamp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Capture, Self::Hit, Self::Move, Self::Mail, Self::Commitment, Self::Purge];
+    pub const ALL: [Self; 9] = [
+        Self::Capture,
+        Self::Hit,
+        Self::Move,
+        Self::Mail,
+        Self::Commitment,
+        Self::Purge,
+        Self::Canaries,
+        Self::Head,
+        Self::Stamp,
+    ];
 
     /// Returns the word that is kept and hashed.
     pub const fn as_str(self) -> &'static str {
@@ -39,6 +55,9 @@ impl Kind {
             Self::Mail => "mail",
             Self::Commitment => "commitment",
             Self::Purge => "purge",
+            Self::Canaries => "canaries",
+            Self::Head => "head",
+            Self::Stamp => "stamp",
         }
     }
 
@@ -97,6 +116,11 @@ pub fn digest_parts(parts: &[&str]) -> [u8; 32] {
         sha.update(part);
     }
     sha.finalize().into()
+}
+
+/// SHA-256 of bytes.
+pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// SHA-256 of bytes, as lower-case hexadecimal digits.

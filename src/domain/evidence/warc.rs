@@ -58,12 +58,15 @@ impl<W: Write> Writer<W> {
             ("X-Dyepack-Route", &capture.route),
         ];
         self.record(&head, "application/http; msgtype=response", &block)?;
+        // The record has the form of HTTP/1.1, whatever was spoken.
+        let protocol = capture.protocol.as_deref().unwrap_or("HTTP/1.1").to_ascii_lowercase();
         let head = [
             ("WARC-Type", "request"),
             ("WARC-Record-ID", &request_id),
             ("WARC-Date", &date),
             ("WARC-Target-URI", &url),
             ("WARC-Concurrent-To", &response_id),
+            ("WARC-Protocol", &protocol),
         ];
         self.record(&head, "application/http; msgtype=request", &request_block(capture))
     }
@@ -107,8 +110,8 @@ fn request_block(capture: &Capture) -> Vec<u8> {
     let query = url.as_ref().and_then(|url| url.query()).map(|query| format!("?{query}")).unwrap_or_default();
     let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
     let port = url.as_ref().and_then(url::Url::port).map(|port| format!(":{port}")).unwrap_or_default();
-    let mut block = format!("GET {target}{query} HTTP/1.1\r\nHost: {host}{port}\r\n");
-    for (name, value) in &capture.request_headers {
+    let mut block = format!("{} {target}{query} HTTP/1.1\r\nHost: {host}{port}\r\n", one_line(&capture.method));
+    for (name, value) in capture.request_headers.iter().filter(|(name, _)| name != "host") {
         // Writing to a string cannot fail.
         let _ = write!(block, "{name}: {}\r\n", one_line(value));
     }
@@ -191,7 +194,7 @@ mod tests {
     #[test]
     fn a_file_holds_what_was_asked_and_answered() {
         let page = page();
-        let capture = Capture::of(&page, vec![("accept".to_owned(), "text/html\r\nX: y".to_owned())], "tor");
+        let capture = Capture::of(&page);
         let mut writer = Writer::begin(Vec::new(), "2026-11-27T10:00:00Z", &[("software", "dyepack")]).unwrap();
         writer.capture(&capture, &page.body).unwrap();
         let packed = writer.finish();
@@ -199,7 +202,12 @@ mod tests {
         let mut text = String::new();
         MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
         assert_eq!(text.matches("WARC/1.1\r\n").count(), 3);
-        assert!(text.contains("GET /t/1 HTTP/1.1\r\nHost: forum.example\r\naccept: text/html  X: y\r\n\r\n"), "{text}");
+        assert!(
+            text.contains(
+                "GET /t/1 HTTP/1.1\r\nHost: forum.example\r\naccept: text/html  X: y\r\ncookie: [hidden]\r\n\r\n"
+            ),
+            "{text}"
+        );
         assert!(text.contains("Content-Length: 16\r\n\r\n<p>CARD 9999</p>"), "{text}");
         assert!(text.contains("X-Dyepack-Route: tor"));
     }

@@ -96,9 +96,9 @@ fn stated_zone(lines: &[&str]) -> Option<Offset> {
                 line.chars().skip(3).find(|letter| !letter.is_whitespace()).is_some_and(|sign| "+-−".contains(sign));
             return if has_sign { dates::stated_offset(line) } else { None };
         }
-        let folded = line.to_lowercase();
-        let is_label = line.len() < 200 && LABELS.iter().any(|label| folded.contains(label));
-        if is_label { dates::stated_offset(&joined(lines, at)) } else { None }
+        // Long lines are somebody's words.
+        let folded = if line.len() < 200 { line.to_lowercase() } else { String::new() };
+        if LABELS.iter().any(|label| folded.contains(label)) { dates::stated_offset(&joined(lines, at)) } else { None }
     })
 }
 
@@ -231,7 +231,15 @@ mod tests {
         let url = Url::parse("http://forum.example/").unwrap();
         let headers = date.map(|date| ("date".to_owned(), date.to_owned())).into_iter().collect();
         let fetched_at = fetched_at.parse().unwrap();
-        FetchedPage { requested: url.clone(), url, status: 200, headers, body: Vec::new(), fetched_at }
+        FetchedPage {
+            requested: url.clone(),
+            url,
+            status: 200,
+            headers,
+            body: Vec::new(),
+            fetched_at,
+            asked: crate::domain::page::Asked::default(),
+        }
     }
 
     fn survey<'a>(lines: &[&'a str]) -> Survey<'a> {

@@ -74,7 +74,7 @@ pub(super) fn line_up_to(element: ElementRef<'_>, limit: usize) -> String {
     for edge in element.traverse() {
         match edge {
             Edge::Open(node) => match node.value() {
-                Node::Text(text) => push_words(&mut line, text),
+                Node::Text(text) => push_words_up_to(&mut line, text, limit),
                 Node::Element(inner) if matches!(inner.name(), "br" | "td" | "li" | "div" | "p" | "dd") => {
                     push_words(&mut line, " ");
                 }
@@ -102,14 +102,21 @@ pub(super) fn line(element: ElementRef<'_>) -> String {
 
 /// Appends text, each run of white space as one blank.
 pub(super) fn push_words(line: &mut String, text: &str) {
-    for letter in text.chars() {
-        if letter.is_whitespace() || letter == '\u{feff}' {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
-        } else {
-            line.push(letter);
+    push_words_up_to(line, text, usize::MAX);
+}
+
+/// The same, until the line is longer than `limit` bytes.
+fn push_words_up_to(line: &mut String, text: &str, limit: usize) {
+    let mut words = text.split(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+    line.push_str(words.next().unwrap_or_default());
+    for word in words {
+        if line.len() > limit {
+            break;
         }
+        if !line.is_empty() && !line.ends_with(' ') {
+            line.push(' ');
+        }
+        line.push_str(word);
     }
 }
 

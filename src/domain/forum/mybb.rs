@@ -51,10 +51,9 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
     harvest.title(title(sheet, posts).unwrap_or_else(|| here::document_title(sheet)));
     harvest.thread(&place, here::board_name(sheet, posts.first().map(|post| post.element)));
     for post in posts {
-        for (mark, code) in [("see hidden content", "hidden-content"), ("view hidden content", "hidden-content")] {
-            if dom::line(post.element).to_lowercase().contains(mark) {
-                harvest.odd(code, "a post holds content that is shown only to those who reply or pay");
-            }
+        let words = dom::line(post.element).to_ascii_lowercase();
+        if ["see hidden content", "view hidden content"].iter().any(|mark| words.contains(mark)) {
+            harvest.odd("hidden-content", "a post holds content that is shown only to those who reply or pay");
         }
     }
     harvest.posts(&place, posts, &is_not_own_words);

@@ -118,17 +118,19 @@ impl Text {
         }
         // Boards that show code without `pre` write a tab as four blanks that do not break.
         let tabbed = if self.code > 0 { words.replace("\u{a0}\u{a0}\u{a0}\u{a0}", "\u{b}") } else { String::new() };
-        for letter in if self.code > 0 { tabbed.as_str() } else { words }.chars() {
-            match letter {
+        let is_blank = |letter: char| matches!(letter, '\u{b}' | '\u{a0}') || letter.is_ascii_whitespace();
+        for piece in (if self.code > 0 { tabbed.as_str() } else { words }).split_inclusive(is_blank) {
+            let Some(blank) = piece.chars().next_back().filter(|last| is_blank(*last)) else {
+                self.out.push_str(piece);
+                continue;
+            };
+            self.out.push_str(piece.strip_suffix(blank).unwrap_or_default());
+            match blank {
                 '\u{b}' => self.out.push('\t'),
                 // A blank that authors typed twice; boards keep it so that columns stay apart.
                 '\u{a0}' => self.out.push(' '),
-                letter if letter.is_ascii_whitespace() => {
-                    if !self.out.is_empty() && !self.out.ends_with([' ', '\n', '\t']) {
-                        self.out.push(' ');
-                    }
-                }
-                letter => self.out.push(letter),
+                _ if self.out.is_empty() || self.out.ends_with([' ', '\n', '\t']) => {}
+                _ => self.out.push(' '),
             }
         }
     }

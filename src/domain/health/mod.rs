@@ -220,6 +220,8 @@ pub struct Disk {
     pub free_bytes: u64,
     /// Bytes in all.
     pub size_bytes: u64,
+    /// Whether that is a budget, and not the disk's own size.
+    pub is_budget: bool,
 }
 
 /// What is known of the drill.

@@ -28,7 +28,9 @@ const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(2);
 const CLOCK_TOLERANCE_FEW: SignedDuration = SignedDuration::from_mins(15);
 /// Less room than this, or than this share, is little.
 const DISK_LEAST_BYTES: u64 = 1 << 30;
-const DISK_LEAST_PERCENT: u64 = 2;
+const DISK_LEAST_PERCENT: u64 = 5;
+/// Of a budget that was given, this share.
+const BUDGET_LEAST_PERCENT: u64 = 20;
 /// With so much room the share does not matter.
 const DISK_AMPLE_BYTES: u64 = 20 << 30;
 
@@ -197,11 +199,15 @@ fn clock(sources: &[SourcePast], now: Timestamp) -> Option<Alarm> {
 }
 
 fn disk(disk: &Disk) -> Option<Alarm> {
-    let share = disk.size_bytes / 100 * DISK_LEAST_PERCENT;
-    let is_low = disk.free_bytes < DISK_LEAST_BYTES || disk.free_bytes < share.min(DISK_AMPLE_BYTES);
+    let percent = if disk.is_budget { BUDGET_LEAST_PERCENT } else { DISK_LEAST_PERCENT };
+    let share = disk.size_bytes / 100 * percent;
+    let is_below = |least: u64| !disk.is_budget && disk.free_bytes < least;
+    let is_low = is_below(DISK_LEAST_BYTES) || disk.free_bytes < share.min(DISK_AMPLE_BYTES);
     (is_low && disk.size_bytes > 0).then(|| {
         let mebibytes = disk.free_bytes >> 20;
-        let detail = format!("{mebibytes} MiB are left in {}", disk.folder);
+        let of =
+            if disk.is_budget { format!(" of the budget of {} MiB", disk.size_bytes >> 20) } else { String::new() };
+        let detail = format!("{mebibytes} MiB are left in {}{of}", disk.folder);
         alarm(
             AlarmKind::DiskLow,
             "the disk",
@@ -448,10 +454,13 @@ mod tests {
     #[test]
     fn the_disk_is_low_by_bytes_or_by_share() {
         let gib = |free: u64, size: u64| {
-            disk(&Disk { folder: "/data".to_owned(), free_bytes: free << 30, size_bytes: size << 30 })
+            disk(&Disk { folder: "/data".to_owned(), free_bytes: free << 30, size_bytes: size << 30, is_budget: false })
         };
+        let budget =
+            |free: u64| Disk { folder: "/data".to_owned(), free_bytes: free, size_bytes: 1000, is_budget: true };
+        assert!(disk(&budget(201)).is_none() && disk(&budget(199)).unwrap().detail.contains("of the budget"));
         for (free, size, expected) in
-            [(50, 100, false), (3, 100, false), (1, 100, true), (0, 100, true), (30, 4000, false), (19, 4000, true)]
+            [(50, 100, false), (6, 100, false), (4, 100, true), (0, 100, true), (30, 4000, false), (19, 4000, true)]
         {
             assert_eq!(gib(free, size).is_some(), expected, "{free} of {size} GiB");
         }

@@ -110,7 +110,15 @@ impl Kind {
 
     /// Returns the kind that a watchlist's column holds.
     pub fn of_field(field: &str) -> Self {
-        match field.to_ascii_lowercase().as_str() {
+        // Nearly all are in lower case already, and this is asked for every value of a watchlist.
+        let lower;
+        let field = if field.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            lower = field.to_ascii_lowercase();
+            lower.as_str()
+        } else {
+            field
+        };
+        match field {
             "pan" | "card" | "card_number" => Self::Pan,
             "iban" => Self::Iban,
             "account" | "account_number" => Self::Account,

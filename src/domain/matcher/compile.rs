@@ -8,9 +8,9 @@
 use std::panic::resume_unwind;
 use std::thread;
 
-use super::groups::{Letters, Shape};
 use super::literal::Literals;
 use super::masked::Index;
+use super::shape::{Letters, Shape};
 use super::table::{Table, hash};
 use super::testing::Testing;
 use super::verdict::Premises;

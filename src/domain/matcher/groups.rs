@@ -7,102 +7,10 @@
 
 use std::ops::Range;
 
+use super::shape::{LONGEST_KEY, Shape};
 use super::table::{Table, hash};
-use crate::domain::text::block::{BLOCK_BYTES, Block, Blocks, digits, runs, with_newer_instructions};
+use crate::domain::text::block::{BLOCK_BYTES, Block, Blocks, Lanes, Work, runs, with_newer_instructions};
 
-/// What all keys have in common; what does not fit is passed over without a look-up.
-#[derive(Debug, Clone)]
-pub(super) struct Shape {
-    /// Bit `n` tells whether some key has `n` bytes.
-    lengths: u128,
-    longest: usize,
-    /// The longest run of letters in any key: `ex6986…` has two, `gb82west…` four.
-    letters: usize,
-    /// The most letters that any key begins with.
-    leading: usize,
-    /// Whether some key has letters between digits.
-    has_inner_letters: bool,
-    /// The fewest digits of any key.
-    digits: u32,
-    /// The most bytes from any key's first digit to its eighth, or its last if it has fewer.
-    reach: usize,
-}
-
-/// Digits that are counted before a chain is looked at.
-const FIRST_DIGITS: u32 = 8;
-
-impl Default for Shape {
-    fn default() -> Self {
-        Self { lengths: 0, longest: 0, letters: 0, leading: 0, has_inner_letters: false, digits: u32::MAX, reach: 0 }
-    }
-}
-
-impl Shape {
-    /// Measures one more key; one of more than [`LONGEST_KEY`] bytes is never found.
-    pub(super) fn add(&mut self, key: &str) {
-        if key.len() > LONGEST_KEY {
-            return;
-        }
-        self.lengths |= 1 << key.len();
-        self.longest = self.longest.max(key.len());
-        let (mut run, mut digits, mut has_letters_after_digits) = (0, 0, false);
-        let mut first = 0;
-        for (at, byte) in key.bytes().enumerate() {
-            if byte.is_ascii_digit() {
-                if digits == 0 {
-                    self.leading = self.leading.max(run);
-                    first = at;
-                }
-                if digits < FIRST_DIGITS {
-                    self.reach = self.reach.max(at - first);
-                }
-                self.has_inner_letters |= has_letters_after_digits;
-                digits += 1;
-                run = 0;
-            } else {
-                has_letters_after_digits = digits > 0;
-                run += 1;
-                self.letters = self.letters.max(run);
-            }
-        }
-        self.digits = self.digits.min(digits);
-    }
-
-    /// Tells how many digits stand in a block and the next one if a key's first digit stands in the block: each letter or
-    /// digit takes four bytes at most, with what separates it from the next.
-    fn digits_in_two_blocks(&self) -> u32 {
-        if 4 * self.reach < BLOCK_BYTES { self.digits.min(FIRST_DIGITS) } else { 1 }
-    }
-}
-
-impl Shape {
-    /// Lets values pass that a listener looks at, of so many digits at least.
-    pub(super) fn admit(&mut self, longest: usize, digits: u32, letters: Letters) {
-        self.longest = self.longest.max(longest);
-        self.digits = self.digits.min(digits);
-        match letters {
-            Letters::AtEnd => self.letters = self.letters.max(1),
-            Letters::Within => {
-                self.reach = BLOCK_BYTES;
-                self.letters = self.letters.max(4);
-                self.leading = self.leading.max(2);
-                self.has_inner_letters = true;
-            }
-        }
-    }
-}
-
-/// Where values have letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Letters {
-    /// One at the end at most.
-    AtEnd,
-    /// A few anywhere: IBANs.
-    Within,
-}
-
-/// Longer identifiers do not exist; the walk remembers no more of a chain than this.
-const LONGEST_KEY: usize = 64;
 /// Room for the letters and digits of a chain; when it is used up, the last [`LONGEST_KEY`] are kept.
 const CHAIN_BYTES: usize = 512;
 /// Windows that are looked up together, so that the memory's answers overlap.
@@ -150,22 +58,30 @@ struct Window {
     length: usize,
 }
 
+impl<L: Listener> Work for &mut Walk<'_, L> {
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn run(self, lanes: impl Lanes) {
+        self.walk(lanes);
+    }
+}
+
 impl<'a, L: Listener> Walk<'a, L> {
     /// Tells a listener what stands in a folded text.
     pub(super) fn over(text: &'a [u8], table: &'a Table, shape: &'a Shape, listener: L) {
         if shape.longest == 0 {
             return;
         }
-        let chain = Chain { bytes: [0; CHAIN_BYTES], length: 0, borders: 0 };
+        let chain = Chain::empty();
         let (blocks, batch) = (Blocks::of(text), [Window::default(); BATCH]);
         let mut walk = Self { table, shape, text, blocks, listener, chain, batch, batched: 0 };
-        with_newer_instructions(|| walk.run());
+        with_newer_instructions(&mut walk);
     }
 
     #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
     #[inline(always)]
-    fn run(&mut self) {
-        let mut ahead = Digits::of(self.text, self.shape.digits_in_two_blocks());
+    fn walk(&mut self, lanes: impl Lanes) {
+        let mut ahead = Digits::of(self.text, self.shape.digits_in_two_blocks(), lanes);
         let mut next = ahead.next(0);
         let mut at = 0;
         while let Some(digit) = next {
@@ -190,8 +106,9 @@ impl<'a, L: Listener> Walk<'a, L> {
             let end = digit + own;
             if own >= self.shape.digits as usize && own <= self.shape.longest {
                 self.listener.group(digit..end);
-                if own <= LONGEST_KEY && self.shape.lengths >> own & 1 == 1 {
-                    self.note(hash(self.text.get(digit..end).unwrap_or_default()), end, own);
+                let number = self.text.get(digit..end).unwrap_or_default();
+                if own <= LONGEST_KEY && self.shape.has_key_like(number) {
+                    self.note(hash(number), end, own);
                 }
             }
             return Some(end);
@@ -268,7 +185,7 @@ impl<'a, L: Listener> Walk<'a, L> {
     #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
     #[inline(always)]
     fn read(&mut self, start: usize) -> usize {
-        (self.chain.length, self.chain.borders) = (0, 0);
+        self.chain.clear();
         let mut at = start;
         loop {
             let block = self.blocks.at(at);
@@ -306,7 +223,9 @@ impl<'a, L: Listener> Walk<'a, L> {
         while windows != 0 {
             let length = windows.trailing_zeros() as usize;
             windows &= windows - 1;
-            self.note(hash(self.chain.last(length)), end, length);
+            if self.shape.may_begin(self.chain.from(length), length) {
+                self.note(hash(self.chain.last(length)), end, length);
+            }
         }
     }
 
@@ -369,7 +288,15 @@ impl<'a, L: Listener> Walk<'a, L> {
 }
 
 impl Chain {
-    /// Appends the group of so many bytes that the text begins with.
+    const fn empty() -> Self {
+        Self { bytes: [0; CHAIN_BYTES], length: 0, borders: 0 }
+    }
+
+    const fn clear(&mut self) {
+        (self.length, self.borders) = (0, 0);
+    }
+
+    /// Appends the group of so many bytes that the text begins with; at most [`LONGEST_KEY`].
     fn push(&mut self, text: &[u8], own: usize) {
         if self.length + LONGEST_KEY > CHAIN_BYTES {
             self.bytes.copy_within(self.length - LONGEST_KEY..self.length, 0);
@@ -386,6 +313,13 @@ impl Chain {
         self.borders = (self.borders | 1) << own;
     }
 
+    /// Returns what begins so many letters and digits before the end, and more.
+    #[inline]
+    fn from(&self, count: usize) -> &[u8] {
+        self.bytes.get(self.length.saturating_sub(count)..).unwrap_or_default()
+    }
+
+    #[inline]
     fn last(&self, count: usize) -> &[u8] {
         self.bytes.get(self.length.saturating_sub(count)..self.length).unwrap_or_default()
     }
@@ -412,8 +346,9 @@ const fn is_separator(byte: u8) -> bool {
 }
 
 /// Finds digits, 64 bytes at a time; passes over blocks that have too few of them for a key to begin there.
-struct Digits<'a> {
+struct Digits<'a, N> {
     text: &'a [u8],
+    lanes: N,
     /// How many digits the block in which a key begins and the next one have at least.
     least: u32,
     /// The block whose digits `mask` tells, less those that have been passed.
@@ -423,22 +358,28 @@ struct Digits<'a> {
     next_mask: u64,
 }
 
-impl<'a> Digits<'a> {
-    fn of(text: &'a [u8], least: u32) -> Self {
-        let mut digits = Self { text, least, start: 0, mask: 0, next_mask: 0 };
+impl<'a, N: Lanes> Digits<'a, N> {
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
+    fn of(text: &'a [u8], least: u32, lanes: N) -> Self {
+        let mut digits = Self { text, lanes, least, start: 0, mask: 0, next_mask: 0 };
         digits.go_to(0);
         digits
     }
 
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
     fn go_to(&mut self, at: usize) {
         self.start = at;
         self.mask = self.look(at);
         self.next_mask = self.look(at + BLOCK_BYTES);
     }
 
+    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
+    #[inline(always)]
     fn look(&self, at: usize) -> u64 {
         match self.text.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(block) => digits(block),
+            Some(block) => self.lanes.digits(block),
             None => Block::at(self.text, at).digits,
         }
     }

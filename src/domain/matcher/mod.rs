@@ -11,10 +11,12 @@ mod grams;
 mod groups;
 mod literal;
 mod masked;
+mod meet;
 mod records;
 mod row;
 mod scan;
 mod search;
+mod shape;
 mod table;
 mod testing;
 mod verdict;
@@ -58,7 +60,8 @@ impl Matcher {
         let mut found = scan::Found::default();
         let rows = scan::scan_member(&self.compiled, document, &mut found);
         let tested = found.tally.tested(&self.compiled.testing);
-        Scan { hits: found.hits, tested, rows, oddities: Vec::new() }
+        let oddities = found.oddities();
+        Scan { hits: found.hits, tested, rows, oddities }
     }
 }
 
@@ -116,7 +119,7 @@ pub struct Document<'a> {
 /// What was found in a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Entries found; of fingerprints at most [`FINGERPRINT_HITS`] a document, the rest is only counted in `tested`.
+    /// Entries found, each field of one at most about a thousand times; of fingerprints at most [`FINGERPRINT_HITS`] a document, the rest is only counted in `tested`.
     pub hits: Vec<Hit>,
     /// How many values were looked up among fingerprints: one a kind, and one of all kinds, for each organization that
     /// has any.
@@ -252,6 +255,7 @@ mod tests {
             aliases: Vec::new(),
             language: Language::En,
             market_share: None,
+            auditor: None,
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),

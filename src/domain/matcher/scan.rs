@@ -4,9 +4,11 @@
 //! with the file.
 
 use std::cell::LazyCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::compile::Compiled;
+use super::meet::may_meet;
 use super::records::{self, unfinished};
 use super::row::{Find, Reading, Tied, tie};
 use super::search::{finds, finds_and_prints};
@@ -15,6 +17,7 @@ use super::verdict::Premises;
 use super::within::{Within, sells};
 use super::{Document, EntryKind, FINGERPRINT_HITS, Hit, masked};
 use crate::domain::identifier::{Kind, mask};
+use crate::domain::oddity::Oddity;
 use crate::domain::renderings::Renderings;
 use crate::domain::span::ByteSpan;
 use crate::domain::text::{COMPACT, Form, Place, View, charset_of, form_of, piece_end};
@@ -28,6 +31,8 @@ const OVERLAP_BYTES: usize = 4096;
 pub(super) const TORN_BYTES: usize = 256;
 /// Larger documents are dumps, in which nobody reverses lines.
 const DEEP_BYTES: usize = 1 << 20;
+/// So many times one field of an entry is told of a document.
+const REPEATS: usize = 1024;
 /// Renderings are read so far behind a value at most.
 const ROW_BYTES: usize = 2048;
 
@@ -56,6 +61,38 @@ pub(super) fn scan_member(compiled: &Compiled, document: &Document<'_>, found: &
 pub(super) struct Found {
     pub(super) hits: Vec<Hit>,
     pub(super) tally: Tally,
+    repeats: Repeats,
+}
+
+/// How often each field of an entry stood alone so far.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(HashMap<(u32, u32), usize>);
+
+impl Repeats {
+    /// Leaves out what was found [`REPEATS`] times: a page of nothing but one value says no more than a few lines of it.
+    pub(super) fn bound(&mut self, finds: &mut Vec<Find>) {
+        finds.retain(|find| {
+            if !find.target.stands_alone {
+                return true;
+            }
+            let count = self.0.entry((find.target.entry, find.target.field)).or_default();
+            *count += 1;
+            *count <= REPEATS
+        });
+    }
+}
+
+impl Found {
+    /// Tells what was left out.
+    pub(super) fn oddities(&self) -> Vec<Oddity> {
+        let is_left_out = self.repeats.0.values().any(|count| *count > REPEATS);
+        let oddity = || Oddity::new("repeats-left-out", format!("a value stands here more than {REPEATS} times"));
+        is_left_out.then(oddity).into_iter().collect()
+    }
+
+    pub(super) const fn repeats(&mut self) -> &mut Repeats {
+        &mut self.repeats
+    }
 }
 
 /// Puts hits in the order of their places, each once.
@@ -130,7 +167,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    const fn whole(length: usize) -> Self {
+    pub(super) const fn whole(length: usize) -> Self {
         Self { start: 0, length, is_whole: true, is_cut_before: false, is_cut_after: false, masked_rows: 0, rows: 0 }
     }
 }
@@ -155,6 +192,7 @@ fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut, found: &mut Foun
     let offset = cut.start as u64;
     let tally = &mut found.tally;
     prints.extend(masked.test(&compiled.testing, || Tester::new(&compiled.testing, tally, text.as_bytes(), offset)));
+    found.repeats.bound(&mut finds_first);
     let cut = &*cut;
     let mut within = Within::new(compiled, cut);
     collect_view((compiled, seen.view), (finds_first, &prints), &mut within, found);
@@ -162,6 +200,7 @@ fn collect(compiled: &Compiled, seen: &Seen<'_>, cut: &mut Cut, found: &mut Foun
         let other = View::of_piece(seen.bytes, charset, seen.form, String::new());
         let mut again = finds(compiled, &other.text, cut);
         masked::Rows::of(compiled, &other.text).find(compiled, &mut again);
+        found.repeats.bound(&mut again);
         collect_view((compiled, &other), (again, &[]), &mut within, found);
     }
 }
@@ -203,7 +242,7 @@ fn collect_view(
         let made = Made { text: &view.text, plain: locator.unfolded(&print.range), place, row };
         hits.extend(print_hit(compiled, made, cut, print).map(|hit| Hit { renderings, ..hit }));
     }
-    view.derive(&mut |derived| within.collect(derived, &locator, found));
+    view.derive(&|text| may_meet(compiled, text), &mut |derived| within.collect(derived, &locator, found));
     if cut.is_whole && view.text.len() <= DEEP_BYTES && (!within.is_empty() || sells(&view.text)) {
         view.derive_deep(&mut |derived| within.collect(derived, &locator, found));
     }

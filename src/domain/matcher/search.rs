@@ -50,7 +50,7 @@ fn tested<'a>(
     }
     let mut search = Search { compiled, text, cut, finds: Vec::new(), last: None, tester: Some(tester()) };
     search.walk();
-    let prints = search.tester.map(|tester| tester.prints).unwrap_or_default();
+    let prints = search.tester.map(Tester::finish).unwrap_or_default();
     (search.finds, prints)
 }
 

@@ -79,6 +79,11 @@ impl Testing {
         self.lookups.iter().flat_map(|lookup| &lookup.patterns).map(AccountPattern::longest).max()
     }
 
+    /// Tells whether a value has the form of some organization's own account numbers.
+    pub(super) fn is_account(&self, value: &[u8]) -> bool {
+        self.lookups.iter().any(|lookup| lookup.fits(value))
+    }
+
     /// Returns whose fingerprint was found, and of what kind.
     pub(super) fn label(&self, print: &Print) -> Option<(&OrganizationId, FingerprintKind)> {
         self.lookups.get(print.lookup).map(|lookup| (&lookup.organization, lookup.kind))
@@ -176,6 +181,15 @@ impl Tally {
         self.known.all.clear();
     }
 
+    /// Counts a value that was looked up, if what is not found of its kind says something.
+    fn note(&mut self, lookups: &[Lookup], index: usize, row: u64, is_hit: bool) {
+        if let Some(lookup) = lookups.get(index).filter(|lookup| lookup.is_counted()) {
+            self.add(index, row, is_hit);
+            let own = lookups.iter().position(|other| other.organization == lookup.organization).unwrap_or(index);
+            self.add(lookups.len() + own, row, is_hit);
+        }
+    }
+
     fn add(&mut self, index: usize, row: u64, is_hit: bool) {
         if self.counts.len() <= index {
             self.counts.resize(index + 1, Count::default());
@@ -202,6 +216,36 @@ impl Tally {
         tested.sort_by(|left, right| (&left.organization, left.kind).cmp(&(&right.organization, right.kind)));
         tested
     }
+}
+
+/// Values are looked up so many at once: the memory of all of them is then asked for together.
+const TOGETHER: usize = 128;
+
+/// A value that waits to be looked up.
+#[derive(Debug)]
+struct Waiting {
+    range: Range<usize>,
+    reading: Reading,
+    shown: Kind,
+    /// Where its line begins, and the row that it is counted in.
+    line: usize,
+    row: u64,
+}
+
+/// A value that waits, and one look-up that takes it.
+#[derive(Debug)]
+struct Asked {
+    value: usize,
+    lookup: usize,
+    /// The first of its readings that was found.
+    answer: Option<(usize, Fingerprint)>,
+}
+
+/// What one set is asked: fingerprints, and of each what was asked and by which reading.
+#[derive(Debug, Default)]
+struct Questions {
+    fingerprints: Vec<Fingerprint>,
+    of: Vec<(usize, usize)>,
 }
 
 /// A reading that is a customer's.
@@ -241,7 +285,11 @@ pub(super) struct Tester<'a> {
     bytes: [u8; BYTES],
     groups: [Group; GROUPS],
     count: usize,
-    pub(super) prints: Vec<Print>,
+    waiting: Vec<Waiting>,
+    asked: Vec<Asked>,
+    /// Of each look-up the questions to each of its sets.
+    questions: Vec<Vec<Questions>>,
+    prints: Vec<Print>,
 }
 
 /// One group: where it stands in the text, and where it ends among the bytes kept.
@@ -256,8 +304,22 @@ impl<'a> Tester<'a> {
     /// Tests a view that begins at `offset` of its document.
     pub(super) fn new(testing: &'a Testing, tally: &'a mut Tally, text: &'a [u8], offset: u64) -> Self {
         let groups = [Group { start: 0, length: 0, end: 0 }; GROUPS];
-        let (bytes, prints, depth) = ([0; BYTES], Vec::new(), Depth::View);
-        Self { testing, tally, text, offset, depth, line: 0, sought: 0, bytes, groups, count: 0, prints }
+        Self {
+            testing,
+            tally,
+            text,
+            offset,
+            depth: Depth::View,
+            line: 0,
+            sought: 0,
+            bytes: [0; BYTES],
+            groups,
+            count: 0,
+            waiting: Vec::new(),
+            asked: Vec::new(),
+            questions: Vec::new(),
+            prints: Vec::new(),
+        }
     }
 
     /// Tests a text within the view that was tested last.
@@ -350,15 +412,11 @@ impl<'a> Tester<'a> {
 
     /// Tests one value against the forms of accounts; tells whether it has one.
     fn account(&mut self, value: &[u8], range: Range<usize>) -> bool {
-        let fits = |lookup: &Lookup| lookup.patterns.iter().any(|pattern| pattern.fits(value));
-        let has_form = self.testing.lookups.iter().any(fits);
+        let fits = |lookup: &Lookup| lookup.fits(value);
+        let has_form = self.testing.is_account(value);
         let text = std::str::from_utf8(value).unwrap_or_default();
         let Some(canonical) = identifier::canonical(Kind::Account, text).filter(|_| has_form) else { return false };
-        let (kind, row) = (FingerprintKind::Account, self.line_of(range.start));
-        for Answer { lookup, fingerprint, .. } in self.ask(kind, &[canonical.as_bytes()], row, fits) {
-            let (range, reading) = (range.clone(), Reading::Compact);
-            self.add(Print { lookup, fingerprint, range, reading, shown: Kind::Account, row });
-        }
+        self.wait(FingerprintKind::Account, &[canonical.as_bytes()], &range, fits);
         true
     }
 
@@ -450,13 +508,88 @@ impl<'a> Tester<'a> {
     }
 
     fn test_readings(&mut self, kind: FingerprintKind, readings: &[&[u8]], range: &Range<usize>) {
-        let row = self.line_of(range.start);
-        let reading = if kind == FingerprintKind::Email { Reading::Plain } else { Reading::Compact };
-        let shown = Kind::of_field(kind.as_str());
-        let takes = |lookup: &Lookup| lookup.kind == kind && lookup.patterns.is_empty();
-        for Answer { lookup, fingerprint, .. } in self.ask(kind, readings, row, takes) {
-            self.add(Print { lookup, fingerprint, range: range.clone(), reading, shown, row });
+        self.wait(kind, readings, range, |lookup| lookup.kind == kind && lookup.patterns.is_empty());
+    }
+
+    /// Hashes the readings of one value for the sets that take it; they are looked up together with others.
+    fn wait(
+        &mut self,
+        kind: FingerprintKind,
+        readings: &[&[u8]],
+        range: &Range<usize>,
+        takes: impl Fn(&Lookup) -> bool,
+    ) {
+        let line = self.line_of(range.start);
+        if !readings.first().is_some_and(|first| self.is_new(kind, first)) {
+            return;
         }
+        let lookups = &self.testing.lookups;
+        if self.questions.is_empty() {
+            self.questions =
+                lookups.iter().map(|lookup| lookup.sets.iter().map(|_| Questions::default()).collect()).collect();
+        }
+        let value = self.waiting.len();
+        for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| takes(lookup)) {
+            for (reading, canonical) in readings.iter().enumerate().filter(|(_, canonical)| lookup.is_own(canonical)) {
+                for ((hasher, _), questions) in
+                    lookup.sets.iter().zip(self.questions.get_mut(index).into_iter().flatten())
+                {
+                    questions.fingerprints.push(hasher.fingerprint(canonical));
+                    questions.of.push((self.asked.len(), reading));
+                }
+            }
+            self.asked.push(Asked { value, lookup: index, answer: None });
+        }
+        let reading = if kind == FingerprintKind::Email { Reading::Plain } else { Reading::Compact };
+        let (shown, row) = (Kind::of_field(kind.as_str()), self.row(line));
+        self.waiting.push(Waiting { range: range.clone(), reading, shown, line, row });
+        if self.asked.len() >= TOGETHER {
+            self.look_up();
+        }
+    }
+
+    /// Looks up what waits, and counts it in the order in which it came.
+    fn look_up(&mut self) {
+        let lookups = &self.testing.lookups;
+        for (lookup, of_sets) in lookups.iter().zip(&mut self.questions) {
+            for ((_, set), Questions { fingerprints, of }) in lookup.sets.iter().zip(of_sets) {
+                set.find_all(fingerprints, |at| {
+                    let (Some((asked, reading)), Some(fingerprint)) = (of.get(at), fingerprints.get(at)) else {
+                        return;
+                    };
+                    let Some(Asked { answer, .. }) = self.asked.get_mut(*asked) else { return };
+                    if answer.is_none_or(|(known, _)| *reading < known) {
+                        *answer = Some((*reading, *fingerprint));
+                    }
+                });
+                fingerprints.clear();
+                of.clear();
+            }
+        }
+        for Asked { value, lookup, answer } in std::mem::take(&mut self.asked) {
+            let Some(waiting) = self.waiting.get(value) else { continue };
+            self.tally.note(lookups, lookup, waiting.row, answer.is_some());
+            if let Some((_, fingerprint)) = answer.filter(|_| self.prints.len() < super::FINGERPRINT_HITS) {
+                let (range, reading, shown) = (waiting.range.clone(), waiting.reading, waiting.shown);
+                self.prints.push(Print { lookup, fingerprint, range, reading, shown, row: waiting.line });
+            }
+        }
+        self.waiting.clear();
+    }
+
+    /// Looks up what still waits; gives the fingerprints that were found.
+    pub(super) fn finish(mut self) -> Vec<Print> {
+        self.look_up();
+        self.prints
+    }
+
+    /// Notes a value; tells whether it was not known behind a layer.
+    fn is_new(&mut self, kind: FingerprintKind, canonical: &[u8]) -> bool {
+        self.tally.known.is_new(self.depth, hash(canonical) ^ hash(kind.as_str().as_bytes()).rotate_left(17))
+    }
+
+    const fn row(&self, line: usize) -> u64 {
+        self.offset + line as u64 + 1
     }
 
     /// Tests a pair of masked values that may be read in several ways, each with where its parts stand.
@@ -470,7 +603,7 @@ impl<'a> Tester<'a> {
         }
     }
 
-    /// Looks the readings of one value up in the sets that take it, and counts it in its row.
+    /// Looks the readings of one pair up in the sets that take it, and counts it in its row.
     fn ask(
         &mut self,
         kind: FingerprintKind,
@@ -478,22 +611,15 @@ impl<'a> Tester<'a> {
         row: usize,
         takes: impl Fn(&Lookup) -> bool,
     ) -> Vec<Answer> {
-        let Some(first) = readings.first() else { return Vec::new() };
-        let value = hash(first) ^ hash(kind.as_str().as_bytes()).rotate_left(17);
-        if !self.tally.known.is_new(self.depth, value) {
+        if !readings.first().is_some_and(|first| self.is_new(kind, first)) {
             return Vec::new();
         }
-        let row = self.offset + row as u64 + 1;
-        let lookups = &self.testing.lookups;
+        let (lookups, row) = (&self.testing.lookups, self.row(row));
         let mut answers = Vec::new();
         for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| takes(lookup)) {
             let mut found = readings.iter().map(|canonical| lookup.find(canonical)).enumerate();
             let found = found.find_map(|(reading, found)| found.map(|fingerprint| (reading, fingerprint)));
-            if lookup.is_counted() {
-                self.tally.add(index, row, found.is_some());
-                let own = lookups.iter().position(|other| other.organization == lookup.organization).unwrap_or(index);
-                self.tally.add(lookups.len() + own, row, found.is_some());
-            }
+            self.tally.note(lookups, index, row, found.is_some());
             answers.extend(found.map(|(reading, fingerprint)| Answer { lookup: index, reading, fingerprint }));
         }
         answers
@@ -520,6 +646,10 @@ impl<'a> Tester<'a> {
 }
 
 impl Lookup {
+    fn fits(&self, value: &[u8]) -> bool {
+        self.patterns.iter().any(|pattern| pattern.fits(value))
+    }
+
     /// Tells whether what is not found says something: of values without check digits or a form of their own it does not.
     const fn is_counted(&self) -> bool {
         match self.kind {
@@ -537,10 +667,13 @@ impl Lookup {
         }
     }
 
+    /// Tells whether a value may be one that the organization issues.
+    fn is_own(&self, canonical: &[u8]) -> bool {
+        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| canonical.starts_with(prefix.as_bytes()))
+    }
+
     fn find(&self, canonical: &[u8]) -> Option<Fingerprint> {
-        let is_foreign =
-            !self.prefixes.is_empty() && !self.prefixes.iter().any(|prefix| canonical.starts_with(prefix.as_bytes()));
-        if is_foreign {
+        if !self.is_own(canonical) {
             return None;
         }
         self.sets.iter().find_map(|(hasher, set)| {
@@ -811,6 +944,7 @@ mod tests {
             aliases: Vec::new(),
             language: Language::En,
             market_share: None,
+            auditor: None,
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),

@@ -54,7 +54,7 @@ impl<'a> Within<'a> {
     ) {
         let cut = self.cut.uncut();
         let is_long = |find: &Find| find.target.stands_alone && find.range.len() >= LONG_BYTES;
-        let (finds, prints, tested) = match derived.trust {
+        let (mut finds, prints, tested) = match derived.trust {
             Trust::Full => self.search(derived.text, &cut, &mut found.tally),
             Trust::Joined => {
                 let tally = (&mut found.tally, Depth::Joined);
@@ -66,6 +66,7 @@ impl<'a> Within<'a> {
                 (finds.into_iter().filter(is_long).collect(), Vec::new(), 0)
             }
         };
+        found.repeats().bound(&mut finds);
         if finds.is_empty() && prints.is_empty() {
             return;
         }

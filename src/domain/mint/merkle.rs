@@ -20,18 +20,55 @@ pub fn root(leaves: &[Hash]) -> Hash {
         return Sha256::digest(b"").into();
     }
     while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => {
-                    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
-                }
-                [lone] => *lone,
-                _ => Hash::default(),
-            })
-            .collect();
+        level = above(&level);
     }
     level[0]
+}
+
+/// A node beside the way from a leaf to the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It stands to the left.
+    Left(Hash),
+    /// It stands to the right.
+    Right(Hash),
+}
+
+/// Returns what stands beside the way from the leaf at `place` to the root, from below; `None` if there is no such leaf.
+pub fn path(leaves: &[Hash], place: usize) -> Option<Vec<Beside>> {
+    leaves.get(place)?;
+    let (mut level, mut place, mut path) = (leaves.to_vec(), place, Vec::new());
+    while level.len() > 1 {
+        if place.is_multiple_of(2) {
+            path.extend(level.get(place + 1).copied().map(Beside::Right));
+        } else {
+            path.extend(level.get(place - 1).copied().map(Beside::Left));
+        }
+        level = above(&level);
+        place /= 2;
+    }
+    Some(path)
+}
+
+/// Goes from a leaf to the root.
+pub fn climb(leaf: Hash, path: &[Beside]) -> Hash {
+    path.iter().fold(leaf, |hash, beside| match beside {
+        Beside::Left(left) => node(left, &hash),
+        Beside::Right(right) => node(&hash, right),
+    })
+}
+
+fn above(level: &[Hash]) -> Vec<Hash> {
+    let parent = |pair: &[Hash]| match pair {
+        [left, right] => node(left, right),
+        [lone] => *lone,
+        _ => Hash::default(),
+    };
+    level.chunks(2).map(parent).collect()
+}
+
+fn node(left: &Hash, right: &Hash) -> Hash {
+    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
 /// Writes bytes as lower-case hexadecimal digits.
@@ -59,5 +96,18 @@ mod tests {
         assert_ne!(leaf(b"ab", b"c"), leaf(b"a", b"bc"), "a salt cannot become part of an entry");
         assert_eq!(root(&entries[..1]), entries[0]);
         assert_eq!(hex(&[0, 255]), "00ff");
+    }
+
+    #[test]
+    fn every_leaf_has_a_way_to_the_root_and_no_other_leaf_takes_it() {
+        for count in 1..=19_u8 {
+            let leaves: Vec<Hash> = (0..count).map(|number| leaf(&[number; 16], &[number])).collect();
+            for place in 0..usize::from(count) {
+                let way = path(&leaves, place).unwrap();
+                assert_eq!(climb(leaves[place], &way), root(&leaves), "{place} of {count}");
+                assert_ne!(climb(leaf(b"other", b"entry"), &way), root(&leaves));
+            }
+            assert_eq!(path(&leaves, usize::from(count)), None);
+        }
     }
 }

@@ -51,6 +51,10 @@ pub(super) fn spots(text: &str) -> Vec<usize> {
 /// Tells whether an address that is not plain may have its `@` here: a word on both sides, perhaps behind blanks, and
 /// something behind it that may stand for a dot.
 fn may_be_disguised(bytes: &[u8], at: usize) -> bool {
+    let beside = [at.checked_sub(1), Some(at + 1)].map(|beside| beside.and_then(|beside| bytes.get(beside)));
+    if !beside.iter().all(|byte| byte.is_some_and(|byte| *byte == b' ' || is_local(*byte))) {
+        return false;
+    }
     let mut before = bytes.get(..at).unwrap_or_default().iter().rev();
     let after = bytes.get(at + 1..).unwrap_or_default();
     let lead = before.clone().take(BLANKS).take_while(|byte| **byte == b' ').count();

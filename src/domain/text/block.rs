@@ -7,11 +7,34 @@
 /// Bytes that one look takes in.
 pub(in crate::domain) const BLOCK_BYTES: usize = 64;
 
-/// Does work by the vector and bit instructions that processors have had since about 2013, where this one has them: what is
-/// inlined into the work is compiled twice.
+/// Something to do by the newest instructions there are; what it calls takes part if it is inlined into it.
+pub(in crate::domain) trait Work {
+    /// Does it. Must be inlined always: only what is inlined is compiled once more for newer processors.
+    fn run(self, lanes: impl Lanes);
+}
+
+/// How this processor looks at a block.
+pub(in crate::domain) trait Lanes: Copy {
+    /// Tells which bytes of a block are digits.
+    fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64;
+}
+
+/// As every processor does.
+#[derive(Debug, Clone, Copy)]
+struct Plain;
+
+impl Lanes for Plain {
+    #[expect(clippy::inline_always, reason = "the work is compiled twice, as one function each")]
+    #[inline(always)]
+    fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64 {
+        lanes::digits(bytes)
+    }
+}
+
+/// Does work by the vector and bit instructions that processors have had since about 2013, where this one has them.
 #[inline]
-pub(in crate::domain) fn with_newer_instructions<R>(work: impl FnOnce() -> R) -> R {
-    lanes::newer(work)
+pub(in crate::domain) fn with_newer_instructions(work: impl Work) {
+    lanes::newer(work);
 }
 
 /// Bit `n` tells about byte `n` of a block.
@@ -93,14 +116,8 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Tells which bytes of a block are digits.
-#[inline]
-pub(in crate::domain) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
-    lanes::digits(bytes)
-}
-
 /// Tells which bytes of a block break a line or part two columns, and which a number may touch beside such a break: digits
-/// and blanks, breaks among them.
+/// blanks and commas, breaks among them.
 #[inline]
 pub(super) fn breaks(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
     lanes::breaks(bytes)
@@ -144,13 +161,14 @@ struct Words {
 mod lanes {
     use std::arch::x86_64::{
         __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set_epi64x, _mm_set1_epi8,
+        _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi8, _mm256_cmpgt_epi8, _mm256_movemask_epi8, _mm256_set_epi64x,
+        _mm256_set1_epi8,
     };
 
-    use super::{BLOCK_BYTES, Block, Words};
+    use super::{BLOCK_BYTES, Block, Lanes, Plain, Words, Work};
 
     #[inline]
-    pub(super) fn newer<R>(work: impl FnOnce() -> R) -> R {
+    pub(super) fn newer(work: impl Work) {
         let is_new = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
@@ -158,27 +176,63 @@ mod lanes {
             && is_x86_feature_detected!("popcnt");
         if is_new {
             // SAFETY: this processor has been asked for each of these instruction sets.
-            unsafe { by_newer_instructions(work) }
+            unsafe { by_newer_instructions(work) };
         } else {
-            work()
+            work.run(Plain);
         }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn by_newer_instructions<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    fn by_newer_instructions(work: impl Work) {
+        work.run(Newer(()));
     }
 
+    /// Stands for a processor that was asked: made nowhere else.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Newer(());
+
+    impl Lanes for Newer {
+        #[expect(clippy::inline_always, reason = "the work is compiled twice, as one function each")]
+        #[inline(always)]
+        fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64 {
+            // SAFETY: whoever holds this value has asked the processor for AVX2.
+            unsafe { digits_by_avx2(bytes) }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn newer_digits(bytes: &[u8; BLOCK_BYTES]) -> Option<u64> {
+        is_x86_feature_detected!("avx2").then(|| Newer(()).digits(bytes))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn digits_by_avx2(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |index: usize| words.get(index).map_or(0, |bytes| i64::from_le_bytes(*bytes));
+        let half = |first: usize| {
+            let lane = _mm256_set_epi64x(word(first + 3), word(first + 2), word(first + 1), word(first));
+            // Moved so that digits are the lowest values of signed bytes.
+            let moved = _mm256_add_epi8(lane, _mm256_set1_epi8(0x80_u8.wrapping_sub(b'0').cast_signed()));
+            let digits = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x8a_u8.cast_signed()), moved);
+            u64::from(_mm256_movemask_epi8(digits).cast_unsigned())
+        };
+        half(0) | half(4) << 32
+    }
+
+    #[inline]
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         // SAFETY: SSE2 is part of the x86-64 base instruction set.
         unsafe { digits_by_sse2(bytes) }
     }
 
+    #[inline]
     pub(super) fn look(bytes: &[u8; BLOCK_BYTES]) -> Block {
         // SAFETY: as above.
         unsafe { look_by_sse2(bytes) }
     }
 
+    #[inline]
     pub(super) fn words(bytes: &[u8; BLOCK_BYTES]) -> Words {
         // SAFETY: as above.
         unsafe { words_by_sse2(bytes) }
@@ -189,23 +243,29 @@ mod lanes {
         unsafe { breaks_by_sse2(bytes) }
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn breaks_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
         let lanes = lanes(bytes);
-        let breaks = lanes.map(|lane| _mm_or_si128(is(lane, b'\n'), is(lane, b'|')));
+        let breaks = lanes.map(|lane| {
+            let columns = _mm_or_si128(is(lane, b';'), is(lane, b'"'));
+            _mm_or_si128(_mm_or_si128(is(lane, b'\n'), is(lane, b'|')), columns)
+        });
         let blanks = lanes.map(|lane| {
             let blanks = _mm_or_si128(is(lane, b' '), _mm_or_si128(is(lane, b'\t'), is(lane, b'\r')));
-            _mm_or_si128(blanks, is_within(lane, b'0', 10))
+            _mm_or_si128(_mm_or_si128(blanks, is(lane, b',')), is_within(lane, b'0', 10))
         });
         let breaks = mask(breaks);
         (breaks, breaks | mask(blanks))
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn digits_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> u64 {
         mask(lanes(bytes).map(|lane| is_within(lane, b'0', 10)))
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn look_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> Block {
         let lanes = lanes(bytes);
@@ -220,6 +280,7 @@ mod lanes {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn words_by_sse2(bytes: &[u8; BLOCK_BYTES]) -> Words {
         let lanes = lanes(bytes);
@@ -231,6 +292,7 @@ mod lanes {
         }
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn lanes(bytes: &[u8; BLOCK_BYTES]) -> [__m128i; 4] {
         let (words, _) = bytes.as_chunks::<8>();
@@ -238,23 +300,27 @@ mod lanes {
         [0, 2, 4, 6].map(|index| _mm_set_epi64x(word(index + 1), word(index)))
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn mask(lanes: [__m128i; 4]) -> u64 {
         let bits = lanes.map(|lane| u64::from(_mm_movemask_epi8(lane).cast_unsigned()));
         bits[0] | bits[1] << 16 | bits[2] << 32 | bits[3] << 48
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn of(byte: u8) -> __m128i {
         _mm_set1_epi8(byte.cast_signed())
     }
 
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn is(lane: __m128i, byte: u8) -> __m128i {
         _mm_cmpeq_epi8(lane, of(byte))
     }
 
     /// Signed comparison is all there is, so the range is moved to the lowest values.
+    #[inline]
     #[target_feature(enable = "sse2")]
     fn is_within(lane: __m128i, first: u8, count: u8) -> __m128i {
         let moved = _mm_add_epi8(lane, of(0x80_u8.wrapping_sub(first)));
@@ -268,10 +334,17 @@ use plain as lanes;
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod plain {
     use super::{BLOCK_BYTES, Block, Words};
+    #[cfg(not(target_arch = "x86_64"))]
+    use super::{Plain, Work};
 
     #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn newer<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    pub(super) fn newer(work: impl Work) {
+        work.run(Plain);
+    }
+
+    #[cfg(all(test, not(target_arch = "x86_64")))]
+    pub(super) fn newer_digits(_bytes: &[u8; BLOCK_BYTES]) -> Option<u64> {
+        None
     }
 
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
@@ -298,8 +371,8 @@ mod plain {
     }
 
     pub(super) fn breaks(bytes: &[u8; BLOCK_BYTES]) -> (u64, u64) {
-        let breaks = each(bytes, |byte| matches!(byte, b'\n' | b'|'));
-        (breaks, breaks | each(bytes, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'\t' | b'\r')))
+        let breaks = each(bytes, |byte| matches!(byte, b'\n' | b'|' | b';' | b'"'));
+        (breaks, breaks | each(bytes, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'\t' | b'\r' | b',')))
     }
 
     fn each(bytes: &[u8; BLOCK_BYTES], class: impl Fn(u8) -> bool) -> u64 {
@@ -325,6 +398,8 @@ mod tests {
             let bytes = std::array::from_fn(|index| u8::try_from(first + index).unwrap());
             assert_eq!(lanes::look(&bytes), plain::look(&bytes));
             assert_eq!(lanes::words(&bytes), plain::words(&bytes));
+            assert_eq!(Plain.digits(&bytes), plain::digits(&bytes));
+            assert!(lanes::newer_digits(&bytes).is_none_or(|digits| digits == plain::digits(&bytes)));
             assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }
     }
@@ -361,6 +436,7 @@ mod tests {
         fn blocks_are_classed_the_same_in_lanes_and_alone(bytes in proptest::collection::vec(any::<u8>(), 64)) {
             let bytes = block(&bytes);
             prop_assert_eq!(lanes::look(&bytes), plain::look(&bytes));
+            prop_assert!(lanes::newer_digits(&bytes).is_none_or(|digits| digits == plain::digits(&bytes)));
             prop_assert_eq!(lanes::words(&bytes), plain::words(&bytes));
             prop_assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }

@@ -9,6 +9,11 @@ const NAME_BYTES: usize = 31;
 /// What a reference stands for: no reference of HTML is longer than two characters.
 pub(super) type Meaning = (char, Option<char>);
 
+/// Tells whether a reference may begin with the `&` at a place: most are followed by something else.
+pub(super) fn may_begin(text: &[u8], at: usize) -> bool {
+    text.get(at + 1).is_some_and(|next| *next == b'#' || next.is_ascii_alphabetic())
+}
+
 /// Reads the reference that `text` opens with; gives what it stands for and how many bytes it took.
 pub(super) fn entity(text: &str) -> Option<(Meaning, usize)> {
     match text.as_bytes() {
@@ -43,23 +48,40 @@ fn named(text: &str) -> Option<(Meaning, usize)> {
     }
     let name = text.get(..length)?;
     let has_semicolon = text.as_bytes().get(length) == Some(&b';');
-    if let Some((meaning, _)) = NAMES.get(name).filter(|_| has_semicolon) {
+    if has_semicolon && let Some((meaning, _)) = NAMES.get(name) {
         return Some((*meaning, length + 1));
     }
     // `&nbsp4111` is read by browsers as a space before the number.
-    let bare = BARE.get(usize::from(*name.as_bytes().first()?))?;
-    bare.iter().find(|(bare, _)| name.starts_with(bare)).map(|(bare, meaning)| (*meaning, bare.len()))
+    let [first, second, ..] = *name.as_bytes() else { return None };
+    let bare = BARE.get(usize::from(first))?;
+    if bare.seconds >> (second & 31) & 1 == 0 {
+        return None;
+    }
+    let is_like =
+        |bare: &str| bare.len() <= length && bare.as_bytes().get(1) == Some(&second) && name.starts_with(bare);
+    bare.names.iter().find(|(bare, _)| is_like(bare)).map(|(bare, meaning)| (*meaning, bare.len()))
 }
 
-/// Names that may stand without a semicolon by their first byte, longer ones first.
-static BARE: LazyLock<Vec<Vec<(&'static str, Meaning)>>> = LazyLock::new(|| {
-    let mut bare = vec![Vec::new(); 128];
+/// Names that may stand without a semicolon and begin with the same byte.
+#[derive(Debug, Clone, Default)]
+struct Bare {
+    /// Which second bytes they have, by their lowest five bits.
+    seconds: u32,
+    /// Longer ones first.
+    names: Vec<(&'static str, Meaning)>,
+}
+
+/// Names that may stand without a semicolon by their first byte.
+static BARE: LazyLock<Vec<Bare>> = LazyLock::new(|| {
+    let mut bare = vec![Bare::default(); 128];
     for (name, (meaning, _)) in NAMES.iter().filter(|(_, (_, is_bare))| *is_bare) {
-        let first = name.as_bytes().first().map_or(0, |first| usize::from(*first));
-        bare.get_mut(first).into_iter().for_each(|names: &mut Vec<_>| names.push((*name, *meaning)));
+        let [first, second, ..] = name.as_bytes() else { continue };
+        let Some(own) = bare.get_mut(usize::from(*first)) else { continue };
+        own.seconds |= 1 << (second & 31);
+        own.names.push((*name, *meaning));
     }
-    for names in &mut bare {
-        names.sort_by_key(|(name, _)| usize::MAX - name.len());
+    for own in &mut bare {
+        own.names.sort_by_key(|(name, _)| usize::MAX - name.len());
     }
     bare
 });

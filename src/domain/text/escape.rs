@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, GB18030, WINDOWS_1251, WINDOWS_1252};
 
-use super::entity::entity;
+use super::entity::{entity, may_begin};
 
 /// A way of escaping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +52,16 @@ impl Escape {
     /// Finds the next place where an escape may begin.
     pub(super) fn sign(self, text: &[u8], from: usize) -> Option<usize> {
         let rest = text.get(from..)?;
-        match self {
-            Self::Percent(_) => memchr::memchr(b'%', rest),
-            Self::Backslash(_) => memchr::memchr(b'\\', rest),
-            Self::QuotedPrintable(_) => memchr::memchr(b'=', rest),
-            Self::Entity => memchr::memchr(b'&', rest),
-            Self::Mojibake(Bytes::Windows1251) => next_lead(rest),
-            Self::Mojibake(_) => memchr::memchr(0xc3, rest),
-        }
-        .map(|at| from + at)
+        let byte = match self {
+            Self::Percent(_) => b'%',
+            Self::Backslash(_) => b'\\',
+            Self::QuotedPrintable(_) => b'=',
+            Self::Entity => return next_reference(text, from),
+            Self::Mojibake(Bytes::Windows1251) => return next_lead(rest).map(|at| from + at),
+            Self::Mojibake(_) => 0xc3,
+        };
+        // Where one follows another, that takes no search.
+        if rest.first() == Some(&byte) { Some(from) } else { memchr::memchr(byte, rest).map(|at| from + at) }
     }
 
     /// Reads the escape at a place that [`Escape::sign`] found.
@@ -153,6 +154,20 @@ impl Bytes {
         }
         let meant = std::str::from_utf8(bytes.get(..count)?).ok()?.chars().next()?;
         (!meant.is_control()).then(|| Escaped::one(meant, length))
+    }
+}
+
+/// Finds a `&` that may begin a reference.
+fn next_reference(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        if text.get(at) != Some(&b'&') {
+            at += memchr::memchr(b'&', text.get(at..)?)?;
+        }
+        if may_begin(text, at) {
+            return Some(at);
+        }
+        at += 1;
     }
 }
 

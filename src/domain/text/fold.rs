@@ -194,8 +194,8 @@ fn simple(character: char) -> Option<char> {
         '\u{ff01}'..='\u{ff5e}' => {
             char::from_u32(u32::from(character) - 0xfee0).map(|ascii| ascii.to_ascii_lowercase())
         }
-        'а'..='я' | 'ё' => Some(character),
-        'А'..='Я' => char::from_u32(u32::from(character) + 0x20),
+        'а'..='я' | 'ё' | '\u{df}'..='\u{ff}' | '\u{d7}' | '\u{fffd}' => Some(character),
+        'А'..='Я' | '\u{c0}'..='\u{de}' => char::from_u32(u32::from(character) + 0x20),
         'Ё' => Some('ё'),
         '\u{3001}' | '\u{3002}' | '\u{3008}'..='\u{3011}' | '\u{3041}'..='\u{3096}' | '\u{ac00}'..='\u{d7a3}' => {
             Some(character)

@@ -6,7 +6,7 @@
 //! value. Elements of XML that is neither a page nor an office document are cells, and records where one follows its like.
 //! Not here: which part is a post (`forum`).
 
-use super::entity::entity;
+use super::entity::{entity, may_begin};
 use super::html_sink::{Region, Sink};
 use super::html_tag::{Effect, Tag, read_tag};
 use super::map::{NoTrace, OffsetMap, Trace};
@@ -145,8 +145,8 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
 
     fn read(mut self) -> Markup<T> {
         let bytes = self.source.as_bytes();
-        while let Some(found) = memchr::memchr2(b'<', b'&', bytes.get(self.at..).unwrap_or_default()) {
-            self.at += found;
+        while let Some(found) = next_sign(bytes, self.at) {
+            self.at = found;
             let outcome = if bytes.get(self.at) == Some(&b'&') { self.reference() } else { self.angle() };
             match outcome {
                 Some(()) => self.text_from = self.at,
@@ -165,6 +165,9 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             if sink.text.is_empty() {
                 continue;
             }
+            // This break stands nowhere; it must not be told as what would follow the last word.
+            let end = self.source.len();
+            markup.trace.atom(markup.text.len(), 1, end..end);
             markup.text.push('\n');
             let start = markup.text.len();
             markup.text.push_str(&sink.text);
@@ -193,7 +196,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
 
     fn reference(&mut self) -> Option<()> {
         let at = self.at;
-        let (meaning, length) = entity(self.source.get(at..)?)?;
+        let (meaning, length) = entity(self.source.get(at..).filter(|_| may_begin(self.source.as_bytes(), at))?)?;
         self.text();
         self.sink().characters(meaning, at..at + length);
         self.at += length;
@@ -357,6 +360,14 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
     }
 }
 
+/// Finds the next `<` or `&`; where one follows another, that takes no search.
+fn next_sign(bytes: &[u8], from: usize) -> Option<usize> {
+    if matches!(bytes.get(from), Some(b'<' | b'&')) {
+        return Some(from);
+    }
+    memchr::memchr2(b'<', b'&', bytes.get(from..)?).map(|found| from + found)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -417,6 +428,17 @@ mod tests {
             r#"<a href="mailto:su%40post.example?x=1" class=quiet title='Карта &quot;9990&quot;'><input value=99904838>x</a>"#,
         );
         assert_eq!(text, "x\nmailto:su@post.example?x=1\nКарта \"9990\"\n99904838");
+    }
+
+    #[test]
+    fn no_part_of_a_text_stands_behind_the_end_of_its_page() {
+        for source in ["<a b=99904838>x", "<a b=99904838>x</ti", "<i hidden>7</i><a b=99904838>x"] {
+            let markup = unwrap_html_mapped(source);
+            for at in 0..markup.text.len() {
+                let range = markup.trace.to_source(&(at..at + 1));
+                assert!(range.end <= source.len(), "{source}: {at} stands at {range:?}");
+            }
+        }
     }
 
     #[test]

@@ -156,12 +156,18 @@ pub(super) struct Finder<'v> {
     base: Base,
     /// Bytes that may still be made.
     budget: usize,
+    /// Tells whether numbers that are split over lines may be watched.
+    may_meet: &'v dyn Fn(&str) -> bool,
     visit: &'v mut dyn FnMut(&Derived<'_>),
 }
 
 impl<'v> Finder<'v> {
-    pub(super) fn new(length: usize, visit: &'v mut dyn FnMut(&Derived<'_>)) -> Self {
-        Self { base: Base::Unfolded, budget: length + LEAST_BUDGET, visit }
+    pub(super) fn new(
+        length: usize,
+        may_meet: &'v dyn Fn(&str) -> bool,
+        visit: &'v mut dyn FnMut(&Derived<'_>),
+    ) -> Self {
+        Self { base: Base::Unfolded, budget: length + LEAST_BUDGET, may_meet, visit }
     }
 
     /// Visits everything that stands within a text under transfer layers and in odd spellings.
@@ -235,6 +241,9 @@ impl<'v> Finder<'v> {
         let mut steps = steps;
         while let Some((step, others)) = steps.split_first().filter(|_| self.budget > 0) {
             steps = others;
+            if *step == Step::Lines && !(self.may_meet)(folded) {
+                continue;
+            }
             let limit = self.budget;
             let Some(made) = step.rewrite_parts::<NoTrace>(folded, limit) else { continue };
             self.budget = self.budget.saturating_sub(made.text.len());

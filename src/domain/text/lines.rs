@@ -1,4 +1,5 @@
-//! Numbers that are split over lines, table rows or columns: `9990 4838` at the end of one, `3464 5856` on the next.
+//! Numbers that are split over lines, table rows, columns or quoted cells: `9990 4838` at the end of one, `3464 5856` on the
+//! next.
 //!
 //! Only where the digits at both sides are few enough to be halves of one number. What is found here must be long, because
 //! numbers of different rows meet.
@@ -12,19 +13,16 @@ use super::map::Trace;
 /// The longest number that is looked for across lines: more digits beside a break are two numbers.
 const DIGITS: usize = 20;
 /// Bytes that may stand between two halves.
-const GAP_BYTES: usize = 6;
+const GAP_BYTES: usize = 16;
 /// How far around a break the halves may reach.
-const REACH_BYTES: usize = 48;
+const REACH_BYTES: usize = 96;
 
 /// Writes the parts of a text in which two halves of a number meet, with their lines joined; up to about `limit` bytes.
 pub(super) fn rewrite_parts<T: Trace + Default>(draft: &mut Draft<'_, T>, limit: usize) {
-    let bytes = draft.source.as_bytes();
-    let mut from = 0;
-    for at in Breaks::of(bytes) {
+    for part in Parts::of(draft.source) {
         if draft.text.len() >= limit {
             return;
         }
-        let Some(part) = (if at < from { None } else { halves(bytes, at, &mut from) }) else { continue };
         let (written, changes) = (draft.text.len(), draft.changes);
         rewrite(draft, part.clone());
         if draft.changes > changes {
@@ -32,7 +30,37 @@ pub(super) fn rewrite_parts<T: Trace + Default>(draft: &mut Draft<'_, T>, limit:
         } else {
             draft.truncate(written);
         }
-        from = part.end;
+    }
+}
+
+/// The parts of a text in which two halves of a number may meet, ascending: what lies near a break between digits.
+///
+/// They hold nothing but ASCII letters and digits, gaps, and `-`, `.`, `/`.
+struct Parts<'a> {
+    bytes: &'a [u8],
+    breaks: Breaks<'a>,
+    from: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), breaks: Breaks::of(text.as_bytes()), from: 0 }
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            let at = self.breaks.next()?;
+            if at >= self.from
+                && let Some(part) = halves(self.bytes, at, &mut self.from)
+            {
+                self.from = part.end;
+                return Some(part);
+            }
+        }
     }
 }
 
@@ -49,11 +77,22 @@ fn halves(bytes: &[u8], at: usize, from: &mut usize) -> Option<Range<usize>> {
     if left == 0 || right == 0 || left + right > DIGITS || blank + gap > GAP_BYTES {
         return None;
     }
-    let reach = |byte: &&u8| byte.is_ascii_alphanumeric() || is_gap(**byte) || matches!(byte, b'-' | b'.' | b'/');
-    let start = at - before.iter().rev().take_while(reach).count();
-    let end = at + after.iter().take_while(reach).count();
+    let reaches = |byte: &&u8| REACHES.get(usize::from(**byte)).copied().unwrap_or_default();
+    let start = at - before.iter().rev().take_while(reaches).count();
+    let end = at + after.iter().take_while(reaches).count();
     Some(start.max(floor)..end)
 }
+
+/// What a part may hold.
+static REACHES: [bool; 256] = {
+    let mut reaches = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        reaches[byte as usize] = byte.is_ascii_alphanumeric() || is_gap(byte) || matches!(byte, b'-' | b'.' | b'/');
+        byte += 1;
+    }
+    reaches
+};
 
 /// The breaks of a text with a digit or a blank on both sides, ascending; 64 bytes at a time.
 struct Breaks<'a> {
@@ -120,7 +159,7 @@ pub(super) fn rewrite<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range
         at += text;
         let rest = bytes.get(at..).unwrap_or_default();
         let gap = rest.iter().take_while(|byte| is_gap(**byte)).count();
-        let is_break = rest.iter().take(gap).any(|byte| matches!(byte, b'\n' | b'|'));
+        let is_break = rest.iter().take(gap).any(|byte| matches!(byte, b'\n' | b'|' | b';' | b'"'));
         match gap {
             0 => {}
             1..=GAP_BYTES if is_break => draft.replace(at..at + gap, [' ']),
@@ -130,8 +169,9 @@ pub(super) fn rewrite<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range
     }
 }
 
+/// Tells what may stand between two halves.
 const fn is_gap(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | b'|')
+    matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | b'|' | b';' | b'"' | b',')
 }
 
 #[cfg(test)]
@@ -145,14 +185,19 @@ mod tests {
             ("card 9990 4838\n3464 5856 valid", Some(" 9990 4838 3464 5856 ")),
             ("9990 | 4838 | 3464 | 5856", Some("9990 4838 3464 5856")),
             ("9990\n4838\n3464\n5856", Some("9990 4838 3464 5856")),
+            ("9990;4838;3464;5856", Some("9990 4838 3464 5856")),
+            ("\"9990\",\"4838\",\"3464\",\"5856\"", Some("9990 4838 3464 5856")),
+            ("|   9990   |   4838   |   3464   |   5856   |", Some("9990 4838 3464 5856")),
+            ("9990\r\n\r\n4838\r\n\r\n3464\r\n\r\n5856", Some("9990 4838 3464 5856")),
             ("13800138000\n13900139000", None),
             ("abc\n123", None),
-            ("123\n\n\n\n\n\n\n\n456", None),
+            ("123\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n456", None),
         ] {
             for filler in [0, 50, 61, 63, 64, 100] {
                 let text = format!("{}\n{text}", "x".repeat(filler));
                 let mut draft = Draft::<NoTrace>::of(&text);
                 rewrite_parts(&mut draft, usize::MAX);
+                assert_eq!(Parts::of(&text).count() > 0, joined.is_some(), "{text}");
                 match joined {
                     Some(joined) => assert!(draft.text.contains(joined.trim()), "{text}: {}", draft.text),
                     None => assert_eq!(draft.text, "", "{text}"),

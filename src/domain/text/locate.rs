@@ -3,6 +3,7 @@
 //! Made only where something was found. What was found behind layers is read again as anybody will who checks it; where a
 //! slice does not read as it does in its surroundings, the surroundings are told, and the place within them.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::charset::Decoded;
@@ -52,7 +53,8 @@ impl<'a> Locator<'a> {
 
     /// Makes the way back from a text within the view.
     pub fn derived<'d>(&'d self, derived: &'d Derived<'d>) -> DerivedLocator<'d, 'a> {
-        DerivedLocator { view: self, derived, folds: derived.unfolded.map(|text| fold_mapped(text).1) }
+        let folds = derived.unfolded.map(|text| fold_mapped(text).1);
+        DerivedLocator { view: self, derived, folds, whole: OnceCell::new() }
     }
 
     fn text(&self) -> &str {
@@ -78,6 +80,8 @@ pub struct DerivedLocator<'d, 'a> {
     view: &'d Locator<'a>,
     derived: &'d Derived<'d>,
     folds: Option<OffsetMap>,
+    /// Where all of the derived text stands, and how it reads there: made once for all that must be told so.
+    whole: OnceCell<(Place, String)>,
 }
 
 impl DerivedLocator<'_, '_> {
@@ -89,10 +93,14 @@ impl DerivedLocator<'_, '_> {
         if replay(raw, place.span, &place.steps).as_deref() == Some(expected) {
             return place;
         }
-        let mut whole = self.place_alone(&(0..self.derived.text.len()));
-        let text = replay(raw, whole.span, &whole.steps).unwrap_or_default();
+        let (whole, text) = self.whole.get_or_init(|| {
+            let whole = self.place_alone(&(0..self.derived.text.len()));
+            let text = replay(raw, whole.span, &whole.steps).unwrap_or_default();
+            (whole, text)
+        });
         let is_there = |at: &usize| text.get(*at..).is_some_and(|rest| rest.starts_with(expected));
         let Some(at) = Some(range.start).filter(is_there).or_else(|| text.find(expected)) else { return place };
+        let mut whole = whole.clone();
         whole.steps.push(cut(&(at..at + expected.len())));
         whole
     }

@@ -23,6 +23,7 @@ mod lines;
 mod locate;
 mod look_alike;
 mod map;
+mod noise;
 mod numeral;
 mod replay;
 mod step;

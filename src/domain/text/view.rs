@@ -8,6 +8,7 @@ use super::html::{Markup, unwrap_html, unwrap_html_mapped};
 use super::layers::{Derived, Finder};
 use super::locate::Locator;
 use super::map::NoTrace;
+use super::noise::is_noise;
 
 /// Whether a document is markup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub enum Form {
 pub struct View<'a> {
     decoded: Decoded<'a>,
     markup: Option<Markup<NoTrace>>,
+    is_noise: bool,
     /// The folded text; what is searched.
     pub text: String,
 }
@@ -44,24 +46,28 @@ impl<'a> View<'a> {
             Form::Markup => Some(unwrap_html(&decoded.text)),
         };
         fold_into(markup.as_ref().map_or(&*decoded.text, |markup| markup.text.as_str()), &mut buffer);
-        Self { decoded, markup, text: buffer }
+        let is_noise = is_noise(decoded.text.as_bytes());
+        Self { decoded, markup, is_noise, text: buffer }
     }
 
     /// Returns another charset that the bytes may be in: a second hypothesis, where the first is not proven.
     pub fn other_charset(&self) -> Option<&'static str> {
-        self.decoded.other_charset()
+        if self.is_noise { None } else { self.decoded.other_charset() }
     }
 
-    /// Visits every text within this one: behind transfer layers, in odd spellings.
+    /// Visits every text within this one: behind transfer layers, in odd spellings. Bytes that are no text hold none.
     ///
-    /// Costs a glance where there is none; all of them together are hardly longer than the view.
-    pub fn derive(&self, visit: &mut dyn FnMut(&Derived<'_>)) {
-        Finder::new(self.text.len(), visit).all(self.unfolded(), &self.text);
+    /// Costs a glance where there is none; all of them together are hardly longer than the view. A text is read with its
+    /// lines joined only where `may_meet` tells that halves of numbers which meet then may be looked for.
+    pub fn derive(&self, may_meet: &dyn Fn(&str) -> bool, visit: &mut dyn FnMut(&Derived<'_>)) {
+        if !self.is_noise {
+            Finder::new(self.text.len(), may_meet, visit).all(self.unfolded(), &self.text);
+        }
     }
 
     /// Visits this text reversed, and with letters for digits: for pages that are flagged already.
     pub fn derive_deep(&self, visit: &mut dyn FnMut(&Derived<'_>)) {
-        Finder::new(self.text.len(), visit).deep(&self.text);
+        Finder::new(self.text.len(), &|_| false, visit).deep(&self.text);
     }
 
     fn unfolded(&self) -> &str {
@@ -96,6 +102,27 @@ mod tests {
             assert_eq!(replay(bytes, place.span, &steps).as_deref(), Some("9990483834645856"));
             let start = usize::try_from(place.span.start).unwrap();
             assert_eq!(decode_known(bytes.get(..start).unwrap(), view.decoded.charset).text, "<p>卡号：<b>");
+        }
+    }
+
+    #[test]
+    fn noise_is_told_from_texts_of_every_kind() {
+        let mut state = 7_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            u8::try_from(state >> 24).unwrap()
+        })
+        .take(4096)
+        .collect();
+        assert!(View::new(&noise, None, Form::Plain, String::new()).is_noise);
+        let chinese = "欧阳采薇，卡号９９９０，一手数据\r\n\t".repeat(90);
+        let columns = "欧阳\u{1}9\u{1}12014504193\u{2}\n".repeat(90);
+        let (gbk, _, _) = encoding_rs::GBK.encode(&chinese);
+        let (japanese, _, _) = encoding_rs::ISO_2022_JP.encode(&chinese);
+        let utf16: Vec<u8> = chinese.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let zeros = ["9990483834645856".as_bytes(), &[0; 400], &noise[..64]].concat();
+        for text in [chinese.as_bytes(), columns.as_bytes(), &gbk, &japanese, &utf16, &zeros, &noise[..200]] {
+            assert!(!View::new(text, None, Form::Plain, String::new()).is_noise, "{text:?}");
         }
     }
 

@@ -68,6 +68,7 @@ impl Changes {
             ("aliases", is_same_set(&old.aliases, &new.aliases)),
             ("language", old.language == new.language),
             ("market_share", old.market_share == new.market_share),
+            ("auditor", old.auditor == new.auditor),
         ] {
             if !is_same {
                 self.other.push(format!("{word} changed"));

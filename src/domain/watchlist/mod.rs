@@ -131,6 +131,9 @@ pub struct Organization {
     pub market_share: Option<f64>,
     /// Whom to mail.
     pub contacts: Vec<Contact>,
+    /// Who is mailed the signed head of the chain of evidence each day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auditor: Option<String>,
     /// Third parties that received copies; `OWNER` is implied.
     pub custodians: Vec<Custodian>,
     /// Its tables.

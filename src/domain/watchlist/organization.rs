@@ -27,6 +27,7 @@ struct RawOrganization {
     #[serde(default)]
     language: Language,
     market_share: Option<Spanned<f64>>,
+    auditor: Option<Spanned<String>>,
     #[serde(default)]
     contact: Vec<RawContact>,
     #[serde(default)]
@@ -155,6 +156,7 @@ impl Checker<'_> {
             language: raw.language,
             market_share: self.share("market_share", raw.market_share.as_ref()),
             contacts: self.contacts(raw.contact),
+            auditor: self.auditor(raw.auditor),
             custodians: self.custodians(raw.custodian),
             datasets: self.datasets(raw.dataset),
             anchors: self.anchors(&raw.anchors),
@@ -199,6 +201,15 @@ impl Checker<'_> {
             });
         }
         contacts
+    }
+
+    fn auditor(&mut self, address: Option<Spanned<String>>) -> Option<String> {
+        let address = address?;
+        if !is_mail_address(address.get_ref().trim()) {
+            let reason = format!("{} is not a mail address", shown(address.get_ref()));
+            self.report(&address, "auditor", reason, "write one address, as audit@bank.example");
+        }
+        Some(address.into_inner().trim().to_owned())
     }
 
     fn custodians(&mut self, raw: Vec<RawCustodian>) -> Vec<Custodian> {

@@ -35,6 +35,7 @@ pub(super) async fn run(_: &Args, context: &Context) -> anyhow::Result<Exit> {
         Ok(store) => {
             findings.push(well("database", format!("opened; kept in {}", context.store_place())));
             findings.push(audit(&store).await);
+            findings.push(head(&store).await);
             findings.extend(watchlists(&store).await);
             findings.extend(fingerprints(&store, context).await);
             findings.extend(sources(&store, context).await);
@@ -81,6 +82,21 @@ async fn audit(store: &Store) -> Finding {
             format!("row {number} was changed, removed or put in; compare with a backup before going on"),
         ),
         Err(error) => ill("audit log", format!("cannot be read: {error}")),
+    }
+}
+
+async fn head(store: &Store) -> Finding {
+    let check = "signed head";
+    match store.newest_head().await {
+        Ok(None) => well(check, "none yet: a crawl signs one each day, or: dyepack evidence head --sign"),
+        Ok(Some(head)) => match (&head.stamp, &head.stamp_error) {
+            (None, Some(error)) => {
+                ill(check, format!("that of {} is not time-stamped: {error}; tried again", head.day))
+            }
+            (Some(_), _) => well(check, format!("the newest is of {}, time-stamped", head.day)),
+            (None, None) => well(check, format!("the newest is of {}", head.day)),
+        },
+        Err(error) => ill(check, format!("cannot be read: {error}")),
     }
 }
 

@@ -13,6 +13,7 @@ use super::Failure;
 use crate::domain::retention::Retention;
 use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
+use crate::domain::source::Source;
 use crate::faces::web::Options as ConsoleOptions;
 use crate::ports::fetch::{Proxy, ProxyKind};
 use crate::ports::mail::DkimOptions;
@@ -44,6 +45,15 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     /// `[console]`: how it is reached and who gets in.
     pub(crate) console: ConsoleOptions,
+    /// How evidence is certified.
+    pub(crate) evidence: EvidenceConfig,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EvidenceConfig {
+    /// A time-stamping authority (RFC 3161); `None` if heads and exports are signed only.
+    pub(crate) authority: Option<url::Url>,
 }
 
 /// `[store]`
@@ -145,6 +155,7 @@ struct File {
     severity: Option<Table>,
     retention: Retention,
     console: FileConsole,
+    evidence: FileEvidence,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +184,24 @@ impl FileConsole {
             is_behind_proxy: self.behind_proxy,
             takes_two: self.four_eyes,
         })
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileEvidence {
+    timestamp_url: Option<String>,
+}
+
+impl FileEvidence {
+    fn checked(self) -> anyhow::Result<EvidenceConfig> {
+        let Some(text) = variable("DYEPACK_TIMESTAMP_URL").or(self.timestamp_url) else {
+            return Ok(EvidenceConfig::default());
+        };
+        // The rules of sites hold for it, too: a web address, and no private one but on this machine.
+        let source = Source::from_url(&text)
+            .map_err(|error| usage(format!("[evidence] timestamp_url = {text:?} cannot be used: {error}")))?;
+        Ok(EvidenceConfig { authority: Some(source.start_url) })
     }
 }
 
@@ -341,6 +370,7 @@ impl Config {
             severity: file.severity,
             console: file.console.checked()?,
             retention: file.retention.checked().map_err(|error| usage(error.to_string()))?,
+            evidence: file.evidence.checked()?,
         })
     }
 }

@@ -11,6 +11,7 @@ use super::{Failure, Shared};
 use crate::ports::clock::Clock;
 use crate::ports::evidence::Evidence;
 use crate::ports::seal::Seal;
+use crate::ports::signing::Signer;
 use crate::ports::store::Store;
 use crate::ports::vault::Vault;
 
@@ -79,7 +80,21 @@ impl Context {
         Vault::new(&self.data_dir, self.config.fingerprint_keys.clone())
     }
 
+    /// Returns the key that signs the heads of the ledger and exports, made on first use: `evidence-signing.pem` in the data
+    /// directory, mode 0600.
+    ///
+    /// # Errors
+    /// When it cannot be made or read, or when others may read it.
+    pub(crate) fn signer(&self) -> anyhow::Result<Signer> {
+        Signer::load_or_create(&self.signer_path()).context("cannot sign")
+    }
+
     /// Returns where that key lies.
+    pub(crate) fn signer_path(&self) -> PathBuf {
+        self.data_dir.join("evidence-signing.pem")
+    }
+
+    /// Returns where the key that seals lies.
     pub(crate) fn seal_path(&self) -> PathBuf {
         self.data_dir.join("dyepack.key")
     }

@@ -93,6 +93,8 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
     let options = CrawlOptions {
         source,
         until,
+        folder: Some(context.data_dir.clone()),
+        budget_bytes: context.config.retention.budget_bytes(),
         ..CrawlOptions::new(worker.name.clone(), RecordPolicy { settle: context.config.alert.settle })
     };
     let ports = Ports {
@@ -371,6 +373,7 @@ fn line(progress: &Progress) -> String {
             let _ = write!(line, " · next try or visit at {}", at.strftime("%H:%M:%S UTC"));
         }
         Some(Waiting::Store) => line.push_str(" · the database does not answer; waiting for it"),
+        Some(Waiting::Room) => line.push_str(" · the disk is nearly full; waiting for room"),
     }
     line
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::output::Format;
-use super::{Exit, drill};
+use super::{Exit, drill, evidence};
 use crate::domain::health::{Alarm, ago};
 use crate::ports::mail::Mailer;
 use crate::ports::store::Store;
 use crate::services::crawl::Until;
+use crate::services::evidence::heads;
 use crate::services::watchkeeping::{self, Options};
 
 /// Shows what is not well now, since when, and what would mend it
@@ -70,15 +71,17 @@ pub(super) async fn watch_options(worker: &str, store: &Store, context: &Context
         worker: worker.to_owned(),
         operator: context.config.operator.mail.clone(),
         folder: context.data_dir.clone(),
+        budget_bytes: context.config.retention.budget_bytes(),
         drills: context.config.drill.every.map(|every| (every, since)),
     })
 }
 
-/// Watches over the crawl, and repeats the drill.
+/// Watches over the crawl, signs the chain's head each day, and repeats the drill.
 #[derive(Debug)]
 pub(super) struct Watch<'a> {
     ports: watchkeeping::Ports,
     options: Options,
+    heads: (heads::Ports, heads::Options),
     context: &'a Context,
 }
 
@@ -92,13 +95,18 @@ impl<'a> Watch<'a> {
     ) -> anyhow::Result<Self> {
         let options = watch_options(worker, store, context).await?;
         let ports = watchkeeping::Ports { store: store.clone(), mailer, clock: context.clock.clone() };
-        Ok(Self { ports, options, context })
+        let heads = (evidence::heads_ports(store, context)?, evidence::heads_options(context));
+        Ok(Self { ports, options, heads, context })
     }
 
     /// Watches for as long as the crawl runs. One that ends by itself is looked at once, at its end.
     pub(super) async fn beside<T>(&self, crawling: impl Future<Output = T>, until: Until) -> T {
         if until != Until::Stopped {
             let crawled = crawling.await;
+            // The head first: its mails go out with those of the watch.
+            if let Err(error) = heads::look(&self.heads.0, &self.heads.1).await {
+                tracing::warn!(%error, "the day's head cannot be signed");
+            }
             if let Err(error) = watchkeeping::look(&self.ports, &self.options).await {
                 tracing::warn!(%error, "the watch cannot see how things stand");
             }
@@ -114,6 +122,7 @@ impl<'a> Watch<'a> {
         tokio::select! {
             crawled = crawling => crawled,
             never = watchkeeping::run(self.ports.clone(), self.options.clone()) => match never {},
+            never = heads::run(self.heads.0.clone(), self.heads.1.clone()) => match never {},
             never = drilling => match never {},
         }
     }

@@ -1,4 +1,4 @@
-//! `init`: writes a starter configuration and the key that seals what is kept; never overwrites either.
+//! `init`: writes a starter configuration, the key that seals what is kept and the key that signs; never overwrites any.
 
 use anyhow::Context as _;
 use tokio::fs;
@@ -69,12 +69,16 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 # evidence_days = 1095                   # captures of settled cases; without a line nothing is ever deleted
 # posts_days = 365                       # texts of posts in which nothing was found
 # mails_days = 1095                      # mails as they were sent, of settled cases
+# budget_mib = 50000                     # what the data directory may take; an alarm comes at 80 %, crawling stops at 98 %
 
 [console]
 # url = "https://dyepack.your-host.example"   # where people reach it, if a proxy stands before it
 # behind_proxy = false                   # believe the proxy's X-Forwarded-For
 # password_is_enough = false             # true: no second factor is asked for
 # four_eyes = false                      # true: confirming a case and revealing values take two people
+
+[evidence]
+# timestamp_url = "https://tsa.example/"  # an authority that stamps the signed heads of the chain (RFC 3161)
 
 [alert]
 # settle_seconds = 60                    # how long an alert waits for more hits of the same case
@@ -110,6 +114,12 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     context.output.line(format_args!(
         "wrote {}: keep a copy apart; without it nothing kept can be read",
         context.seal_path().display()
+    ))?;
+    let key = context.signer()?.public_key();
+    context.output.line(format_args!("wrote {}", context.signer_path().display()))?;
+    context.output.line(format_args!(
+        "its heads are signed by the key with SHA-256 {}: give that to the auditors by another way than mail",
+        key.fingerprint()
     ))?;
     if let Some(name) = &args.admin {
         let token = serve::first_admin(name, &context.open_store().await?, context).await?;

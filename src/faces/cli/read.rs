@@ -14,7 +14,7 @@ use super::context::Context;
 use super::{Exit, Failure};
 use crate::domain::forum::{self, Engine, Overrides, PageKind, Post, Reading, ThreadRow};
 use crate::domain::oddity::Oddity;
-use crate::domain::page::FetchedPage;
+use crate::domain::page::{Asked, FetchedPage};
 
 const LIMIT_BYTES: u64 = 64 << 20;
 
@@ -87,8 +87,15 @@ async fn overrides(file: &Path) -> anyhow::Result<Overrides> {
 
 fn read(body: Vec<u8>, url: Option<Url>, fetched_at: Timestamp, overrides: &Overrides) -> Reading {
     let url = url.or_else(|| forum::declared_home(&body, None)).unwrap_or_else(nowhere);
-    let page =
-        FetchedPage { requested: url.clone(), url: url.clone(), status: 200, headers: Vec::new(), body, fetched_at };
+    let page = FetchedPage {
+        requested: url.clone(),
+        url: url.clone(),
+        status: 200,
+        headers: Vec::new(),
+        body,
+        fetched_at,
+        asked: Asked::default(),
+    };
     forum::read_with(&page, &url, overrides)
 }
 

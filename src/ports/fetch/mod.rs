@@ -2,6 +2,8 @@
 //!
 //! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Nothing is ever posted but a login form.
 
+mod asked;
+mod authority;
 mod cookies;
 mod error;
 mod explain;
@@ -32,7 +34,7 @@ pub use lane::Answers;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 
 use crate::domain::forum::login::Submission;
-use crate::domain::page::FetchedPage;
+use crate::domain::page::{Asked, FetchedPage, Hop};
 use crate::domain::session::Jar;
 use crate::domain::source::{Network, Source, SourceId};
 use crate::ports::clock::Clock;
@@ -235,10 +237,10 @@ impl Fetcher {
                 asked = asked.header(name, value.reveal());
             }
             let asked = asked.body(submission.body.reveal().clone());
-            let response = self.send(asked, (&way, source), &submission.url).await?;
+            let (response, sent) = self.send(asked, (&way, source), &submission.url).await?;
             let next =
                 response.status().is_redirection().then(|| redirect_target(&submission.url, &response)).flatten();
-            let answer = self.read(&way, &submission.url, &request, response).await?;
+            let answer = self.read(&way, (&submission.url, sent), &request, response).await?;
             // Where it leads is followed for what is said there; if nothing is, the answer itself has to do.
             match next {
                 None => Ok(answer),
@@ -269,10 +271,10 @@ impl Fetcher {
 
     async fn follow(&self, way: &Way, source: &Source, request: &Request) -> Result<Fetched, FetchError> {
         let mut url = request.url.clone();
-        let mut seen = HashSet::new();
+        let (mut seen, mut hops) = (HashSet::new(), Vec::new());
         for _ in 0..=self.shared.options.redirect_limit {
             route::admit(source, &url)?;
-            let response = self.ask((way, source), &url, request).await?;
+            let (response, mut sent) = self.ask((way, source), &url, request).await?;
             let status = response.status().as_u16();
             match status {
                 304 if request.etag.is_some() || request.last_modified.is_some() => return Ok(Fetched::Unchanged),
@@ -280,13 +282,15 @@ impl Fetcher {
                     let next = redirect_target(&url, &response).ok_or(FetchError::BadRedirect { status })?;
                     // Sites set a cookie and send the browser back to the same address: that is no circle.
                     let sets_cookie = response.headers().contains_key(SET_COOKIE);
+                    hops.push(Hop { status, url: url.to_string() });
                     if !seen.insert((url, sets_cookie)) {
                         return Err(FetchError::RedirectLoop);
                     }
                     url = next;
                 }
                 200..=299 => {
-                    let page = self.read(way, &url, request, response).await?;
+                    sent.hops = hops;
+                    let page = self.read(way, (&url, sent), request, response).await?;
                     return Ok(Fetched::Page(Box::new(page)));
                 }
                 _ => {
@@ -294,7 +298,7 @@ impl Fetcher {
                         .and_then(|value| retry_after::parse(&value, self.shared.clock.now()));
                     if way.has_i2p_pages() {
                         // The router's own words, where it speaks in place of the site.
-                        self.read(way, &url, request, response).await?;
+                        self.read(way, (&url, sent), request, response).await?;
                     }
                     return Err(FetchError::Http { status, retry_after });
                 }
@@ -308,7 +312,7 @@ impl Fetcher {
         (way, source): (&Way, &Source),
         url: &Url,
         request: &Request,
-    ) -> Result<reqwest::Response, FetchError> {
+    ) -> Result<(reqwest::Response, Asked), FetchError> {
         let mut asked = way.client.get(url.clone()).header(ACCEPT, accepted(request.expect));
         if *url == request.url {
             let validators = [(IF_NONE_MATCH, &request.etag), (IF_MODIFIED_SINCE, &request.last_modified)];
@@ -326,15 +330,22 @@ impl Fetcher {
         mut asked: reqwest::RequestBuilder,
         (way, source): (&Way, &Source),
         url: &Url,
-    ) -> Result<reqwest::Response, FetchError> {
+    ) -> Result<(reqwest::Response, Asked), FetchError> {
         if let Some(user_agent) = &source.settings.user_agent {
             asked = asked.header(USER_AGENT_HEADER, user_agent);
         }
         let limit = self.shared.options.limits.answer;
-        let answered =
-            timeout(limit, asked.send()).await.map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
+        let (client, request) = asked.build_split();
+        let request = request.map_err(|error| self.sorted(way, error, url, Stage::Head))?;
+        let sent = asked::describe(&request, way, (&self.shared.options.user_agent, &self.jar(&source.id)));
+        let answered = timeout(limit, client.execute(request))
+            .await
+            .map_err(|_| FetchError::Timeout { phase: Phase::Answer, limit })?;
         match answered {
-            Ok(response) => Ok(response),
+            Ok(response) => {
+                let protocol = format!("{:?}", response.version());
+                Ok((response, Asked { protocol, ..sent }))
+            }
             Err(error) => {
                 let is_connecting = error.is_connect();
                 let error = self.sorted(way, error, url, Stage::Head);
@@ -351,7 +362,7 @@ impl Fetcher {
     async fn read(
         &self,
         way: &Way,
-        url: &Url,
+        (url, asked): (&Url, Asked),
         request: &Request,
         mut response: reqwest::Response,
     ) -> Result<FetchedPage, FetchError> {
@@ -398,6 +409,7 @@ impl Fetcher {
             headers: headers(response.headers()),
             body,
             fetched_at: self.shared.clock.now(),
+            asked,
         })
     }
 }
@@ -411,7 +423,7 @@ pub fn validators(page: &FetchedPage) -> (Option<String>, Option<String>) {
 }
 
 /// Returns what is sent as `Accept`.
-pub const fn accepted(expect: Expect) -> &'static str {
+const fn accepted(expect: Expect) -> &'static str {
     match expect {
         Expect::Page => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
         Expect::Attachment => "*/*",

@@ -177,6 +177,7 @@ mod tests {
             aliases: Vec::new(),
             language: Language::En,
             market_share: None,
+            auditor: None,
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),

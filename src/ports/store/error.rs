@@ -109,6 +109,13 @@ impl StoreError {
         Self::Damaged { what, id: id.into() }
     }
 
+    /// Tells whether the database has no room left.
+    pub fn is_full(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        // SQLITE_FULL; PostgreSQL: disk_full.
+        error.code().is_some_and(|code| matches!(code.as_ref(), "13" | "53100"))
+    }
+
     /// Tells whether the same transaction may succeed when run again at once: it lost a race (deadlock, serialization).
     pub(super) fn is_lost_race(&self) -> bool {
         let Self::Database(sqlx::Error::Database(error)) = self else { return false };

@@ -167,6 +167,6 @@ fn exhibit(hit: &str, capture: &str, seen: &HitSeen) -> Exhibit {
     }
 }
 
-fn context(id: &str) -> String {
+pub(super) fn context(id: &str) -> String {
     ids::digest(&["capture", id])
 }

@@ -14,7 +14,7 @@ use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
 use crate::domain::source::{Network, SourceId};
 
-pub use super::retention::{Hold, Old};
+pub use super::retention::{Hold, Old, Purged};
 pub use super::rows::{
     AlertClaim, AlertFilter, AlertRow, AlertState, CaseDetail, CaseEntry, CaseFilter, CaseMove, CaseRow, Changes,
     HitFilter, HitRow, OfferedBefore, PostRow, SellerHistory, SellerMark, SessionRow, Sighting, SourceRow,

@@ -352,6 +352,6 @@ fn attempts(row: &AnyRow, index: usize) -> Result<u32, StoreError> {
     Ok(u32::try_from(row.int(index)?).unwrap_or(u32::MAX))
 }
 
-fn frozen_context(id: &str) -> String {
+pub(super) fn frozen_context(id: &str) -> String {
     format!("alert/{id}")
 }

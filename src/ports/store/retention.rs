@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sqlx::AnyConnection;
 
 use super::ledger::{self, Note};
 use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError, triage};
-use crate::domain::evidence::ledger::Kind;
+use crate::domain::evidence::ledger::{Kind, hash_parts};
 
 /// Captures or mails purged in one transaction.
 const BATCH: i64 = 200;
@@ -35,6 +36,23 @@ pub struct Old {
     pub posts: u64,
     /// Mails.
     pub mails: u64,
+}
+
+/// A row of the purge log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Purged {
+    /// Row of the ledger.
+    pub row: i64,
+    /// When.
+    pub at: Timestamp,
+    /// `capture`, `mail` or `posts`.
+    pub what: &'static str,
+    /// Whose; empty for what belongs to nobody alone.
+    pub organization: String,
+    /// Its id; how many, of posts.
+    pub subject: String,
+    /// SHA-256 (hex) of a capture's body, or over the names of posts.
+    pub digest: String,
 }
 
 /// Captures older than `$1` of which every hit's case is settled and not on hold.
@@ -177,7 +195,7 @@ impl Store {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         let posts = match posts {
-            Some(cutoff) => sql::execute(connection, concat!("DELETE ", old_posts!()), values![cutoff]).await?,
+            Some(cutoff) => purge_posts(connection, cutoff, now).await?,
             None => 0,
         };
         let mut purged = 0;
@@ -193,5 +211,48 @@ impl Store {
         }
         write.commit().await?;
         Ok((posts, purged))
+    }
+
+    /// Returns what was purged and when, the oldest first: captures and mails by their ids, posts some at a time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn purge_log(&self) -> Result<Vec<Purged>, StoreError> {
+        let statement =
+            "SELECT number, at, organization, subject, digest FROM ledger WHERE kind = 'purge' ORDER BY number";
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![]).await?;
+        let purged = |row: &sqlx::any::AnyRow| {
+            let (organization, subject) = (row.text(2)?, row.text(3)?);
+            // A mail's id tells it; a capture is told by the hash that is its id.
+            let what = match subject.split_once(' ') {
+                Some(_) => "posts",
+                None if subject.starts_with("A-") => "mail",
+                None => "capture",
+            };
+            Ok(Purged { row: row.int(0)?, at: row.time(1)?, what, organization, subject, digest: row.text(4)? })
+        };
+        rows.iter().map(purged).collect()
+    }
+}
+
+/// Removes old posts, some at a time; each time leaves a row in the ledger with the hash of their names.
+async fn purge_posts(connection: &mut AnyConnection, cutoff: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let mut purged = 0;
+    loop {
+        let statement = concat!("SELECT source, thread, id ", old_posts!(), " ORDER BY source, thread, id LIMIT $2");
+        let mut names = Vec::new();
+        for row in sql::fetch(connection, statement, values![cutoff, BATCH]).await? {
+            let key = [row.text(0)?, row.text(1)?, row.text(2)?];
+            let statement = "DELETE FROM post WHERE source = $1 AND thread = $2 AND id = $3";
+            purged += sql::execute(connection, statement, values![&key[0], &key[1], &key[2]]).await?;
+            names.extend(key);
+        }
+        if names.is_empty() {
+            return Ok(purged);
+        }
+        let (subject, parts) = (format!("{} posts", names.len() / 3), names.iter().map(String::as_str));
+        let digest = hash_parts(&parts.collect::<Vec<_>>());
+        let note = Note { kind: Kind::Purge, organization: "", subject: &subject, digest: &digest };
+        ledger::append(connection, &[note], now).await?;
     }
 }

@@ -139,6 +139,6 @@ pub enum News {
     None,
 }
 
-fn context(source: &SourceId) -> String {
+pub(super) fn context(source: &SourceId) -> String {
     digest(&["session", &source.0])
 }

@@ -97,6 +97,25 @@ pub(super) async fn fetch_one(
     Ok(bind(sqlx::query(statement), values).fetch_optional(connection).await?)
 }
 
+/// Runs a statement that was put together from names of our own; returns how many rows it changed.
+pub(super) async fn execute_made(
+    connection: &mut AnyConnection,
+    statement: String,
+    values: Vec<Value>,
+) -> Result<u64, StoreError> {
+    let result: AnyQueryResult = bind(sqlx::query(AssertSqlSafe(statement)), values).execute(connection).await?;
+    Ok(result.rows_affected())
+}
+
+/// Runs a query that was put together from names of our own; returns all its rows.
+pub(super) async fn fetch_made(
+    connection: &mut AnyConnection,
+    statement: String,
+    values: Vec<Value>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    Ok(bind(sqlx::query(AssertSqlSafe(statement)), values).fetch_all(connection).await?)
+}
+
 /// Runs a query that ends with a row lock where the database has them: `suffix` is empty or ` FOR UPDATE SKIP LOCKED`.
 pub(super) async fn fetch_locking(
     connection: &mut AnyConnection,

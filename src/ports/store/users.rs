@@ -351,7 +351,7 @@ fn wait(failures: u64, free: u32) -> SignedDuration {
     SignedDuration::from_secs((30_i64 << doublings).min(900))
 }
 
-fn totp_context(user: &str) -> String {
+pub(super) fn totp_context(user: &str) -> String {
     format!("console_user/{user}/totp")
 }
 

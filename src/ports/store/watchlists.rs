@@ -2,7 +2,7 @@
 //!
 //! Canary values and custodians' names are sealed at rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,6 +50,7 @@ impl Store {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         let mut change = self.replace_organization(connection, &watchlist.organization, now).await?;
+        let committed = Self::committed(connection, &watchlist.organization.id.0).await?;
         change.canaries = self.replace_canaries(connection, watchlist, now).await?;
         change.deliveries = self.replace_deliveries(connection, watchlist).await?;
         change.contacts = replace_contacts(connection, watchlist).await?;
@@ -70,6 +71,9 @@ impl Store {
         if change.has_new_entries() {
             super::recall::begin(connection, change.revision).await?;
         }
+        // The ledger comes last: whoever holds its lock waits for nothing else.
+        let uncommitted = uncommitted(watchlist, &change.canaries, &committed);
+        self.commit_canaries(connection, (&watchlist.organization.id.0, &uncommitted), now).await?;
         write.commit().await?;
         Ok(change)
     }
@@ -284,6 +288,13 @@ impl Store {
     }
 }
 
+/// Records that are new, changed, or were enrolled before records were committed to.
+fn uncommitted<'a>(watchlist: &'a Watchlist, changes: &Changes, committed: &BTreeSet<String>) -> Vec<&'a Canary> {
+    let new: BTreeSet<&String> = changes.added.iter().chain(&changes.changed).collect();
+    let is_open = |canary: &&Canary| new.contains(&canary.id) || !committed.contains(&canary.id);
+    watchlist.canaries.iter().filter(is_open).collect()
+}
+
 async fn revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     let statement = "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'watchlist_revision'";
     let row = sql::fetch_one(connection, statement, values![]).await?;
@@ -326,7 +337,7 @@ pub(super) fn organization_context(id: &str) -> String {
     format!("organization/{id}")
 }
 
-fn deal_context(organization: &str, delivery: &str) -> String {
+pub(super) fn deal_context(organization: &str, delivery: &str) -> String {
     format!("deal/{organization}/{delivery}")
 }
 

@@ -40,6 +40,11 @@ impl Idle {
         self.until == Until::Stopped
     }
 
+    /// Starts waiting anew: the clock was set back, and what was noted lies in the future.
+    pub(super) const fn begin_anew(&mut self, now: Timestamp) {
+        self.last_progress_at = now;
+    }
+
     /// Notes a visit: first readings and failures are progress, revisits are not.
     pub(super) fn visited(&mut self, claim: &Claim, ending: &Ending, now: Timestamp) {
         if self.is_endless() {

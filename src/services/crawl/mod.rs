@@ -1,7 +1,7 @@
 //! Claims, fetches, reads, matches and records pages until nothing is due.
 //!
 //! The loop here decides what runs when; `worker` takes one claim through to its record, past the source's `door` (its
-//! `robots` and its `session`), `visit` turns a page into what is recorded, `lookout` keeps the matcher in step with the
+//! `robots` and its `session`), `room` looks after the disk, `visit` turns a page into what is recorded, `lookout` keeps the matcher in step with the
 //! watchlists, `backfill` brings up to date what an earlier version recorded. Not here: mailing what was found (`alerting`).
 
 mod backfill;
@@ -11,11 +11,13 @@ mod lanes;
 mod lookout;
 mod progress;
 mod robots;
+mod room;
 mod session;
 mod visit;
 mod worker;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ use idle::{Idle, Quiet};
 use lanes::{Lanekeeper, Lanes};
 use lookout::Lookouts;
 use progress::Tally;
+use room::Guard;
 use worker::{Done, Worker};
 
 /// Time between two looks at the watchlists' revision.
@@ -101,6 +104,10 @@ pub struct CrawlOptions {
     pub drain: Duration,
     /// What is stored with a visit.
     pub policy: RecordPolicy,
+    /// A folder on the disk that is not to be filled; `None` if nobody looks after that.
+    pub folder: Option<PathBuf>,
+    /// Bytes that this folder may take; as much as the disk has if `None`.
+    pub budget_bytes: Option<u64>,
     /// Where progress is told.
     pub progress: watch::Sender<Progress>,
 }
@@ -119,6 +126,8 @@ impl CrawlOptions {
             lease: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             policy,
+            folder: None,
+            budget_bytes: None,
             progress: watch::Sender::new(Progress::default()),
         }
     }
@@ -130,6 +139,12 @@ pub enum CrawlError {
     /// The store cannot be used; what was in flight will be fetched again.
     #[error("the store cannot be used")]
     Store(#[source] StoreError),
+    /// Too little room is left to keep what would be found; what was in flight is kept, the rest is fetched the next time.
+    #[error("the disk is nearly full: {room}; nothing is lost: make room and run it again")]
+    Full {
+        /// How much is left, and where.
+        room: String,
+    },
     /// The watchlists could not be compiled: the program's own fault.
     #[error("the watchlists cannot be compiled")]
     Lookout,
@@ -150,6 +165,8 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
         workers: Worker::new(ports.clone(), &options, lanes.clone(), stop.clone()),
         lanekeeper: Lanekeeper::new(ports.clone(), lanes.clone()),
         lanes,
+        guard: Guard::new(options.folder.clone(), options.budget_bytes),
+        latest: now,
         lookouts,
         flights: JoinSet::new(),
         claims: HashMap::new(),
@@ -163,6 +180,7 @@ pub async fn run(ports: Ports, options: CrawlOptions, stop: watch::Receiver<bool
     if let Err(error) = backfill::run(&crawl.ports.store, &crawl.stop).await {
         tracing::warn!(%error, "what an earlier version recorded is not up to date yet; the next start goes on");
     }
+    crawl.mend_clock(now).await;
     let ended = crawl.work().await;
     crawl.drain().await;
     crawl.count_due().await;
@@ -176,6 +194,9 @@ struct Crawl {
     lookouts: Lookouts,
     lanes: Lanes,
     lanekeeper: Lanekeeper,
+    guard: Guard,
+    /// The latest time that the clock has shown.
+    latest: Timestamp,
     workers: Worker,
     flights: JoinSet<Done>,
     /// Whose lease each flight holds.
@@ -240,7 +261,14 @@ impl Crawl {
             let wait = self.absorb(loaded)?;
             return Ok(Some(wait));
         };
+        if let Some(room) = self.guard.shortage().await {
+            return self.wait_for_room(room);
+        }
         let now = self.ports.clock.now();
+        if now < self.latest {
+            self.mend_clock(now).await;
+        }
+        self.latest = now;
         let room = u32::try_from(self.capacity() - self.flights.len().min(self.capacity())).unwrap_or(u32::MAX);
         let request = ClaimRequest {
             worker: self.options.worker.clone(),
@@ -267,6 +295,27 @@ impl Crawl {
             return Ok(Some(CLAIM_POLL));
         }
         self.rest(now).await
+    }
+
+    /// Pulls back what was planned by a clock that was ahead and is no more.
+    async fn mend_clock(&mut self, now: Timestamp) {
+        match self.ports.store.mend_clock(now).await {
+            Ok(None) => {}
+            Ok(Some(by)) => {
+                tracing::warn!("the clock was set back by {by:#}; what was planned by it is pulled back");
+                self.idle.begin_anew(now);
+            }
+            Err(error) => tracing::warn!(error = %chain(&error), "whether the clock was set back cannot be told"),
+        }
+    }
+
+    /// Begins nothing while the disk is nearly full; a crawl that is to end by itself ends when what is in flight has.
+    fn wait_for_room(&mut self, room: String) -> Result<Option<Duration>, CrawlError> {
+        self.tally.waiting_for_room();
+        if self.flights.is_empty() && !self.idle.is_endless() {
+            return Err(CrawlError::Full { room });
+        }
+        Ok(Some(CLAIM_POLL))
     }
 
     /// Decides what to do when the store had no more to give.
@@ -368,7 +417,7 @@ impl Crawl {
     fn absorb(&mut self, outcome: Result<(), CrawlError>) -> Result<Duration, CrawlError> {
         let error = match outcome {
             Ok(()) => return Ok(Duration::ZERO),
-            Err(CrawlError::Lookout) => return Err(CrawlError::Lookout),
+            Err(error @ (CrawlError::Lookout | CrawlError::Full { .. })) => return Err(error),
             Err(CrawlError::Store(error)) => error,
         };
         let now = self.ports.clock.now();

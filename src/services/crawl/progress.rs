@@ -56,6 +56,8 @@ pub enum Waiting {
     Until(Timestamp),
     /// The database does not answer.
     Store,
+    /// The disk is nearly full.
+    Room,
 }
 
 /// What a crawl did.
@@ -149,6 +151,10 @@ impl Tally {
 
     pub(super) fn waiting_until(&self, at: Timestamp) {
         self.sender.send_modify(|progress| progress.waiting = Some(Waiting::Until(at)));
+    }
+
+    pub(super) fn waiting_for_room(&self) {
+        self.sender.send_modify(|progress| progress.waiting = Some(Waiting::Room));
     }
 
     pub(super) fn lanes(&self, reasons: BTreeMap<Network, String>) {

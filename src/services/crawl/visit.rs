@@ -22,7 +22,7 @@ use crate::domain::matcher::{Document, Hit, Rates, Scan};
 use crate::domain::oddity::Oddity;
 use crate::domain::page::FetchedPage;
 use crate::domain::secret::Secret;
-use crate::domain::source::{Network, Source};
+use crate::domain::source::Source;
 use crate::ports::fetch::{self, Expect};
 use crate::ports::sandbox::Sandbox;
 use crate::ports::store::model::{Claim, HitSeen, Outcome, PostSeen, ReadPage, ThreadSeen, Visit};
@@ -83,23 +83,9 @@ pub(super) fn read(page: &Page) -> Read {
 }
 
 /// Describes what was captured, if something was found in it.
-pub(super) fn capture(visit: &Visit, page: &Page, user_agent: &str) -> Option<Capture> {
+pub(super) fn capture(visit: &Visit, page: &Page) -> Option<Capture> {
     let Outcome::Read(read_page) = &visit.outcome else { return None };
-    if read_page.hits.is_empty() {
-        return None;
-    }
-    let accept = fetch::accepted(expected(page.claim.link.kind));
-    let request = [("user-agent", user_agent), ("accept", accept)];
-    let request = request.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    Some(Capture::of(&page.fetched, request, route(&page.source)))
-}
-
-fn route(source: &Source) -> &'static str {
-    match source.network() {
-        Network::Open => "direct",
-        Network::Tor => "tor",
-        Network::I2p => "i2p",
-    }
+    (!read_page.hits.is_empty()).then(|| Capture::of(&page.fetched))
 }
 
 /// Tells what an address of this kind leads to.

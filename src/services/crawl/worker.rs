@@ -16,6 +16,7 @@ use super::{CrawlOptions, Ports, chain, idle};
 use crate::domain::forum::LinkKind;
 use crate::domain::frontier::{RETRY_AFTER_LIMIT, Rhythm, Trouble};
 use crate::domain::source::{Budget, Network, Rest, Source, Spent};
+use crate::ports::evidence::EvidenceError;
 use crate::ports::fetch::{FetchError, Fetched, Request};
 use crate::ports::store::StoreError;
 use crate::ports::store::model::{Claim, Outcome, RecordPolicy, Recorded, Visit};
@@ -173,7 +174,7 @@ impl Worker {
         }
         match self.keep_evidence(visit, page).await {
             Some(visit) => self.record(visit).await,
-            None => Done::bare(Ending::Lost),
+            None => self.give_back(&claim).await,
         }
     }
 
@@ -187,11 +188,10 @@ impl Worker {
         self.give_back(claim).await
     }
 
-    /// Keeps what was captured behind a find, on disk before the find is recorded; waits out a disk that is full. What
-    /// cannot be kept is not recorded either, and fetched again later.
+    /// Keeps what was captured behind a find, on disk before the find is recorded. What cannot be kept is not recorded
+    /// either, and fetched again later: on a full disk, when there is room.
     async fn keep_evidence(&self, mut visit: Visit, page: Page) -> Option<Visit> {
-        let user_agent = page.source.settings.user_agent.as_deref().unwrap_or(self.ports.fetcher.user_agent());
-        let Some(capture) = visit::capture(&visit, &page, user_agent) else { return Some(visit) };
+        let Some(capture) = visit::capture(&visit, &page) else { return Some(visit) };
         let (evidence, page) = (self.ports.evidence.clone(), Arc::new(page));
         let mut wait = Duration::from_millis(100);
         for _ in 0..RECORD_TRIES {
@@ -202,6 +202,10 @@ impl Worker {
                         read_page.capture = Some(Box::new(capture));
                     }
                     return Some(visit);
+                }
+                Ok(Err(error @ EvidenceError::Full { .. })) => {
+                    tracing::error!(error = %chain(&error), "evidence is not kept; the page is read again later");
+                    return None;
                 }
                 Ok(Err(error)) => tracing::error!(error = %chain(&error), "evidence is not kept; trying again"),
                 Err(_) => tracing::error!("evidence is not kept: the keeper panicked"),
@@ -279,6 +283,10 @@ impl Worker {
             };
             if matches!(error, StoreError::LostLease) {
                 tracing::debug!(source = %visit.claim.source, "another worker took the page over");
+                break;
+            }
+            if error.is_full() {
+                tracing::error!("the database's disk is full; the page is read again later");
                 break;
             }
             if !may_pass(&error) {

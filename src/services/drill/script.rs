@@ -71,6 +71,7 @@ fn organization() -> Organization {
         aliases: Vec::new(),
         language: Language::En,
         market_share: None,
+        auditor: None,
         contacts: vec![Contact {
             address: Script::CONTACT.to_owned(),
             role: ContactRole::Security,

@@ -48,6 +48,8 @@ pub struct Options {
     pub operator: Option<String>,
     /// Where things are kept.
     pub folder: PathBuf,
+    /// Bytes that the folder may take; as much as the disk has if `None`.
+    pub budget_bytes: Option<u64>,
     /// Time between two drills, and since when they run; `None` if there are none.
     pub drills: Option<(Duration, Timestamp)>,
 }
@@ -87,8 +89,8 @@ pub async fn look(ports: &Ports, options: &Options) -> Result<Turned, StoreError
 /// # Errors
 /// When the database fails.
 pub async fn judge(store: &Store, options: &Options, now: Timestamp) -> Result<(Situation, Vec<Alarm>), StoreError> {
-    let folder = options.folder.clone();
-    let room = tokio::task::spawn_blocking(move || disk::room(&folder)).await.ok().and_then(Result::ok);
+    let (folder, budget) = (options.folder.clone(), options.budget_bytes);
+    let room = tokio::task::spawn_blocking(move || disk::room_within(&folder, budget)).await.ok().and_then(Result::ok);
     let last = store.last_drills().await?;
     let situation = Situation {
         sources: store.source_pasts(now).await?,
@@ -97,6 +99,7 @@ pub async fn judge(store: &Store, options: &Options, now: Timestamp) -> Result<(
             folder: options.folder.display().to_string(),
             free_bytes: room.free_bytes,
             size_bytes: room.size_bytes,
+            is_budget: budget.is_some_and(|budget| budget == room.size_bytes),
         }),
         drill: options.drills.map(|(every, since)| DrillPast {
             every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),

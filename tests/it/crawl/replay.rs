@@ -208,6 +208,7 @@ impl Replay {
                 aliases: Vec::new(),
                 language: Language::En,
                 market_share: None,
+                auditor: None,
                 contacts: vec![Contact {
                     address: "soc@example-bank.example".to_owned(),
                     role: ContactRole::Security,

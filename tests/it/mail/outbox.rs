@@ -185,6 +185,7 @@ fn watchlist() -> Watchlist {
             aliases: vec!["示例银行".to_owned()],
             language: Language::En,
             market_share: None,
+            auditor: None,
             contacts: ["soc@example-bank.example", "dpo@example-bank.example"]
                 .map(|address| Contact {
                     address: address.to_owned(),

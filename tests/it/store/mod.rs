@@ -77,6 +77,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
             aliases: Vec::new(),
             language: Language::Zh,
             market_share: Some(0.07),
+            auditor: None,
             contacts: vec![contact(&format!("soc@{organization}.example"))],
             custodians: vec![Custodian {
                 code: "H01".to_owned(),
@@ -351,6 +352,10 @@ contract! {
     alerts_and_the_audit_log_come_in_pages_within_the_scope,
     figures_count_what_is_there,
     sources_and_organizations_are_outlined,
+    a_days_head_is_recorded_once_with_its_mails_and_its_stamp_follows,
+    canaries_are_committed_to_when_new_or_changed_and_each_is_proved,
+    everything_sealed_is_sealed_anew_and_reads_as_before,
+    what_a_clock_that_was_ahead_planned_is_pulled_back,
     users_log_in_with_what_was_given_to_them_and_nothing_else,
     a_session_ends_when_it_is_told_to_idle_or_its_user_changes,
     guesses_wait_ever_longer_and_a_right_one_clears_them,
@@ -360,6 +365,7 @@ contract! {
 }
 
 mod console;
+mod custody;
 mod desk;
 mod health;
 mod manners;

@@ -5,6 +5,11 @@ pub(super) use super::console::{
     figures_count_what_is_there, pages_of_cases_go_through_all_once_in_order_within_the_scope,
     sources_and_organizations_are_outlined, what_a_case_holds_comes_in_pages_and_to_nobody_else,
 };
+pub(super) use super::custody::{
+    a_days_head_is_recorded_once_with_its_mails_and_its_stamp_follows,
+    canaries_are_committed_to_when_new_or_changed_and_each_is_proved,
+    everything_sealed_is_sealed_anew_and_reads_as_before, what_a_clock_that_was_ahead_planned_is_pulled_back,
+};
 pub(super) use super::desk::{
     a_session_ends_when_it_is_told_to_idle_or_its_user_changes,
     a_silenced_entry_is_not_recorded_on_its_source_until_it_is_asked_for_again,

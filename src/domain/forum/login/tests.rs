@@ -14,6 +14,7 @@ fn look_at(address: &str, media_type: &str, body: &str) -> Doorway {
         headers: vec![("content-type".to_owned(), format!("{media_type}; charset=utf-8"))],
         body: body.as_bytes().to_vec(),
         fetched_at: Timestamp::UNIX_EPOCH,
+        asked: crate::domain::page::Asked::default(),
     };
     doorway(&page, &site)
 }
@@ -135,6 +136,7 @@ fn engines_without_a_form_have_a_way_of_their_own() {
         headers: Vec::new(),
         body: b"{\"csrf\":\"t0\"}".to_vec(),
         fetched_at: Timestamp::UNIX_EPOCH,
+        asked: crate::domain::page::Asked::default(),
     };
     let submission = form.fill(&account(), Some(&answer));
     assert!(submission.headers.contains(&("x-csrf-token".to_owned(), Secret::new("t0".to_owned()))));

@@ -149,7 +149,7 @@ impl<'t> Rows<'t> {
         for row in self.each() {
             pair::test(testing, self.text, row, &mut tester);
         }
-        tester.prints
+        tester.finish()
     }
 }
 

@@ -16,6 +16,10 @@ const SIGNS: usize = 64;
 /// bits.
 pub(in super::super) fn find(text: &str, part: &Range<usize>, name: &str) -> Option<(Range<usize>, u32)> {
     let inside = text.get(part.clone())?;
+    // Nearly no row holds a sign: ASCII ones, or what the first bytes of the others begin.
+    if !inside.bytes().any(|byte| matches!(byte, b'*' | b'#' | 0xc2 | 0xc3 | 0xe2 | 0xe6)) {
+        return None;
+    }
     let (range, bits) = if name.contains(' ') { words(inside, name)? } else { characters(inside, name)? };
     Some((part.start + range.start..part.start + range.end, bits))
 }

@@ -106,7 +106,10 @@ pub(super) fn unfinished(text: &str) -> usize {
 
 /// Counts the records of a folded text that could hold somebody's identifier: seven digits in a row, or an address.
 pub(super) fn count(text: &str) -> u64 {
-    let bytes = text.as_bytes();
+    count_bytes(text.as_bytes())
+}
+
+fn count_bytes(bytes: &[u8]) -> u64 {
     let (mut rows, mut at) = (0, 0);
     let mut sign = find_from(bytes, at, |rest| memchr::memchr(b'@', rest));
     while let Some(value) = next_number(bytes, at..sign.unwrap_or(bytes.len())).or(sign) {
@@ -122,9 +125,13 @@ pub(super) fn count(text: &str) -> u64 {
 
 /// The same of bytes that are not decoded.
 pub(super) fn count_raw(text: &[u8]) -> u64 {
+    // Texts of two bytes a character are counted, too.
+    if memchr::memchr(0, text).is_some() { count_wide(text) } else { count_bytes(text) }
+}
+
+fn count_wide(text: &[u8]) -> u64 {
     let (mut rows, mut digits, mut has_value) = (0, 0, false);
     let mut previous = 0;
-    // Texts of two bytes a character are counted, too.
     for byte in text.iter().copied().filter(|byte| *byte != 0) {
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
         has_value |= digits >= 7 || byte == b'@';
@@ -363,6 +370,7 @@ mod tests {
                 let text = format!("{}\n{text}", "x".repeat(filler));
                 assert_eq!(count(&text), expected, "{text}");
                 assert_eq!(count_raw(text.as_bytes()), expected, "{text}");
+                assert_eq!(count_wide(text.as_bytes()), expected, "{text}");
             }
         }
     }

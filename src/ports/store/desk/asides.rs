@@ -258,6 +258,7 @@ pub(in crate::ports::store) async fn silenced(
     rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
 }
 
-fn context(note: &str) -> String {
+/// What a note's text is sealed for.
+pub(in crate::ports::store) fn context(note: &str) -> String {
     format!("case_note/{note}")
 }

@@ -3,7 +3,7 @@
 //! Everything takes the scope of who asks; a case outside of it is `NoSuchCase`. What changes a case goes into the audit log.
 //! Not here: reading lists (`console`), merging and splitting (`triage`).
 
-mod asides;
+pub(super) mod asides;
 mod exhibits;
 mod judging;
 mod sheet;

@@ -1,34 +1,19 @@
-//! Custody of evidence: checks that all of it is as it was written, and gathers what an export holds.
+//! Checks everything that is kept as evidence against the ledger, and the ledger against its signed heads.
 //!
-//! Not here: writing it (`crawl` keeps bodies, the store writes rows), the files of an export (`faces::cli::evidence`).
+//! The ledger is read once, from its first row; what rows name is looked at as it is met.
+
+mod heads;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::evidence::ledger::Kind;
-use crate::domain::evidence::{Capture, Exhibit};
-use crate::domain::retention::Retention;
-use crate::domain::watchlist::OrganizationId;
-use crate::ports::evidence::{Evidence, EvidenceError};
-use crate::ports::store::model::Old;
-use crate::ports::store::{AuditVerdict, LedgerRow, Store, StoreError};
-
-/// How long a body lies before it counts as left over: a visit keeps its body before it is recorded.
-const LEFT_OVER_AFTER: Duration = Duration::from_hours(1);
-
-/// Why evidence cannot be checked or gathered.
-#[derive(Debug, thiserror::Error)]
-pub enum CustodyError {
-    /// The database failed, or there is no such case.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The files cannot be used.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-}
+use super::CustodyError;
+use crate::domain::evidence::head::Head;
+use crate::domain::evidence::ledger::{Entry, Kind};
+use crate::ports::evidence::Evidence;
+use crate::ports::signing::PublicKey;
+use crate::ports::store::{AuditVerdict, HeadRow, LedgerRow, Store, StoreError};
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -43,16 +28,39 @@ pub struct Checked {
     pub moves: u64,
     /// Mails that are as the ledger says.
     pub mails: u64,
+    /// Commitments to planted records that are as the ledger says.
+    pub commitments: u64,
+    /// Signed heads that hold: signature, key, and the ledger as it was then.
+    pub heads: u64,
+    /// Time stamps that stamp their head and are as they came.
+    pub stamps: u64,
     /// What is not as it was, in words: first the place, then what is wrong.
     pub problems: Vec<(String, String)>,
+}
+
+/// What is known from elsewhere, to check against.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The keys that heads may be signed with; none for any.
+    pub keys: Vec<PublicKey>,
+    /// Heads as they were mailed, each with a name for people.
+    pub heads: Vec<(String, Head)>,
 }
 
 /// Checks the audit log, the ledger and everything that it names. Reads every captured body once.
 ///
 /// # Errors
 /// When the database cannot be read at all; whatever is damaged is a problem in the result instead.
-pub async fn verify(store: &Store, evidence: &Evidence) -> Result<Checked, CustodyError> {
-    let mut check = Check { store, evidence, checked: Checked::default(), seen: Seen::default() };
+pub async fn verify(store: &Store, evidence: &Evidence, known: &Known) -> Result<Checked, CustodyError> {
+    let mut check = Check {
+        store,
+        evidence,
+        checked: Checked::default(),
+        seen: Seen::default(),
+        heads: Vec::new(),
+        counts: BTreeMap::new(),
+    };
+    check.read_heads(known).await?;
     if let AuditVerdict::Broken { number } = store.verify_audit().await? {
         check.problem(format!("audit log, row {number}"), "does not follow from the row before, or rows are missing");
     }
@@ -71,6 +79,11 @@ struct Seen {
     mails: BTreeMap<String, String>,
     /// Captures and mails that a rule let go.
     purged: BTreeSet<String>,
+    /// Commitments to planted records.
+    commitments: BTreeSet<String>,
+    /// Days of heads and of stamps.
+    heads: BTreeSet<String>,
+    stamps: BTreeSet<String>,
 }
 
 struct Check<'a> {
@@ -78,6 +91,18 @@ struct Check<'a> {
     evidence: &'a Evidence,
     checked: Checked,
     seen: Seen,
+    heads: Vec<Awaited>,
+    /// Rows read so far, by kind.
+    counts: BTreeMap<Kind, u64>,
+}
+
+/// A head that the ledger must lead to.
+struct Awaited {
+    place: String,
+    head: Head,
+    /// How it is kept; `None` for one that was brought along.
+    row: Option<HeadRow>,
+    is_whole: bool,
 }
 
 impl Check<'_> {
@@ -101,7 +126,9 @@ impl Check<'_> {
                     self.problem(place, "was changed, or does not follow from the row before");
                 }
                 previous.clone_from(&row.hash);
+                *self.counts.entry(row.entry.kind).or_default() += 1;
                 self.row(row).await?;
+                self.meet_heads(number, &previous);
             }
             (number, previous) = (end, hash);
         }
@@ -109,6 +136,7 @@ impl Check<'_> {
         if self.store.ledger_head().await? != (number, previous) {
             self.problem("ledger, end".to_owned(), "rows are missing after the last one");
         }
+        self.end_heads();
         self.mails().await?;
         self.captures().await
     }
@@ -157,7 +185,22 @@ impl Check<'_> {
             Kind::Purge => {
                 self.seen.purged.insert(entry.subject);
             }
+            Kind::Canaries => self.commitment(entry).await?,
+            Kind::Head => self.head(&entry),
+            Kind::Stamp => self.stamp(&entry),
         }
+        Ok(())
+    }
+
+    async fn commitment(&mut self, entry: Entry) -> Result<(), CustodyError> {
+        let (organization, number) = entry.subject.rsplit_once('/').unwrap_or_default();
+        let root = self.store.committed_root(organization, number.parse().unwrap_or(0)).await;
+        if matches!(&root, Ok(Some(root)) if *root == entry.digest) {
+            self.checked.commitments += 1;
+        } else {
+            self.problem(format!("commitment {}", entry.subject), "its records are not those that were committed to");
+        }
+        self.seen.commitments.insert(entry.subject);
         Ok(())
     }
 
@@ -191,73 +234,23 @@ impl Check<'_> {
         for hit in recorded.into_iter().filter(|hit| !self.seen.hits.contains(hit)).collect::<Vec<_>>() {
             self.problem(format!("hit {hit}"), "is not in the ledger");
         }
+        for subject in self.store.commitment_subjects().await? {
+            if !self.seen.commitments.contains(&subject) {
+                self.problem(format!("commitment {subject}"), "is not in the ledger");
+            }
+        }
+        for row in self.heads.iter().filter_map(|head| head.row.clone()).collect::<Vec<_>>() {
+            if !self.seen.heads.contains(&row.day) {
+                self.problem(format!("head of {}", row.day), "is not in the ledger");
+            }
+            if row.stamp.is_some() && !self.seen.stamps.contains(&row.day) {
+                self.problem(format!("time stamp of {}", row.day), "is not in the ledger");
+            }
+        }
         Ok(())
     }
 
     fn problem(&mut self, place: String, what: &str) {
         self.checked.problems.push((place, what.to_owned()));
     }
-}
-
-/// All that an export of one case holds, but for the bodies.
-#[derive(Debug, Clone)]
-pub struct Dossier {
-    /// Id of the living case.
-    pub case: String,
-    /// The organization's name.
-    pub organization: String,
-    /// Its id.
-    pub organization_id: String,
-    /// Where each hit lies.
-    pub exhibits: Vec<Exhibit>,
-    /// What was captured, each once.
-    pub captures: Vec<Capture>,
-}
-
-/// Gathers what was captured of a case.
-///
-/// # Errors
-/// `NoSuchCase`; when the database fails.
-pub async fn gather(store: &Store, case: &str) -> Result<Dossier, CustodyError> {
-    let found = store.case(case).await?.ok_or_else(|| StoreError::NoSuchCase { id: case.to_owned() })?;
-    let (exhibits, captures) = store.exhibits(case).await?;
-    let watchlist = store.watchlist(&OrganizationId(found.row.organization.clone())).await?;
-    let organization = watchlist.map_or_else(|| found.row.organization.clone(), |list| list.organization.name);
-    Ok(Dossier { case: found.row.id, organization, organization_id: found.row.organization, exhibits, captures })
-}
-
-/// Removes bodies that were kept for visits that were never recorded; returns how many.
-///
-/// # Errors
-/// When the database or the files fail; what is left is removed the next time.
-pub async fn sweep(store: &Store, evidence: &Evidence) -> Result<u64, CustodyError> {
-    let digests = evidence.older_than(LEFT_OVER_AFTER)?;
-    let mut removed = 0;
-    for digest in store.unnamed_bodies(&digests).await? {
-        evidence.remove(&digest)?;
-        removed += 1;
-    }
-    Ok(removed)
-}
-
-/// Lets go of what is older than the rules allow; returns how much went. Every capture and mail that goes leaves a row in the
-/// ledger.
-///
-/// A body goes only after the row that lets it go is on disk; one that is left by a crash is swept up later.
-///
-/// # Errors
-/// When the database or the files fail; what went before stays gone.
-pub async fn purge(store: &Store, evidence: &Evidence, rules: Retention, now: Timestamp) -> Result<Old, CustodyError> {
-    let [captured, posts, mails] = rules.cutoffs(now);
-    let mut gone = Old::default();
-    if let Some(cutoff) = captured {
-        gone.captures = store.count_old([captured, None, None]).await?.captures;
-        while let Some(bodies) = store.purge_captures(cutoff, now).await? {
-            for body in bodies {
-                evidence.remove(&body)?;
-            }
-        }
-    }
-    (gone.posts, gone.mails) = store.purge_texts([posts, mails], now).await?;
-    Ok(gone)
 }
