@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use dyepack::domain::watchlist::{Anchors, Canary, Files, Language, Organization, OrganizationId, Problems, Watchlist};
+use dyepack::domain::watchlist::{
+    Alerts, Anchors, Canary, Files, Language, Organization, OrganizationId, Problems, Watchlist,
+};
 
 /// A small generator of its own: the same text at every run, everywhere.
 #[derive(Debug, Clone)]
@@ -133,6 +135,7 @@ fn enrolled(canaries: Vec<Canary>) -> Watchlist {
         custodians: Vec::new(),
         datasets: Vec::new(),
         anchors: Anchors::default(),
+        alerts: Alerts::default(),
     };
     Watchlist { organization, canaries, deliveries: Vec::new() }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dyepack::domain::container::{Held, Order, Piece, unpack};
 use dyepack::domain::matcher::{Document, Matcher};
 use dyepack::domain::text::{decode_known, fold, replay};
-use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -27,6 +27,7 @@ fn watchlist(id: &str, canaries: Vec<Canary>) -> Watchlist {
         custodians: Vec::new(),
         datasets: Vec::new(),
         anchors: Anchors::default(),
+        alerts: Alerts::default(),
     };
     Watchlist { organization, canaries, deliveries: Vec::new() }
 }

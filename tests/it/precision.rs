@@ -3,7 +3,7 @@
 //! A few megabytes by default; `DYEPACK_TEST_PRECISION_MB` asks for more.
 
 use dyepack::domain::matcher::{Document, Matcher};
-use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
 
 /// A small generator of our own: the same text on every machine.
 struct Dice(u64);
@@ -115,6 +115,7 @@ fn matcher(dice: &mut Dice) -> (Matcher, Vec<String>) {
         custodians: Vec::new(),
         datasets: Vec::new(),
         anchors: Anchors::default(),
+        alerts: Alerts::default(),
     };
     let cards: Vec<String> = (0..200).map(|_| card(dice)).collect();
     let canaries = cards.iter().enumerate().map(|(number, pan)| {

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use dyepack::domain::matcher::{Document, Hit, Matcher};
 use dyepack::domain::text::{fold, replay};
-use dyepack::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+use dyepack::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
 use dyepack::ports::sandbox::{Allowance, Sandbox};
 use flate2::write::GzEncoder;
 
@@ -317,6 +317,7 @@ fn matcher(values: &[(&'static str, String)]) -> Matcher {
                 custodians: Vec::new(),
                 datasets: Vec::new(),
                 anchors: Anchors::default(),
+                alerts: Alerts::default(),
             };
             let fields = [(*kind, value.as_str()), ("branch", COMPANION)];
             let canary = Canary {

@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::domain::text::replay;
-    use crate::domain::watchlist::{Anchors, Canary, Language, Organization};
+    use crate::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization};
 
     fn canary(id: &str, fields: &[(&str, &str)]) -> Canary {
         Canary {
@@ -259,6 +259,7 @@ mod tests {
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),
+            alerts: Alerts::default(),
             anchors: Anchors {
                 names: vec!["示例银行".to_owned()],
                 bin: vec!["999912".to_owned()],

@@ -703,7 +703,7 @@ mod tests {
     use crate::domain::matcher::{Document, EntryKind, Matcher, Scan};
     use crate::domain::secret::Secret;
     use crate::domain::text::replay;
-    use crate::domain::watchlist::{Language, Organization, Watchlist};
+    use crate::domain::watchlist::{Alerts, Language, Organization, Watchlist};
 
     fn key(organization: &str) -> FingerprintKey {
         FingerprintKey::new(OrganizationId(organization.to_owned()), Epoch(1), Secret::new([7; 32]))
@@ -948,6 +948,7 @@ mod tests {
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),
+            alerts: Alerts::default(),
             anchors: Anchors {
                 account: [r"62\d{17}", r"[A-Z]{2}\d{5}[A-Z]{0,1}"]
                     .map(|text| AccountPattern::parse(text).unwrap())

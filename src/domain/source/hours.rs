@@ -53,6 +53,21 @@ impl TryFrom<String> for Zone {
     }
 }
 
+impl Zone {
+    /// Returns when the clocks of the zone show that time next, after `now`.
+    pub fn next(&self, time: Time, now: Timestamp) -> Option<Timestamp> {
+        let today = now.to_zoned(self.0.clone()).date();
+        let days = [Some(today), today.checked_add(1.day()).ok(), today.checked_add(2.days()).ok()];
+        let moments = days.into_iter().flatten().filter_map(|day| day.to_datetime(time).to_zoned(self.0.clone()).ok());
+        moments.map(|moment| moment.timestamp()).find(|moment| *moment > now)
+    }
+
+    /// Writes a time as the zone's clocks show it, with its difference to UTC: `2026-11-20 22:03 +08:00`.
+    pub fn show(&self, at: Timestamp) -> String {
+        at.to_zoned(self.0.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
+    }
+}
+
 impl From<Zone> for String {
     fn from(zone: Zone) -> Self {
         zone.0.iana_name().unwrap_or("UTC").to_owned()
@@ -100,6 +115,18 @@ impl Hours {
         openings.map(|opening| opening.timestamp()).filter(|opening| *opening > now).min()
     }
 
+    /// Returns when the windows that are open now are all closed; `None` if none is open.
+    pub fn closes(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut at = now;
+        // Windows may follow each other without a gap; so many that they never close are as good as always open.
+        for _ in 0..=self.windows.len() * 2 {
+            let time = self.local(at).time();
+            let Some(open) = self.windows.iter().find(|window| window.holds(time)) else { break };
+            at = self.zone.next(open.to, at)?;
+        }
+        (at > now).then_some(at)
+    }
+
     /// Returns the number of the local day (from 1970 on) and when the next one begins.
     pub fn day(&self, now: Timestamp) -> (i64, Timestamp) {
         let local = self.local(now);
@@ -139,6 +166,25 @@ mod tests {
             let opening = hours(zone, windows).next_opening(now.parse().unwrap());
             assert_eq!(opening, expected.map(|at: &str| at.parse().unwrap()), "{zone} {windows:?} {now}");
         }
+    }
+
+    #[test]
+    fn windows_that_follow_each_other_close_together() {
+        for (zone, windows, now, expected) in [
+            ("Asia/Shanghai", &["22:00-07:00"][..], "2026-11-27T15:00:00Z", Some("2026-11-27T23:00:00Z")),
+            ("Asia/Shanghai", &["22:00-07:00"], "2026-11-27T22:59:00Z", Some("2026-11-27T23:00:00Z")),
+            ("Asia/Shanghai", &["22:00-07:00"], "2026-11-27T23:00:00Z", None),
+            ("UTC", &["20:00-00:00", "00:00-06:00"], "2026-11-27T21:00:00Z", Some("2026-11-28T06:00:00Z")),
+            // New York's clocks go back on 1 November 2026: the night is an hour longer.
+            ("America/New_York", &["22:00-06:00"], "2026-11-01T02:00:00Z", Some("2026-11-01T11:00:00Z")),
+            ("UTC", &[], "2026-11-27T10:00:00Z", None),
+        ] {
+            let closing = hours(zone, windows).closes(now.parse().unwrap());
+            assert_eq!(closing, expected.map(|at: &str| at.parse().unwrap()), "{zone} {windows:?} {now}");
+        }
+        assert!(
+            hours("UTC", &["00:00-12:00", "12:00-00:00"]).closes("2026-11-27T10:00:00Z".parse().unwrap()).is_some()
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Not here: reading files from disk (`services::intake`), the compiled form (`matcher`).
 
+mod alerts;
 mod canaries;
 mod changes;
 mod deal;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::identifier::AccountPattern;
 
+pub use alerts::{Alerts, Channel, ChannelKind};
 pub use changes::Changes;
 pub use deal::{Deal, Dealt};
 pub use deliveries::COLUMNS as DELIVERY_COLUMNS;
@@ -140,6 +143,9 @@ pub struct Organization {
     pub datasets: Vec<Dataset>,
     /// Literals that belong to it.
     pub anchors: Anchors,
+    /// How it wants to be told.
+    #[serde(default, skip_serializing_if = "Alerts::is_usual")]
+    pub alerts: Alerts,
 }
 
 /// Languages that mails are written in.
@@ -167,6 +173,9 @@ pub struct Contact {
     /// That key, armored: mails to them are encrypted to it.
     #[serde(default)]
     pub key: Option<String>,
+    /// How long the others are given to acknowledge before this one is told; `None` is told at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Duration>,
 }
 
 /// What a contact does.

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::alerts::{RawAlerts, RawChannel};
 use super::problem::{Problem, Problems, shown};
 use super::{
     Anchors, Contact, ContactRole, Custodian, Dataset, Engagement, Language, OWNER, Organization, OrganizationId,
@@ -36,6 +37,10 @@ struct RawOrganization {
     dataset: Vec<RawDataset>,
     #[serde(default)]
     anchors: RawAnchors,
+    #[serde(default)]
+    alerts: RawAlerts,
+    #[serde(default)]
+    channel: Vec<RawChannel>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +49,7 @@ struct RawContact {
     address: Spanned<String>,
     role: Option<ContactRole>,
     openpgp: Option<Spanned<String>>,
+    after: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +137,7 @@ fn syntax_problem(file: &str, text: &str, error: &toml::de::Error) -> Problem {
     }
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     file: &'a str,
     text: &'a str,
     problems: &'a mut Problems,
@@ -149,6 +155,7 @@ impl Checker<'_> {
         self.count("contact", raw.contact.len());
         self.count("custodian", raw.custodian.len());
         self.count("dataset", raw.dataset.len());
+        self.count("channel", raw.channel.len());
         Organization {
             id,
             name: raw.name.into_inner().trim().to_owned(),
@@ -160,6 +167,7 @@ impl Checker<'_> {
             custodians: self.custodians(raw.custodian),
             datasets: self.datasets(raw.dataset),
             anchors: self.anchors(&raw.anchors),
+            alerts: self.alerts(raw.alerts, raw.channel),
         }
     }
 
@@ -196,6 +204,7 @@ impl Checker<'_> {
             contacts.push(Contact {
                 address: contact.address.into_inner().trim().to_owned(),
                 role: contact.role.unwrap_or(ContactRole::Security),
+                after: self.wait(contact.after.as_ref()),
                 openpgp: contact.openpgp.map(Spanned::into_inner),
                 key: None,
             });
@@ -380,7 +389,7 @@ impl Checker<'_> {
         }
     }
 
-    fn once<'k, K: Eq + Hash>(&mut self, key: &str, keys: impl Iterator<Item = (K, &'k Spanned<String>)>) {
+    pub(super) fn once<'k, K: Eq + Hash>(&mut self, key: &str, keys: impl Iterator<Item = (K, &'k Spanned<String>)>) {
         let mut first: HashMap<K, usize> = HashMap::new();
         for (word, spanned) in keys {
             match first.get(&word) {
@@ -396,13 +405,13 @@ impl Checker<'_> {
         }
     }
 
-    fn report<T>(&mut self, at: &Spanned<T>, key: &str, reason: impl Into<String>, mend: &str) {
+    pub(super) fn report<T>(&mut self, at: &Spanned<T>, key: &str, reason: impl Into<String>, mend: &str) {
         let (line, column) = encoding::position(self.text, at.span().start);
         self.problems.push(Problem::new(self.file, reason, mend).at(line, column).named(key));
     }
 }
 
-fn is_code(text: &str) -> bool {
+pub(super) fn is_code(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|character: char| character.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
@@ -444,7 +453,7 @@ fn is_mail_address(text: &str) -> bool {
     })
 }
 
-fn is_inner_path(path: &str) -> bool {
+pub(super) fn is_inner_path(path: &str) -> bool {
     let is_step = |step: &str| !step.is_empty() && step != "." && step != "..";
     path.len() <= 255
         && !path.contains(['\\', ':'])
@@ -455,6 +464,7 @@ fn is_inner_path(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::severity::Severity;
 
     const SOUND: &str = "id = \"example-bank\"\nname = \"Example Bank\"\n[[contact]]\naddress = \"soc@bank.example\"\n";
 
@@ -521,6 +531,49 @@ mod tests {
             assert_eq!(problem.line, Some(line), "{extra:?}: {problem}");
             assert!(problem.reason.contains(says), "{extra:?}: {problem}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_how_an_organization_is_told_is_told_at_its_place() {
+        for (extra, line, says) in [
+            ("[alerts]\nzone = \"Mars/Olympus\"\n", 6, "not a time zone"),
+            ("[alerts]\nquiet = [\"22:00\"]\n", 6, "not a window"),
+            ("[alerts]\nwake = \"dire\"\n", 6, "unknown variant"),
+            ("[alerts]\ndigest_at = \"8\"\n", 6, "not a time of the day"),
+            ("[alerts]\nmost_per_hour = 0\n", 6, "not between"),
+            ("[alerts]\nquite = []\n", 6, "unknown field"),
+            ("[[contact]]\naddress = \"a@b.example\"\nafter = \"soon\"\n", 7, "no time"),
+            ("[[channel]]\nname = \"x\"\nkind = \"fax\"\n", 7, "unknown variant"),
+            ("[[channel]]\nname = \"x\"\nkind = \"webhook\"\nsecret_file = \"s\"\n", 7, "needs a url"),
+            ("[[channel]]\nname = \"x\"\nkind = \"slack\"\n", 7, "needs a secret_file"),
+            ("[[channel]]\nname = \"x\"\nkind = \"slack\"\nurl = \"https://hooks.example/T/1\"\n", 8, "is a secret"),
+            ("[[channel]]\nname = \"x\"\nkind = \"syslog\"\nurl = \"syslog://h:514\"\n", 8, "syslog+tls"),
+            ("[[channel]]\nname = \"x\"\nkind = \"webhook\"\nurl = \"http://siem.example/\"\n", 8, "https://"),
+            ("[[channel]]\nname = \"x\"\nkind = \"atom\"\nsecret_file = \"../s\"\n", 8, "leads out"),
+        ] {
+            let problems = problems_of(&format!("{SOUND}{extra}"));
+            let problem = problems.listed().first().unwrap_or_else(|| panic!("{extra:?} passes"));
+            assert_eq!(problem.line, Some(line), "{extra:?}: {problem}");
+            assert!(problem.reason.contains(says), "{extra:?}: {problem}");
+        }
+    }
+
+    #[test]
+    fn an_organization_says_how_it_is_told() {
+        let mut problems = Problems::default();
+        let text = format!(
+            "{SOUND}after = \"90m\"\n[alerts]\nzone = \"Asia/Shanghai\"\nquiet = [\"22:00-07:00\"]\ndigest = \"medium\"\n\
+             digest_at = \"08:30\"\nmost_per_hour = 5\n[[channel]]\nname = \"siem\"\nkind = \"syslog\"\n\
+             url = \"syslog+tls://logs.bank.example:6514\"\nfrom = \"high\"\n"
+        );
+        let organization = read("organization.toml", text.as_bytes(), "example-bank", &mut problems).unwrap();
+        assert!(problems.is_empty(), "{problems}");
+        assert_eq!(organization.contacts.first().unwrap().after, Some(std::time::Duration::from_mins(90)));
+        let alerts = &organization.alerts;
+        assert_eq!((alerts.wake, alerts.digest, alerts.most_per_hour), (Severity::Critical, Some(Severity::Medium), 5));
+        assert_eq!((alerts.channels.len(), alerts.channels.first().unwrap().from), (1, Severity::High));
+        let kept: Organization = serde_json::from_str(&serde_json::to_string(&organization).unwrap()).unwrap();
+        assert_eq!(kept, organization);
     }
 
     #[test]

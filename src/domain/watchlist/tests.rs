@@ -210,6 +210,7 @@ fn changes_say_what_differs_and_nothing_when_nothing_does() {
         role: ContactRole::Executive,
         openpgp: None,
         key: None,
+        after: None,
     });
     let changes = Changes::between(Some(&before), &after);
     assert_eq!(changes.retired, ["c000001"]);

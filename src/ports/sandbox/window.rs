@@ -155,7 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+    use crate::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
 
     fn matcher() -> Matcher {
         let fields = [("pan", "9990483834645856"), ("email", "vanta980@mail.example")];
@@ -182,6 +182,7 @@ mod tests {
             custodians: Vec::new(),
             datasets: Vec::new(),
             anchors: Anchors::default(),
+            alerts: Alerts::default(),
         };
         Matcher::compile(&[Watchlist { organization, canaries: vec![canary], deliveries: Vec::new() }])
     }

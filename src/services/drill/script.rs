@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization, OrganizationId,
-    Watchlist,
+    Alerts, Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization,
+    OrganizationId, Watchlist,
 };
 
 /// The id that is kept for drills; no tenant has it.
@@ -77,6 +77,7 @@ fn organization() -> Organization {
             role: ContactRole::Security,
             openpgp: None,
             key: None,
+            after: None,
         }],
         custodians: vec![Custodian {
             code: "DRILL".to_owned(),
@@ -91,6 +92,7 @@ fn organization() -> Organization {
             universal: vec!["email".to_owned()],
         }],
         anchors: Anchors::default(),
+        alerts: Alerts::default(),
     }
 }
 

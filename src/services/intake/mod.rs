@@ -3,6 +3,7 @@
 //! Not here: what a sound file looks like (`domain::watchlist`), how it is kept (`ports::store`).
 #![expect(clippy::disallowed_methods, reason = "the room that opens an organization's files")]
 
+mod channels;
 mod fingerprints;
 
 use std::fs::{self, File};
@@ -82,6 +83,7 @@ pub fn inspect(folder: &Path) -> Inspection {
     let mut watchlist = Watchlist::read(&files, &mut problems);
     if let Some(watchlist) = &mut watchlist {
         read_keys(folder, watchlist, &mut problems);
+        channels::read(folder, watchlist, &mut problems);
     }
     let organization = watchlist.as_ref().map(|watchlist| &watchlist.organization.id);
     let fingerprints = fingerprints::read(folder, organization, &mut problems);
@@ -163,7 +165,7 @@ pub fn folders(path: &Path) -> Result<Vec<PathBuf>, Problems> {
 pub enum Confirmation {
     /// Whoever imports: the contacts may be mailed at once.
     Operator,
-    /// Somebody else, later: new contacts are not mailed until then.
+    /// The addresses themselves: new contacts are asked, and not told of anything until they have answered.
     Awaited,
 }
 
@@ -305,10 +307,28 @@ async fn confirm(
                 store.confirm_contact(organization, &contact.address, "operator", now).await?;
                 confirmed.push(contact.address.clone());
             }
-            Confirmation::Awaited => awaited.push(contact.address.clone()),
+            Confirmation::Awaited => {
+                ask_once(store, (organization, &contact.address), now).await?;
+                awaited.push(contact.address.clone());
+            }
         }
     }
     Ok(ImportReport { organization: organization.clone(), is_new: before.is_none(), changes, confirmed, awaited })
+}
+
+/// Asks an address whether it is right, unless a question is open that it may still answer.
+async fn ask_once(
+    store: &Store,
+    (organization, address): (&OrganizationId, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rows = store.contacts().await?;
+    let own = rows.iter().find(|row| row.organization == organization.0 && row.address == address);
+    let is_asked = own.and_then(|row| row.question.as_ref()).is_some_and(|question| question.expires_at > now);
+    if !is_asked {
+        store.ask_contact(organization, address, now).await?;
+    }
+    Ok(())
 }
 
 fn required(path: &Path, limit_bytes: u64, problems: &mut Problems) -> Option<Vec<u8>> {

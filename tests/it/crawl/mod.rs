@@ -293,13 +293,19 @@ async fn read_as_a_member(set: &str) {
 
 /// Makes everything due again by starting from a later time, and crawls an unchanged site a second time.
 async fn crawl_again_and_find_nothing_new(scene: &Scene, source: &SourceId) {
-    let before =
-        (scene.posts(source).await.len(), scene.hits().await.len(), scene.ports.store.pending_alerts().await.unwrap());
+    let before = (
+        scene.posts(source).await.len(),
+        scene.hits().await.len(),
+        scene.ports.store.pending_alerts(jiff::Timestamp::MAX).await.unwrap(),
+    );
     let again = scene.later(FetchOptions::default());
     let summary = again.crawl().await;
     assert!(summary.progress.pages > 100, "nothing was read again: {summary:?}");
     assert_eq!((summary.progress.posts, summary.progress.hits, summary.progress.alerts), (0, 0, 0));
-    let after =
-        (scene.posts(source).await.len(), scene.hits().await.len(), scene.ports.store.pending_alerts().await.unwrap());
+    let after = (
+        scene.posts(source).await.len(),
+        scene.hits().await.len(),
+        scene.ports.store.pending_alerts(jiff::Timestamp::MAX).await.unwrap(),
+    );
     assert_eq!(before, after);
 }

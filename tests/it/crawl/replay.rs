@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization, OrganizationId,
-    Watchlist,
+    Alerts, Anchors, Canary, Contact, ContactRole, Custodian, Dataset, Engagement, Language, Organization,
+    OrganizationId, Watchlist,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -214,6 +214,7 @@ impl Replay {
                     role: ContactRole::Security,
                     openpgp: None,
                     key: None,
+                    after: None,
                 }],
                 custodians: vec![Custodian {
                     code: "H01".to_owned(),
@@ -228,6 +229,7 @@ impl Replay {
                     universal: Vec::new(),
                 }],
                 anchors: Anchors::default(),
+                alerts: Alerts::default(),
             },
             canaries,
             deliveries: Vec::new(),
