@@ -10,5 +10,6 @@ pub mod sandbox;
 pub mod seal;
 pub mod signing;
 pub mod store;
+pub mod syslog;
 pub mod tls;
 pub mod vault;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod alerting;
+pub mod answering;
 pub mod attributing;
 pub mod crawl;
 pub mod disclosing;

@@ -1,6 +1,8 @@
 //! Moves cases, with a reason that the audit log keeps, and what else is done at a case. What is known of a case is read straight
 //! from the store.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::case::State;
@@ -57,6 +59,38 @@ pub async fn move_case(
     store.move_case(id, to, (&who, &why), now).await?;
     let case = store.case(id).await?;
     case.ok_or_else(|| TriageError::Store(StoreError::NoSuchCase { id: id.to_owned() }))
+}
+
+/// Merges a case into another and returns how that one stands then.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for who and why; `Store` for unknown cases, or those that cannot be merged.
+pub async fn merge_cases(
+    store: &Store,
+    (from, into): (&str, &str),
+    (who, why): (&str, &str),
+    now: Timestamp,
+) -> Result<CaseDetail, TriageError> {
+    let who = said("who", who, WHO_LIMIT)?;
+    let why = said("why", why, WHY_LIMIT)?;
+    let id = store.merge_cases(from, into, (&who, &why), now).await?;
+    store.case(&id).await?.ok_or(TriageError::Store(StoreError::NoSuchCase { id }))
+}
+
+/// Splits entries off a case and returns the case they are in then.
+///
+/// # Errors
+/// `Unsaid` or `TooLong` for who and why; `Store` for an unknown case, or entries that it does not hold.
+pub async fn split_case(
+    store: &Store,
+    (id, entries): (&str, &BTreeSet<String>),
+    (who, why): (&str, &str),
+    now: Timestamp,
+) -> Result<CaseDetail, TriageError> {
+    let who = said("who", who, WHO_LIMIT)?;
+    let why = said("why", why, WHY_LIMIT)?;
+    let id = store.split_case(id, entries, (&who, &why), now).await?;
+    store.case(&id).await?.ok_or(TriageError::Store(StoreError::NoSuchCase { id }))
 }
 
 /// Puts a case on hold, or takes the hold away; returns whether something changed or it is on hold now.

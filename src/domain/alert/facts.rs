@@ -11,7 +11,7 @@ use crate::domain::attribution::{self, Report};
 use crate::domain::listing::Price;
 use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::severity::Assessment;
-use crate::domain::source::Network;
+use crate::domain::source::{Network, Zone};
 use crate::domain::watchlist::OrganizationId;
 
 /// A case as its mail tells it.
@@ -46,6 +46,12 @@ pub struct CaseFacts {
     /// The contact's OpenPGP key, armored: the mail is encrypted to it, and may hold hidden sites' addresses and
     /// custodians' names.
     pub sealed_to: Option<String>,
+    /// The address by which the reader acknowledges it.
+    pub acknowledge: Option<String>,
+    /// For a mail to somebody who is told because nobody has acknowledged: since when they could have.
+    pub unanswered_since: Option<Timestamp>,
+    /// The organization's time zone; times are shown by its clocks.
+    pub zone: Zone,
 }
 
 /// One entry that leaked.
@@ -214,6 +220,11 @@ impl CaseFacts {
         })
     }
 
+    /// Writes a time for the reader: by the organization's clocks, and in UTC: `2026-11-20 22:03 +08:00 (14:03 UTC)`.
+    pub fn time(&self, at: Timestamp) -> String {
+        show_time(&self.zone, at)
+    }
+
     /// Returns the same case without any value, link or price: what is mailed when the guard objects to the full mail.
     #[must_use]
     pub fn bare(&self) -> Self {
@@ -224,4 +235,16 @@ impl CaseFacts {
         bare.seller.iter_mut().for_each(|seller| seller.marks.clear());
         bare
     }
+}
+
+/// Writes a time by a zone's clocks and in UTC; only once where they are the same.
+pub(super) fn show_time(zone: &Zone, at: Timestamp) -> String {
+    if *zone == Zone::default() {
+        return at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    }
+    let (local, utc) = (zone.show(at), at.strftime("%Y-%m-%d %H:%M").to_string());
+    // Of another day the day is said, too.
+    let is_same_day = local.get(..10) == utc.get(..10);
+    let utc = if is_same_day { utc.get(11..).unwrap_or(&utc) } else { &utc };
+    format!("{local} ({utc} UTC)")
 }

@@ -45,17 +45,20 @@ impl Forbidden {
     /// Looks for forbidden content in every part of a mail, whatever separators stand between.
     pub fn find_in(&self, mail: &AlertMail) -> Option<Objection> {
         let headers = mail.headers.iter().map(|(_, value)| value.as_str());
-        for part in [mail.subject.as_str(), &mail.text, &mail.html].into_iter().chain(headers) {
-            let lower = part.to_lowercase();
-            if lower.contains(".onion") || lower.contains(".i2p") || lower.contains("[.]onion") {
-                return Some(Objection::HiddenService);
-            }
-            let squeezed = squeeze(part);
-            if self.squeezed.iter().any(|value| squeezed.contains(value.as_str())) {
-                return Some(Objection::Value);
-            }
+        [mail.subject.as_str(), &mail.text, &mail.html]
+            .into_iter()
+            .chain(headers)
+            .find_map(|part| self.find_in_text(part))
+    }
+
+    /// The same for one text.
+    pub fn find_in_text(&self, text: &str) -> Option<Objection> {
+        let lower = text.to_lowercase();
+        if lower.contains(".onion") || lower.contains(".i2p") || lower.contains("[.]onion") {
+            return Some(Objection::HiddenService);
         }
-        None
+        let squeezed = squeeze(text);
+        self.squeezed.iter().any(|value| squeezed.contains(value.as_str())).then_some(Objection::Value)
     }
 }
 

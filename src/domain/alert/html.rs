@@ -1,11 +1,11 @@
-//! The HTML alternative: one column, system fonts, light and dark, no image, no link, nothing external.
+//! The HTML alternative: one column, system fonts, light and dark, no image, nothing external, no link but the reader's own button.
 //!
 //! Mail programs differ in what they keep of a style sheet, so whatever carries the layout stands in `style` attributes;
 //! the sheet in the head only adds dark colours and the room that a phone has.
 
 use std::fmt::{self, Write as _};
 
-use super::letter::{Block, Card, Letter, Section};
+use super::letter::{Action, Block, Card, Letter, Section};
 use crate::domain::escape::html as escape;
 
 const STYLE: &str = "\
@@ -37,6 +37,9 @@ pub(super) fn render(letter: &Letter) -> String {
     let mut html = Markup(String::with_capacity(12 * 1024));
     push_head(&mut html, letter);
     push_lead(&mut html, letter);
+    if let Some(action) = &letter.action {
+        push_action(&mut html, action);
+    }
     push_facts(&mut html, letter);
     for section in &letter.sections {
         push_section(&mut html, section);
@@ -75,7 +78,7 @@ fn push_lead(html: &mut Markup, letter: &Letter) {
     for (number, badge) in letter.badges.iter().enumerate() {
         let (background, colour) = if number == 0 { ("#1f2328", "#ffc000") } else { ("#0b5cad", "#ffffff") };
         html.add(format_args!(
-            "<span style=\"display:inline-block;margin:0 8px 4px 0;padding:2px 8px;border-radius:4px;font-size:13px;\
+            "<span style=\"display:inline-block;margin:0 8px 4px 0;padding:2px 8px;border:1px solid #59636e;border-radius:4px;font-size:13px;\
              font-weight:600;background:{background};color:{colour}\">{}</span>",
             escape(badge)
         ));
@@ -87,6 +90,27 @@ fn push_lead(html: &mut Markup, letter: &Letter) {
     for note in &letter.notes {
         html.add(format_args!("<p style=\"margin:0 0 8px\">{}</p>\n", escape(note)));
     }
+}
+
+/// A button: a link that opens a page, or, on that page, what is pressed.
+fn push_action(html: &mut Markup, action: &Action) {
+    const BUTTON: &str = "display:inline-block;padding:10px 18px;border:0;border-radius:6px;background:#0b5cad;color:#ffffff;\
+                          font-size:16px;font-weight:600;text-decoration:none;font-family:inherit";
+    let label = escape(&action.label);
+    match &action.address {
+        Some(address) => html.add(format_args!(
+            "<p style=\"margin:16px 0 6px\"><a href=\"{}\" style=\"{BUTTON}\">{label}</a></p>\n",
+            escape(address)
+        )),
+        None => html.add(format_args!(
+            "<form method=\"post\" style=\"margin:16px 0 6px\"><button type=\"submit\" style=\"{BUTTON};cursor:pointer\">{label}\
+             </button></form>\n"
+        )),
+    }
+    html.add(format_args!(
+        "<p class=\"quiet\" style=\"margin:0 0 4px;font-size:14px;color:#59636e\">{}</p>\n",
+        escape(&action.why)
+    ));
 }
 
 fn push_facts(html: &mut Markup, letter: &Letter) {

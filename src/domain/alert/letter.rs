@@ -2,12 +2,11 @@
 //!
 //! Everything that enters here is cleaned and bounded here; the renderers only lay out and escape.
 
-use jiff::Timestamp;
-
 use super::clean::{defang, defanged_link, masked_value, one_line, site_label, word};
 use super::facts::{CaseFacts, CustodianFact, EntryFact, Place, Sighting, Site};
-use super::phrases::{Phrases, fill};
+use super::phrases::{Phrases, Telling, fill};
 use super::{AlertReason, Tlp, copy, weight};
+use crate::domain::attribution;
 use crate::domain::listing::Price;
 use crate::domain::matcher::{EntryKind, Ownership, Verdict};
 use crate::domain::source::Network;
@@ -21,7 +20,7 @@ const PLACES_SHOWN: usize = 5;
 /// Most custodians that are listed.
 const CUSTODIANS_SHOWN: usize = 20;
 /// Most characters of a subject.
-const SUBJECT_CHARS: usize = 180;
+pub(super) const SUBJECT_CHARS: usize = 180;
 
 /// A mail, laid out.
 #[derive(Debug)]
@@ -35,9 +34,20 @@ pub(super) struct Letter {
     /// What happened, in one sentence.
     pub(super) lead: String,
     pub(super) notes: Vec<String>,
+    /// What the reader may do at once.
+    pub(super) action: Option<Action>,
     pub(super) facts: Vec<(String, String)>,
     pub(super) sections: Vec<Section>,
     pub(super) footer: String,
+}
+
+/// What the reader may do at once.
+#[derive(Debug)]
+pub(super) struct Action {
+    pub(super) label: String,
+    /// Where it is done; `None` for a page that does it itself.
+    pub(super) address: Option<String>,
+    pub(super) why: String,
 }
 
 /// A heading and what stands under it.
@@ -69,7 +79,7 @@ pub(super) struct Card {
 
 impl Letter {
     /// Lays out the mail about a case.
-    pub(super) fn about(facts: &CaseFacts, reason: AlertReason, phrases: &Phrases) -> Self {
+    pub(super) fn about(facts: &CaseFacts, reason: AlertReason, (phrases, telling): (&Phrases, &Telling)) -> Self {
         let organization = one_line(&facts.organization_name, 80);
         let (count, sites) = (facts.records(), headline_sites(facts));
         let site = name_sites(&sites, phrases, |site| defanged(site, phrases));
@@ -79,6 +89,9 @@ impl Letter {
         if is_follow_up {
             badges.push(phrases.labels.follow_up.to_owned());
         }
+        if facts.unanswered_since.is_some() {
+            badges.push(telling.escalated.to_owned());
+        }
         Self {
             language_tag: phrases.tag,
             colon: phrases.colon,
@@ -86,7 +99,8 @@ impl Letter {
             badges,
             title: phrases.labels.title.to_owned(),
             lead: phrases.count(lead, count, &[("org", &organization), ("site", &site)]),
-            notes: notes(facts, reason, phrases),
+            notes: notes(facts, reason, (phrases, telling)),
+            action: seen(facts.acknowledge.as_ref(), telling),
             facts: rows(facts, &organization, phrases),
             sections: vec![
                 custodians(facts, phrases),
@@ -108,6 +122,7 @@ impl Letter {
             title: phrases.test.title.to_owned(),
             lead: phrases.test.lead.to_owned(),
             notes: vec![phrases.test.more.to_owned()],
+            action: None,
             facts: Vec::new(),
             sections: Vec::new(),
             footer: String::new(),
@@ -163,13 +178,13 @@ pub(super) fn defanged(site: &Site, phrases: &Phrases) -> String {
 }
 
 /// The sites of the first sentence: those that offer the records, else all.
-fn headline_sites(facts: &CaseFacts) -> Vec<&Site> {
+pub(super) fn headline_sites(facts: &CaseFacts) -> Vec<&Site> {
     let offering = facts.offer.as_ref().map_or(&[][..], |offer| &offer.sites);
     let sites = facts.sites();
     if offering.is_empty() { sites } else { sites.into_iter().filter(|site| offering.contains(site)).collect() }
 }
 
-fn name_sites(sites: &[&Site], phrases: &Phrases, name: impl Fn(&Site) -> String) -> String {
+pub(super) fn name_sites(sites: &[&Site], phrases: &Phrases, name: impl Fn(&Site) -> String) -> String {
     let Some((first, others)) = sites.split_first() else { return phrases.unknown_site.to_owned() };
     let first = name(first);
     match u64::try_from(others.len()) {
@@ -178,8 +193,18 @@ fn name_sites(sites: &[&Site], phrases: &Phrases, name: impl Fn(&Site) -> String
     }
 }
 
-fn notes(facts: &CaseFacts, reason: AlertReason, phrases: &Phrases) -> Vec<String> {
+/// The button by which a case is acknowledged.
+pub(super) fn seen(address: Option<&String>, telling: &Telling) -> Option<Action> {
+    let address = address?;
+    let (label, why) = (telling.seen.to_owned(), telling.seen_why.to_owned());
+    Some(Action { label, address: Some(address.clone()), why })
+}
+
+fn notes(facts: &CaseFacts, reason: AlertReason, (phrases, telling): (&Phrases, &Telling)) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(since) = facts.unanswered_since {
+        notes.push(fill(telling.unanswered, &[("time", &facts.time(since))]));
+    }
     if facts.news_since.is_some() {
         let fresh = facts.entries.iter().filter(|entry| facts.is_new(entry.first_seen_at)).count();
         if fresh > 0 {
@@ -209,20 +234,21 @@ fn rows(facts: &CaseFacts, organization: &str, phrases: &Phrases) -> Vec<(String
         Some(None) => labels.yes.to_owned(),
         None => labels.no.to_owned(),
     };
-    let mut rows = vec![
-        (labels.organization.to_owned(), organization.to_owned()),
-        (labels.case.to_owned(), word(&facts.case)),
+    let mut rows =
+        vec![(labels.organization.to_owned(), organization.to_owned()), (labels.case.to_owned(), word(&facts.case))];
+    rows.extend(weight::severity_row(facts, phrases));
+    rows.extend([
         (labels.sharing.to_owned(), [facts.tlp.as_str(), phrases.comma, labels.sharing_rule].concat()),
         (labels.offered.to_owned(), offered),
         (labels.found.to_owned(), kinds(facts, phrases)),
-    ];
+    ]);
     if let Some(verdict) = &facts.verdict {
         rows.push((phrases.verdict.label.to_owned(), whose(verdict, phrases)));
     }
     rows.extend(copy::row(facts, phrases));
-    rows.extend(weight::rows(facts, phrases));
+    rows.extend(weight::seller_row(facts, phrases));
     if let Some(first) = facts.sightings.iter().map(|sighting| sighting.first_seen_at).min() {
-        rows.push((labels.first_seen.to_owned(), utc(first)));
+        rows.push((labels.first_seen.to_owned(), facts.time(first)));
     }
     rows
 }
@@ -307,7 +333,10 @@ fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
         push_more(&mut shares, held.len(), phrases);
         Block::List(shares)
     };
+    // Where the copies were weighed, the fact above says which; counts alone would say less, or seem to say otherwise.
+    let is_named = facts.copy.as_ref().is_some_and(|copy| copy.verdict == attribution::Verdict::CopyNamed);
     let mut blocks = match held.as_slice() {
+        [_, _, ..] if is_named => vec![shares()],
         [] => vec![Block::Paragraph(texts.none.to_owned())],
         [only] if only.entries >= total => {
             vec![Block::Paragraph(phrases.count(&texts.one, total, &[("code", &named(&only.code))]))]
@@ -345,9 +374,10 @@ fn place(sighting: &Sighting, facts: &CaseFacts, phrases: &Phrases) -> Card {
         Place::Post => texts.in_post,
         Place::Attachment => texts.in_file,
     };
-    let posted = sighting
-        .posted_at
-        .map_or_else(|| texts.posted_unknown.to_owned(), |posted_at| fill(texts.posted, &[("time", &utc(posted_at))]));
+    let posted = sighting.posted_at.map_or_else(
+        || texts.posted_unknown.to_owned(),
+        |posted_at| fill(texts.posted, &[("time", &facts.time(posted_at))]),
+    );
     let is_shown = sighting.site.network == Network::Open || facts.sealed_to.is_some();
     let link = sighting.link.as_ref().filter(|_| is_shown).and_then(defanged_link);
     Card {
@@ -355,7 +385,7 @@ fn place(sighting: &Sighting, facts: &CaseFacts, phrases: &Phrases) -> Card {
         badge: facts.is_new(sighting.first_seen_at).then(|| phrases.labels.new.to_owned()),
         lines: vec![
             [place, phrases.comma, &posted].concat(),
-            fill(texts.seen, &[("time", &utc(sighting.first_seen_at))]),
+            fill(texts.seen, &[("time", &facts.time(sighting.first_seen_at))]),
             link.unwrap_or_else(|| texts.no_link.to_owned()),
         ],
     }
@@ -415,9 +445,4 @@ fn push_more_block(blocks: &mut Vec<Block>, all: usize, shown: usize, phrases: &
         let more = (all - shown).to_string();
         blocks.push(Block::Aside(fill(phrases.and_more, &[("n", &more)])));
     }
-}
-
-/// `2026-11-20 14:03 UTC`.
-fn utc(timestamp: Timestamp) -> String {
-    timestamp.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -6,13 +6,18 @@
 
 mod clean;
 mod copy;
+mod digest;
 pub mod facts;
 pub mod guard;
 mod html;
 mod letter;
+pub mod links;
+pub mod pages;
+pub mod payload;
 mod phrases;
 mod plain;
 pub mod retry;
+pub mod timing;
 mod weight;
 
 use jiff::Timestamp;
@@ -159,20 +164,38 @@ pub struct Sealed {
 /// Writes the mail about a case.
 pub fn compose(facts: &CaseFacts, addressing: &Addressing, now: Timestamp) -> AlertMail {
     let phrases = phrases::of(addressing.language);
-    let letter = Letter::about(facts, addressing.reason, phrases);
+    let telling = phrases::telling(addressing.language);
+    let letter = Letter::about(facts, addressing.reason, (phrases, telling));
+    let mut headers = headers(facts);
+    headers.push(("X-Dyepack-Case".to_owned(), clean::word(&facts.case)));
+    headers.push(("X-Dyepack-Reason".to_owned(), addressing.reason.as_str().to_owned()));
+    let sealed = facts.sealed_to.clone().map(|key| Sealed { key, subject: letter::discreet_subject(facts, phrases) });
+    AlertMail { sealed, ..finish(&letter, addressing, headers, now) }
+}
+
+/// Writes one mail about several cases; `None` if there is none.
+pub fn compose_digest(cases: &[CaseFacts], addressing: &Addressing, now: Timestamp) -> Option<AlertMail> {
+    let telling = phrases::telling(addressing.language);
+    let letter = digest::letter(cases, (phrases::of(addressing.language), telling))?;
+    let first = cases.first()?;
+    let mut headers = headers(first);
+    let named: Vec<String> = cases.iter().map(|facts| clean::word(&facts.case)).collect();
+    headers.push(("X-Dyepack-Cases".to_owned(), named.join(" ")));
+    let sealed = first.sealed_to.clone();
+    let sealed = sealed.map(|key| Sealed { key, subject: digest::discreet_subject(first, telling) });
+    Some(AlertMail { sealed, ..finish(&letter, addressing, headers, now) })
+}
+
+fn headers(facts: &CaseFacts) -> Vec<(String, String)> {
     let organization = clean::word(&facts.organization.0);
-    let headers = vec![
+    vec![
         ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
         ("X-Auto-Response-Suppress".to_owned(), "All".to_owned()),
         // RFC 2919 §3: a list without a domain of its own ends in `.localhost`.
         ("List-Id".to_owned(), format!("dyepack alerts <{organization}.alerts.dyepack.localhost>")),
-        ("X-Dyepack-Case".to_owned(), clean::word(&facts.case)),
         ("X-Dyepack-Organization".to_owned(), organization),
         ("X-Dyepack-TLP".to_owned(), facts.tlp.as_str().to_owned()),
-        ("X-Dyepack-Reason".to_owned(), addressing.reason.as_str().to_owned()),
-    ];
-    let sealed = facts.sealed_to.clone().map(|key| Sealed { key, subject: letter::discreet_subject(facts, phrases) });
-    AlertMail { sealed, ..finish(&letter, addressing, headers, now) }
+    ]
 }
 
 /// Writes a harmless mail that shows that the way to a contact works.
@@ -210,8 +233,8 @@ mod tests {
     use crate::domain::listing::Price;
     use crate::domain::matcher::{EntryKind, Ownership, Verdict};
     use crate::domain::severity;
-    use crate::domain::source::Network;
-    use crate::domain::watchlist::OrganizationId;
+    use crate::domain::source::{Network, Zone};
+    use crate::domain::watchlist::{ChannelKind, OrganizationId};
     use guard::{Forbidden, Objection};
 
     fn at(text: &str) -> Timestamp {
@@ -268,6 +291,9 @@ mod tests {
             seller: None,
             news_since: None,
             sealed_to: None,
+            acknowledge: None,
+            unanswered_since: None,
+            zone: Zone::default(),
         }
     }
 
@@ -584,6 +610,145 @@ mod tests {
             assert!(sealed.subject.contains("C-7F3K9Q2M") && !sealed.subject.contains("forum"), "{}", sealed.subject);
             assert_eq!(forbidden.find_in(&mail.outside()), None);
         }
+    }
+
+    #[test]
+    fn a_mail_shows_times_by_the_organizations_clocks_and_one_link_of_its_own() {
+        let link = "https://dyepack.bank.example/acknowledge/A-1.2.x";
+        let zone = Zone::try_from("Asia/Shanghai".to_owned()).unwrap();
+        let facts = CaseFacts {
+            acknowledge: Some(link.to_owned()),
+            unanswered_since: Some(at("2026-11-20T20:00:00Z")),
+            zone,
+            ..facts()
+        };
+        for (language, said) in [
+            (Language::En, "Nobody has acknowledged this case since 2026-11-21 04:00 +08:00 (2026-11-20 20:00 UTC)"),
+            (Language::Zh, "自 2026-11-21 04:00 +08:00"),
+            (Language::Ru, "никто не подтвердил получение"),
+        ] {
+            let mail = compose(&facts, &addressing(language), at(NOW));
+            let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(said) && text.contains("22:03 +08:00 (14:03 UTC)"), "{}", mail.text);
+            assert!(mail.text.lines().any(|line| line == link), "{}", mail.text);
+            assert_eq!(mail.html.matches("href=").count(), 1);
+            assert!(mail.html.contains(&format!("href=\"{link}\"")), "{}", mail.html);
+        }
+    }
+
+    #[test]
+    fn a_digest_names_every_case_the_gravest_first_and_hides_what_a_mail_hides() {
+        let grave = CaseFacts { case: "C-2222AAAA".to_owned(), ..weighed() };
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            let mail = compose_digest(&[facts(), grave.clone()], &addressing(language), at(NOW)).unwrap();
+            let (first, second) = (mail.text.find("C-2222AAAA").unwrap(), mail.text.find("C-7F3K9Q2M").unwrap());
+            assert!(first < second && mail.subject.contains('2'), "{}", mail.text);
+            assert!(!mail.text.contains("622202") && mail.text.contains("H01, H02"), "{}", mail.text);
+            assert_eq!(Forbidden::new(["6222021234561234", "Hosting One Limited"], &[]).find_in(&mail), None);
+            insta::assert_snapshot!(
+                format!("digest_{}", mail.language_tag),
+                format!("Subject: {}\n\n{}", mail.subject, mail.text)
+            );
+        }
+        assert!(compose_digest(&[], &addressing(Language::En), at(NOW)).is_none());
+    }
+
+    #[test]
+    fn a_question_gives_link_and_code_and_says_that_nothing_has_happened() {
+        let question = pages::Question {
+            organization_name: "Example Bank".to_owned(),
+            zone: Zone::default(),
+            address: Some("https://dyepack.bank.example/confirm/Q-1.2.x".to_owned()),
+            code: "7f3k-9q2m".to_owned(),
+            expires_at: at("2026-11-23T14:05:00Z"),
+        };
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            let mail = pages::compose_question(&question, &addressing(language), at(NOW));
+            for said in ["7F3K-9Q2M", "https://dyepack.bank.example/confirm/Q-1.2.x", "2026-11-23 14:05 UTC"] {
+                assert!(mail.text.contains(said) && mail.html.contains(said), "{said}: {}", mail.text);
+            }
+            assert!(mail.subject.contains("TLP:CLEAR") && mail.subject.contains("Example Bank"), "{}", mail.subject);
+        }
+    }
+
+    #[test]
+    fn a_page_acts_by_a_button_only_and_says_no_more_of_a_case_than_its_id() {
+        let zone = Zone::default();
+        let cases = || vec!["C-7F3K9Q2M".to_owned()];
+        let name = || "Example <Bank>".to_owned();
+        for language in [Language::En, Language::Zh, Language::Ru] {
+            for (page, has_button) in [
+                (pages::Page::AskSeen { cases: cases() }, true),
+                (pages::Page::Seen { cases: cases() }, false),
+                (pages::Page::WasSeen { cases: cases(), at: at(NOW), zone: zone.clone() }, false),
+                (pages::Page::AskConfirm { organization_name: name() }, true),
+                (pages::Page::Confirmed { organization_name: name() }, false),
+                (pages::Page::Expired, false),
+                (pages::Page::Unknown, false),
+            ] {
+                let html = pages::render(&page, language);
+                assert_eq!(html.contains("<form method=\"post\""), has_button, "{page:?}");
+                assert!(!html.contains("href") && !html.contains("<Bank>"), "{html}");
+            }
+        }
+    }
+
+    fn payload(kind: ChannelKind, facts: &CaseFacts) -> String {
+        let (reason, language) = (AlertReason::Opened, Language::En);
+        payload::compose_payload(kind, facts, &payload::Notice { id: "A-1", reason, language, at: at(NOW) })
+    }
+
+    const KINDS: [ChannelKind; 6] = [
+        ChannelKind::Webhook,
+        ChannelKind::Slack,
+        ChannelKind::Mattermost,
+        ChannelKind::Teams,
+        ChannelKind::Syslog,
+        ChannelKind::Atom,
+    ];
+
+    #[test]
+    fn channels_say_what_mails_say_and_hide_what_mails_hide() {
+        let onion = "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd.onion";
+        let mut facts = weighed();
+        facts.sightings.push(sighting(onion, Network::Tor, &format!("http://{onion}/t")));
+        facts.entries[0].values.push(MaskedValue { field: "pan".to_owned(), masked: "6222021234561234".to_owned() });
+        facts.custodians[0].name = Some("Hosting One Limited".to_owned());
+        for kind in KINDS {
+            let payload = payload(kind, &facts);
+            assert_eq!(Forbidden::new(["6222021234561234", "Hosting One Limited"], &[]).find_in_text(&payload), None);
+            assert!(payload.contains("C-7F3K9Q2M") && payload.contains("H01"), "{payload}");
+        }
+        let syslog = payload(ChannelKind::Syslog, &facts);
+        assert!(syslog.starts_with("<82>1 2026-11-20T14:05:00.000Z - dyepack - A-1 - CEF:0|dyepack|"), "{syslog}");
+    }
+
+    #[test]
+    fn what_a_page_writes_is_no_markup_mention_or_field_of_a_channel() {
+        let hostile = "<!channel> @all *x* [a](b) |\\ c=d\r\ne\"<entry>";
+        let mut facts = facts();
+        facts.organization_name = hostile.to_owned();
+        facts.custodians[0].code = hostile.to_owned();
+        facts.sightings[0].site.label = hostile.to_owned();
+        facts.entries[0].id = hostile.to_owned();
+        for kind in KINDS {
+            let payload = payload(kind, &facts);
+            match kind {
+                ChannelKind::Webhook | ChannelKind::Slack | ChannelKind::Mattermost | ChannelKind::Teams => {
+                    let parsed: serde_json::Value = serde_json::from_str(&payload).unwrap();
+                    let text = parsed["text"].as_str().unwrap_or_default();
+                    assert!(!text.contains("<!channel>"), "{text}");
+                }
+                ChannelKind::Syslog => {
+                    assert!(!payload.contains(['\r', '\n']) && payload.contains("c\\=d"), "{payload}");
+                    let header = payload.split("CEF:0").nth(1).unwrap().replace("\\|", "");
+                    assert_eq!(header.split("|rt=").next().unwrap().matches('|').count(), 6, "{payload}");
+                }
+                ChannelKind::Atom => assert_eq!(payload.matches("<entry>").count(), 1, "{payload}"),
+            }
+        }
+        let mattermost = payload(ChannelKind::Mattermost, &facts);
+        assert!(!mattermost.contains("@all") && !mattermost.contains("](b)"), "{mattermost}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The plain text alternative.
 
-use super::letter::{Block, Card, Letter, Section};
+use super::letter::{Action, Block, Card, Letter, Section};
 
 /// Columns of a line; words and commands are not broken.
 const COLUMNS: usize = 76;
@@ -13,6 +13,12 @@ pub(super) fn render(letter: &Letter) -> String {
     push_wrapped(&mut text, &letter.lead, "", "");
     for note in &letter.notes {
         push_wrapped(&mut text, note, "", "");
+    }
+    if let Some(Action { label, address: Some(address), why }) = &letter.action {
+        text.push('\n');
+        push_wrapped(&mut text, &[label, letter.colon].concat(), "", "");
+        push_wrapped(&mut text, address, "", "");
+        push_wrapped(&mut text, why, "", "");
     }
     if !letter.facts.is_empty() {
         text.push('\n');

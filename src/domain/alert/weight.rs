@@ -14,16 +14,16 @@ use crate::domain::severity::{Assessment, Severity};
 /// Most sites of a seller that are named.
 const SITES_SHOWN: usize = 4;
 
-/// Lines of the fact table: severity with its reasons, and the seller.
-pub(super) fn rows(facts: &CaseFacts, phrases: &Phrases) -> Vec<(String, String)> {
-    let mut rows = Vec::new();
-    if let Some(assessment) = &facts.severity {
-        rows.push((phrases.weight.severity.to_owned(), severity(assessment, phrases)));
-    }
-    if let Some(seller) = facts.seller.as_ref().filter(|seller| !seller.before.is_empty()) {
-        rows.push((phrases.weight.seller.to_owned(), seller_line(seller, phrases)));
-    }
-    rows
+/// The line of the fact table about the severity and its reasons.
+pub(super) fn severity_row(facts: &CaseFacts, phrases: &Phrases) -> Option<(String, String)> {
+    let assessment = facts.severity.as_ref()?;
+    Some((phrases.weight.severity.to_owned(), severity(assessment, phrases)))
+}
+
+/// The line about the seller, where other offers of his are known.
+pub(super) fn seller_row(facts: &CaseFacts, phrases: &Phrases) -> Option<(String, String)> {
+    let seller = facts.seller.as_ref().filter(|seller| !seller.before.is_empty())?;
+    Some((phrases.weight.seller.to_owned(), seller_line(seller, phrases)))
 }
 
 /// `critical: offered for sale, said to be new, 120000 rows claimed (rule large-offer)`.

@@ -45,11 +45,13 @@ pub enum AlarmKind {
     DrillFailed,
     /// No drill has come through for long.
     DrillMissing,
+    /// Alerts to an organization do not arrive.
+    AlertUndelivered,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::YieldFell,
         Self::LayoutUnknown,
         Self::SessionLost,
@@ -60,6 +62,7 @@ impl AlarmKind {
         Self::DiskLow,
         Self::DrillFailed,
         Self::DrillMissing,
+        Self::AlertUndelivered,
     ];
 
     /// Returns the kind's word in the store and in JSON.
@@ -75,6 +78,7 @@ impl AlarmKind {
             Self::DiskLow => "disk-low",
             Self::DrillFailed => "drill-failed",
             Self::DrillMissing => "drill-missing",
+            Self::AlertUndelivered => "alert-undelivered",
         }
     }
 
@@ -91,6 +95,7 @@ impl AlarmKind {
             Self::DiskLow => "is nearly full",
             Self::DrillFailed => "did not come through",
             Self::DrillMissing => "has not come through for long",
+            Self::AlertUndelivered => "is not told of its leaks",
         }
     }
 
@@ -98,7 +103,12 @@ impl AlarmKind {
     pub const fn is_of_source(self) -> bool {
         match self {
             Self::YieldFell | Self::LayoutUnknown | Self::SessionLost | Self::SourceDown | Self::NothingNew => true,
-            Self::ClockWrong | Self::NetworkDown | Self::DiskLow | Self::DrillFailed | Self::DrillMissing => false,
+            Self::ClockWrong
+            | Self::NetworkDown
+            | Self::DiskLow
+            | Self::DrillFailed
+            | Self::DrillMissing
+            | Self::AlertUndelivered => false,
         }
     }
 
@@ -132,6 +142,23 @@ pub struct Situation {
     pub disk: Option<Disk>,
     /// The drill, if it is to run.
     pub drill: Option<DrillPast>,
+    /// Alerts that do not arrive, by organization.
+    pub undelivered: Vec<Undelivered>,
+}
+
+/// An organization's alerts, of cases that nobody has acknowledged, that do not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Whose.
+    pub organization: String,
+    /// Given up.
+    pub dead: u64,
+    /// Tried in vain for long.
+    pub late: u64,
+    /// When the oldest was made.
+    pub since: Timestamp,
+    /// What kind of failure one of them met: a word of `alert list`.
+    pub failure: Option<String>,
 }
 
 /// A source's past, as far as it is judged.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::told::{ago, lasted};
-use super::{Alarm, AlarmKind, Disk, DrillPast, LaneDown, RECENT, Rests, Situation, SourcePast};
+use super::{Alarm, AlarmKind, Disk, DrillPast, LaneDown, RECENT, Rests, Situation, SourcePast, Undelivered};
 use crate::domain::source::Network;
 
 /// A past shorter than this is no past to compare with.
@@ -42,6 +42,7 @@ pub fn alarms(situation: &Situation, now: Timestamp) -> Vec<Alarm> {
     alarms.extend(open_web(&situation.sources, now));
     alarms.extend(clock(&situation.sources, now));
     alarms.extend(situation.disk.as_ref().and_then(disk));
+    alarms.extend(situation.undelivered.iter().map(|one| undelivered(one, now)));
     alarms.extend(situation.drill.iter().flat_map(|drill| of_drill(drill, now)));
     alarms.sort_by(|one, other| (one.kind, &one.subject).cmp(&(other.kind, &other.subject)));
     alarms.dedup_by(|one, other| (one.kind, &one.subject) == (other.kind, &other.subject));
@@ -66,6 +67,18 @@ fn of_source(source: &SourcePast, situation: &Situation, now: Timestamp) -> Opti
 
 fn alarm(kind: AlarmKind, subject: &str, detail: String, mend: &str) -> Alarm {
     Alarm { kind, subject: subject.to_owned(), detail, mend: mend.to_owned() }
+}
+
+fn undelivered(one: &Undelivered, now: Timestamp) -> Alarm {
+    let failure = one.failure.as_deref().unwrap_or("unknown");
+    let detail = format!(
+        "{} alerts given up and {} tried in vain, the oldest made {}; failure: {failure}",
+        one.dead,
+        one.late,
+        ago(one.since, now)
+    );
+    let mend = "see dyepack alert list for the cause, mend it, then: dyepack alert retry --all; tell the organization meanwhile";
+    alarm(AlarmKind::AlertUndelivered, &one.organization, detail, mend)
 }
 
 fn session(source: &SourcePast) -> Option<Alarm> {

@@ -1,12 +1,14 @@
 //! Fetches one page on the route its network asks for, bounded in size, time and redirects.
 //!
-//! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). Nothing is ever posted but a login form.
+//! Not here: when to fetch (`domain::frontier`), what the page says (`domain::forum`). To sites nothing is ever posted but
+//! a login form; `hook` posts to an organization's own channels.
 
 mod asked;
 mod authority;
 mod cookies;
 mod error;
 mod explain;
+mod hook;
 mod lane;
 mod onion;
 mod proxy;
@@ -30,6 +32,7 @@ use url::Url;
 
 pub use error::{FetchError, Phase};
 pub use explain::Fault;
+pub use hook::{HookError, Hooks, POST_LIMIT, Post};
 pub use lane::Answers;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 

@@ -195,11 +195,13 @@ pub(super) enum ResolveError {
 
 /// Resolves names for one route and hides the addresses that it may not reach.
 #[derive(Debug, Clone)]
-enum Resolver {
+pub(super) enum Resolver {
     /// Direct route to public addresses.
     Public,
     /// Direct route of a local source.
     Loopback,
+    /// Direct route to a host of which the operator says that it may be anywhere.
+    Any,
     /// A proxied route: only the proxy's own name is ever resolved.
     Only(String),
 }
@@ -209,7 +211,7 @@ impl Resolver {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let is_hidden = [".onion", ".i2p"].iter().any(|ending| name.ends_with(ending));
         let is_ours = match &self {
-            Self::Public | Self::Loopback => !is_hidden,
+            Self::Public | Self::Loopback | Self::Any => !is_hidden,
             Self::Only(proxy) => !is_hidden && *proxy == name,
         };
         if !is_ours {
@@ -220,7 +222,7 @@ impl Resolver {
             .filter(|address| match self {
                 Self::Public => may_reach(false, address.ip()),
                 Self::Loopback => may_reach(true, address.ip()),
-                Self::Only(_) => true,
+                Self::Only(_) | Self::Any => true,
             })
             .collect();
         if admitted.is_empty() { Err(ResolveError::Private) } else { Ok(admitted) }

@@ -215,7 +215,7 @@ impl SendError {
     }
 
     /// Returns a stable word for logs, which hold neither addresses nor a server's words.
-    pub const fn class(&self) -> &'static str {
+    pub fn class(&self) -> &'static str {
         match self {
             Self::Recipient => "recipient",
             Self::NotAscii { .. } => "not-ascii",
@@ -226,17 +226,31 @@ impl SendError {
             Self::Tls { .. } => "tls",
             Self::NoStartTls { .. } => "no-starttls",
             Self::NoLogIn { .. } => "no-login",
-            Self::Answer { code, .. } => {
-                if *code >= 500 {
+            Self::Answer { stage: Stage::LogIn, .. } | Self::Answer { code: 530 | 534 | 535 | 538, .. } => "login",
+            Self::Answer { code, stage, text, .. } => {
+                if is_greylisting(*code, *stage, text) {
+                    "greylisted"
+                } else if *code >= 500 {
                     "answer-5xx"
                 } else {
                     "answer-4xx"
                 }
             }
+            // The server may have taken it.
+            Self::Lost { stage: Stage::Message, .. } => "dropped",
             Self::Lost { .. } => "lost",
             Self::Folder { .. } => "folder",
         }
     }
+}
+
+/// A server that does not know us yet asks us to come again (RFC 6647): 450 or 451 at the recipient, or words that say so.
+fn is_greylisting(code: u16, stage: Stage, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let says_so = ["greylist", "graylist", "grey list", "gray list"].iter().any(|word| text.contains(word));
+    let is_asked_again = text.contains("4.7.1") || text.contains("4.2.0");
+    (400..500).contains(&code)
+        && (says_so || (stage == Stage::Recipient && matches!(code, 450 | 451) && is_asked_again))
 }
 
 #[cfg(test)]
@@ -245,6 +259,31 @@ mod tests {
 
     fn answer(stage: Stage, code: u16) -> SendError {
         SendError::Answer { place: "h:25".to_owned(), stage, code, text: String::new() }
+    }
+
+    #[test]
+    fn failures_are_told_apart_in_one_word() {
+        let said = |stage, code, text: &str| SendError::Answer {
+            place: "h:25".to_owned(),
+            stage,
+            code,
+            text: text.to_owned(),
+        };
+        let lost = |stage| SendError::Lost { place: "h:25".to_owned(), stage, reason: "gone".to_owned() };
+        for (error, word) in [
+            (said(Stage::Recipient, 451, "4.7.1 greylisted, try again later"), "greylisted"),
+            (said(Stage::Recipient, 450, "4.2.0 come back in five minutes"), "greylisted"),
+            (said(Stage::Message, 451, "Graylisted"), "greylisted"),
+            (said(Stage::Recipient, 452, "4.2.2 mailbox full"), "answer-4xx"),
+            (said(Stage::Message, 451, "4.3.0 disk full"), "answer-4xx"),
+            (said(Stage::Recipient, 550, "5.1.1 no such user"), "answer-5xx"),
+            (said(Stage::LogIn, 535, "5.7.8 wrong"), "login"),
+            (said(Stage::Sender, 530, "5.7.0 log in first"), "login"),
+            (lost(Stage::Message), "dropped"),
+            (lost(Stage::Data), "lost"),
+        ] {
+            assert_eq!(error.class(), word, "{error}");
+        }
     }
 
     #[test]

@@ -88,6 +88,34 @@ pub enum StoreError {
         /// Where it was to go.
         to: State,
     },
+    /// The cases are one.
+    #[error("merge the case {id} with itself")]
+    SameCase {
+        /// The case.
+        id: String,
+    },
+    /// The cases belong to two organizations.
+    #[error("merge {one} and {other}: they belong to two organizations")]
+    OtherOrganization {
+        /// One case.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// The case holds no such entry.
+    #[error("split {entry} off the case {id}: it does not hold it; see: dyepack case show {id}")]
+    NotInCase {
+        /// The case.
+        id: String,
+        /// What was asked for.
+        entry: String,
+    },
+    /// A case cannot be left without entries, nor one be opened without.
+    #[error("split the case {id}: name some of its entries, not all; see: dyepack case show {id}")]
+    NothingLeft {
+        /// The case.
+        id: String,
+    },
     /// A row says something that cannot be.
     #[error("read {what} {id} from the database: it is damaged")]
     Damaged {

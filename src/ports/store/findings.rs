@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::model::{HitSeen, ReadPage, RecordPolicy, Recorded, Visit};
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::json;
-use super::{StoreError, desk, ids, outbox, rates, triage};
+use super::{StoreError, apart, desk, ids, rates, recipients, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Cluster, Known, News, Node, State};
 use crate::domain::forum::PageKind;
@@ -105,13 +105,19 @@ async fn record_organization(
     }
     read_posts(connection, &scene, &mut found).await?;
     let known = known_hits(connection, &found).await?;
-    let (old, new): (Vec<Found<'_>>, Vec<Found<'_>>) = found.into_iter().partition(|hit| known.contains_key(&hit.id));
+    let (old, mut new): (Vec<Found<'_>>, Vec<Found<'_>>) =
+        found.into_iter().partition(|hit| known.contains_key(&hit.id));
     let mut recorded = refresh(connection, &scene, &old, &known).await?;
     if new.is_empty() {
         return Ok(recorded);
     }
-    let nodes: Vec<Node> = new.iter().map(|hit| node(&scene, page, hit)).collect();
+    let mut nodes: Vec<Node> = new.iter().map(|hit| node(&scene, page, hit)).collect();
     let known = known_cases(connection, &scene, &new, &nodes).await?;
+    for (hit, place) in apart::separate(connection, &mut nodes, &known).await? {
+        if let Some(hit) = new.get_mut(hit) {
+            hit.place = ids::digest(&["apart", &hit.place, &place]);
+        }
+    }
     for (position, cluster) in case::group(&nodes, &known).into_iter().enumerate() {
         let hits: Vec<&Found<'_>> = cluster.hits.iter().filter_map(|hit| new.get(*hit)).collect();
         let own = join(connection, &scene, Joining { position, cluster: &cluster, hits: &hits, known: &known }).await?;
@@ -247,7 +253,10 @@ async fn known_cases(
     let threads: Vec<String> = threads.into_iter().collect();
     let head = "SELECT thread, leak_case FROM case_sighting WHERE organization = $1 AND source = $2 AND thread IN";
     for row in sql::fetch_in(connection, head, &[organization.into(), source.into()], &threads).await? {
-        known.by_place.insert(thread_key(&row.text(0)?), row.text(1)?);
+        // Of two that are kept apart, always the same one has the thread.
+        let case = row.text(1)?;
+        let has = known.by_place.entry(thread_key(&row.text(0)?)).or_insert_with(|| case.clone());
+        *has = case.min(std::mem::take(has));
     }
     let places = nodes.iter().filter_map(|node| node.place.strip_prefix("place|").map(str::to_owned));
     let places: Vec<String> = places.collect::<BTreeSet<_>>().into_iter().collect();
@@ -280,6 +289,9 @@ async fn join(connection: &mut AnyConnection, scene: &Scene<'_>, joining: Joinin
     let mut news = News::default();
     let mut sources = sources_of(connection, &case).await?;
     for younger in &joining.cluster.merged {
+        if apart::are(connection, younger, &case).await? {
+            continue;
+        }
         let untold = merge(connection, scene, (younger, &case), &mut standing).await?;
         news.entries += untold.entries;
         news.sources += untold.sources.difference(&sources).count() as u64;
@@ -314,7 +326,7 @@ async fn tell(
 ) -> Result<u64, StoreError> {
     let now = scene.visit.at;
     let due = now.checked_add(scene.policy.settle).unwrap_or(Timestamp::MAX);
-    outbox::queue(connection, (scene.organization, case), reason, (now, due)).await
+    recipients::queue(connection, (scene.organization, case), reason, (now, due)).await
 }
 
 /// Opens a case; its id comes from the smallest of its hits' ids, so that it does not hang on their order in the page.
@@ -356,12 +368,21 @@ async fn merge(
     (younger, older): (&str, &str),
     standing: &mut Standing,
 ) -> Result<Untold, StoreError> {
+    let why = format!("shares an entry or a thread with {older}, which is older; merged into it");
     let merged = Standing::load(connection, younger).await?;
     standing.absorb(&merged);
+    let untold = fold(connection, (younger, older)).await?;
+    let step = triage::Step { from: merged.state.as_str(), to: triage::MERGED, who: MACHINE, why: &why };
+    triage::append(connection, (scene.organization, younger), step, scene.visit.at).await?;
+    Ok(untold)
+}
+
+/// Moves all that one case holds into another.
+async fn fold(connection: &mut AnyConnection, (younger, older): (&str, &str)) -> Result<Untold, StoreError> {
     let statement = "UPDATE leak_case SET merged_into = $1, revision = revision + 1 WHERE id = $2 OR merged_into = $2";
     sql::execute(connection, statement, values![older, younger]).await?;
-    let is_told = outbox::is_told(connection, younger).await?;
-    outbox::drop_waiting(connection, younger).await?;
+    let is_told = recipients::is_told(connection, younger).await?;
+    recipients::drop_waiting(connection, younger).await?;
     let statement = "SELECT COUNT(*) FROM case_entry WHERE leak_case = $1";
     let row = sql::fetch_one(connection, statement, values![younger]).await?;
     let entries = row.map(|row| row.count(0)).transpose()?.unwrap_or(0);
@@ -373,11 +394,36 @@ async fn merge(
     ] {
         sql::execute(connection, statement, values![older, younger]).await?;
     }
+    apart::inherit(connection, younger, older).await?;
     rates::merge(connection, younger, older).await?;
-    let why = format!("shares an entry or a thread with {older}, which is older; merged into it");
-    let step = triage::Step { from: merged.state.as_str(), to: "merged", who: MACHINE, why: &why };
-    triage::append(connection, (scene.organization, younger), step, scene.visit.at).await?;
     Ok(if is_told { Untold { entries: 0, sources: BTreeSet::new() } } else { Untold { entries, sources } })
+}
+
+/// Merges a case into another as an analyst says; what of it was not told yet is news of the one that stays.
+pub(super) async fn merge_by_hand(
+    connection: &mut AnyConnection,
+    (organization, from, into): (&str, &str, &str),
+    (who, why): (&str, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (mut standing, merged) = (Standing::load(connection, into).await?, Standing::load(connection, from).await?);
+    let before = standing.state;
+    standing.absorb(&merged);
+    let untold = fold(connection, (from, into)).await?;
+    standing.save(connection, into).await?;
+    let why = format!("merged into {into}: {why}");
+    let step = triage::Step { from: merged.state.as_str(), to: triage::MERGED, who, why: &why };
+    triage::append(connection, (organization, from), step, now).await?;
+    if standing.state != before {
+        let why = format!("merged with {from}");
+        let step = triage::Step { from: before.as_str(), to: standing.state.as_str(), who, why: &why };
+        triage::append(connection, (organization, into), step, now).await?;
+    }
+    let news = News { entries: untold.entries, sources: untold.sources.len() as u64, offers: 0 };
+    if let Some(reason) = news.reason(standing.state) {
+        recipients::queue(connection, (organization, into), reason, (now, now)).await?;
+    }
+    Ok(())
 }
 
 async fn sources_of(connection: &mut AnyConnection, case: &str) -> Result<BTreeSet<String>, StoreError> {

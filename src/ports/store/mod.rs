@@ -6,6 +6,7 @@
 //! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
+mod apart;
 mod attribution;
 mod backfill;
 mod cases;
@@ -13,6 +14,7 @@ mod claims;
 mod commitments;
 pub mod console;
 mod console_sessions;
+mod contacts;
 pub mod desk;
 mod error;
 mod evidence;
@@ -28,6 +30,7 @@ mod open;
 mod outbox;
 mod rates;
 mod recall;
+mod recipients;
 mod rekey;
 mod retention;
 mod robots;
@@ -54,6 +57,7 @@ use crate::ports::seal::Seal;
 
 pub use attribution::Attributable;
 pub use console_sessions::{ConsoleSession, Stage};
+pub use contacts::{Answered, ContactRow, QuestionRow};
 pub use error::StoreError;
 pub use heads::HeadRow;
 pub use health::HourRow;
@@ -61,7 +65,7 @@ pub use ledger::LedgerRow;
 pub use rekey::{Reached, Resealed};
 pub use sessions::News;
 pub use sources::START_KEY;
-pub use triage::AuditVerdict;
+pub use triage::{AuditVerdict, Told};
 pub use users::{Credentials, InvitationKind, UserRow};
 pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 

@@ -14,7 +14,7 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 16] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
@@ -25,6 +25,8 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (8, "health", include_str!("../../../migrations/0008_health.sql")),
     (11, "evidence", include_str!("../../../migrations/0011_evidence.sql")),
     (12, "retention", include_str!("../../../migrations/0012_retention.sql")),
+    (13, "telling", include_str!("../../../migrations/0013_telling.sql")),
+    (14, "apart", include_str!("../../../migrations/0014_apart.sql")),
     (16, "heads", include_str!("../../../migrations/0016_heads.sql")),
     (21, "users", include_str!("../../../migrations/0021_users.sql")),
     (22, "triage", include_str!("../../../migrations/0022_triage.sql")),

@@ -11,9 +11,9 @@ use crate::domain::listing::{Listing, Price};
 use crate::domain::matcher::{EntryKind, Verdict};
 use crate::domain::secret::Secret;
 use crate::domain::session::{Jar, Session};
-use crate::domain::severity::Assessment;
+use crate::domain::severity::{Assessment, Severity};
 use crate::domain::source::{Network, Rest, Source, SourceId};
-use crate::domain::watchlist::{Language, OrganizationId};
+use crate::domain::watchlist::{Alerts, Channel, Language, OrganizationId};
 
 /// A source and how it fares.
 #[derive(Debug, Clone)]
@@ -431,6 +431,12 @@ pub struct AlertRow {
     pub last_error: Option<String>,
     /// When it was sent.
     pub sent_at: Option<Timestamp>,
+    /// What kind of failure that was: `greylisted`, `answer-4xx`, `answer-5xx`, `tls`, `dropped`, `timeout` ….
+    pub failure: Option<String>,
+    /// Until when it is held: for the quiet hours to end, for the day's mail, for others to acknowledge.
+    pub held_until: Option<Timestamp>,
+    /// Whether it is sent only if nobody acknowledges the case.
+    pub escalates: bool,
 }
 
 /// An alert leased to one worker.
@@ -446,8 +452,28 @@ pub struct AlertClaim {
     pub organization: OrganizationId,
     /// To whom; confirmed.
     pub contact: String,
+    /// For a contact that is told only if nobody acknowledges: how long the others have.
+    pub after: Option<Duration>,
+    /// For a channel: which; `None` for a contact, and for a channel that is no longer in the watchlist.
+    pub channel: Option<Channel>,
+    /// The organization's name.
+    pub organization_name: String,
     /// Language of the organization's mails.
     pub language: Language,
+    /// How the organization wants to be told.
+    pub alerts: Alerts,
+    /// How grave the case is.
+    pub severity: Severity,
+    /// Where the case stands.
+    pub case_state: State,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it was held.
+    pub held_until: Option<Timestamp>,
+    /// Whether it may share a mail with others that were held.
+    pub gathers: bool,
+    /// Whether it is sent only if nobody acknowledges the case.
+    pub escalates: bool,
     /// Why it was made.
     pub reason: AlertReason,
     /// Message-ID of the mail, with angle brackets; the same on every try.

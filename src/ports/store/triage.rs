@@ -10,10 +10,14 @@ use super::sql::{self, Columns, values};
 use super::{Durability, Store, StoreError, ids};
 use crate::domain::case::State;
 use crate::domain::evidence::ledger::Kind;
-use crate::domain::watchlist::OrganizationId;
+use crate::domain::source::Zone;
+use crate::domain::watchlist::{Language, OrganizationId};
 
 /// What a row of the audit log says that concerns no case, but a mint.
 const COMMITTED: &str = "committed";
+
+/// Where a case goes that becomes part of another.
+pub(super) const MERGED: &str = "merged";
 
 /// One step of a case.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +26,21 @@ pub(super) struct Step<'a> {
     pub(super) to: &'a str,
     pub(super) who: &'a str,
     pub(super) why: &'a str,
+}
+
+/// What an alert told of.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Whose cases.
+    pub organization: String,
+    /// Who was told.
+    pub contact: String,
+    /// The organization's language.
+    pub language: Language,
+    /// Its time zone.
+    pub zone: Zone,
+    /// The cases, with since when somebody looks after them; `None` for those that nobody has acknowledged.
+    pub cases: Vec<(String, Option<Timestamp>)>,
 }
 
 /// What checking the audit log found.
@@ -54,23 +73,60 @@ impl Store {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         let case = super::cases::living(connection, id).await?;
-        // The lock first: two analysts who move one case follow each other.
-        let statement = "UPDATE leak_case SET revision = revision + 1 WHERE id = $1";
-        sql::execute(connection, statement, values![&case.id]).await?;
-        let statement = "SELECT state FROM leak_case WHERE id = $1";
-        let row = sql::fetch_one(connection, statement, values![&case.id]).await?;
-        let word = row.ok_or_else(|| StoreError::NoSuchCase { id: id.to_owned() })?.text(0)?;
-        let from = State::parse(&word).ok_or_else(|| StoreError::damaged("case", &case.id))?;
+        let from = locked_state(connection, &case.id).await?;
         if !from.may_move_to(to) {
             return Err(StoreError::ImpossibleMove { id: case.id, from, to });
         }
-        let confirmed_at = (to == State::Confirmed).then_some(now);
-        let statement = "UPDATE leak_case SET state = $1, first_confirmed_at = COALESCE(first_confirmed_at, $2), \
-                         first_acknowledged_at = COALESCE(first_acknowledged_at, $3) WHERE id = $4";
-        sql::execute(connection, statement, values![to.as_str(), confirmed_at, now, &case.id]).await?;
-        let step = Step { from: from.as_str(), to: to.as_str(), who, why };
-        append(connection, (&case.organization, &case.id), step, now).await?;
+        advance(connection, (&case.organization, &case.id), (from, to), (who, why), now).await?;
         write.commit().await
+    }
+
+    /// Returns what an alert told of, as far as acknowledging it needs; `None` if there is no such alert.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn told_by(&self, alert: &str) -> Result<Option<Told>, StoreError> {
+        self.read_told(&mut *self.reader.acquire().await?, alert).await
+    }
+
+    /// Moves every case that an alert told of, and that nobody has looked at yet, to acknowledged, in the name of the contact
+    /// that got it. Doing it again changes nothing. Returns how things stood before; `None` if there is no such alert.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn acknowledge(&self, alert: &str, why: &str, now: Timestamp) -> Result<Option<Told>, StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let connection = write.connection();
+        let Some(told) = self.read_told(connection, alert).await? else { return Ok(None) };
+        for (case, _) in &told.cases {
+            if locked_state(connection, case).await? == State::New {
+                let step = (State::New, State::Acknowledged);
+                advance(connection, (&told.organization, case), step, (&told.contact, why), now).await?;
+            }
+        }
+        write.commit().await?;
+        Ok(Some(told))
+    }
+
+    async fn read_told(&self, connection: &mut AnyConnection, alert: &str) -> Result<Option<Told>, StoreError> {
+        let statement = "SELECT DISTINCT COALESCE(c.merged_into, c.id), a.organization, a.contact FROM alert a \
+                         JOIN leak_case c ON c.id = a.leak_case WHERE a.id = $1 OR a.bundle = $1 ORDER BY 1";
+        let rows = sql::fetch(connection, statement, values![alert]).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let (organization, contact) = (first.text(1)?, first.text(2)?);
+        let mut cases = Vec::new();
+        for row in &rows {
+            let case = row.text(0)?;
+            let statement = "SELECT state, first_acknowledged_at FROM leak_case WHERE id = $1";
+            let found = sql::fetch_one(connection, statement, values![&case]).await?;
+            let found = found.ok_or_else(|| StoreError::damaged("case", &case))?;
+            let is_new = found.text(0)? == State::New.as_str();
+            let seen_at = found.maybe_time(1)?.filter(|_| !is_new);
+            cases.push((case, (!is_new).then(|| seen_at.unwrap_or(Timestamp::UNIX_EPOCH))));
+        }
+        let enrolled = self.organization(connection, &organization).await?;
+        let zone = enrolled.alerts.quiet.zone;
+        Ok(Some(Told { organization, contact, language: enrolled.language, zone, cases }))
     }
 
     /// Writes the root that commits to a mint's table into the audit log, unless it is there: what was planted is fixed
@@ -146,6 +202,31 @@ impl Store {
             Ok(AuditVerdict::Broken { number: number + 1 })
         }
     }
+}
+
+/// Locks a case, so that two who move it follow each other, and returns where it stands.
+async fn locked_state(connection: &mut AnyConnection, case: &str) -> Result<State, StoreError> {
+    let statement = "UPDATE leak_case SET revision = revision + 1 WHERE id = $1";
+    sql::execute(connection, statement, values![case]).await?;
+    let row = sql::fetch_one(connection, "SELECT state FROM leak_case WHERE id = $1", values![case]).await?;
+    let word = row.ok_or_else(|| StoreError::NoSuchCase { id: case.to_owned() })?.text(0)?;
+    State::parse(&word).ok_or_else(|| StoreError::damaged("case", case))
+}
+
+/// Moves a case that is locked.
+async fn advance(
+    connection: &mut AnyConnection,
+    (organization, case): (&str, &str),
+    (from, to): (State, State),
+    (who, why): (&str, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let confirmed_at = (to == State::Confirmed).then_some(now);
+    let statement = "UPDATE leak_case SET state = $1, first_confirmed_at = COALESCE(first_confirmed_at, $2), \
+                     first_acknowledged_at = COALESCE(first_acknowledged_at, $3) WHERE id = $4";
+    sql::execute(connection, statement, values![to.as_str(), confirmed_at, now, case]).await?;
+    let step = Step { from: from.as_str(), to: to.as_str(), who, why };
+    append(connection, (organization, case), step, now).await
 }
 
 /// Writes a row at the end of the audit log.

@@ -13,7 +13,7 @@ use super::model::{Changes, WatchlistChange};
 use super::sql::{self, Columns, Value, values};
 use super::{Durability, Store, StoreError};
 use crate::domain::fingerprints::{Delivered, Enrolment};
-use crate::domain::watchlist::{Canary, Contact, Deal, Delivery, Organization, OrganizationId, Watchlist};
+use crate::domain::watchlist::{Canary, Channel, Contact, Deal, Delivery, Organization, OrganizationId, Watchlist};
 
 impl Store {
     /// Puts a watchlist in the place of the organization's last one, in one transaction; its fingerprints stay.
@@ -59,8 +59,10 @@ impl Store {
             change.fingerprints = super::fingerprints::replace(connection, organization, fingerprints, now).await?;
             super::fingerprints::replace_delivered(connection, organization, delivered).await?;
         }
-        if !change.contacts.removed.is_empty() {
-            super::outbox::withdraw(connection, &watchlist.organization.id, &change.contacts.removed).await?;
+        let mut removed = replace_channels(connection, watchlist).await?;
+        removed.extend_from_slice(&change.contacts.removed);
+        if !removed.is_empty() {
+            super::recipients::withdraw(connection, &watchlist.organization.id, &removed).await?;
         }
         if !change.is_empty() {
             let statement = "UPDATE meta SET content = CAST(CAST(content AS BIGINT) + 1 AS TEXT) \
@@ -115,19 +117,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut write = self.begin(Durability::Power).await?;
-        let connection = write.connection();
-        // A visit that opens a case at this moment sees this contact, or its alert is seen here.
-        super::findings::lock_organization(connection, &organization.0).await?;
-        let statement = "UPDATE contact SET confirmed_at = COALESCE(confirmed_at, $1), \
-                         confirmed_by = COALESCE(confirmed_by, $2) WHERE organization = $3 AND address = $4";
-        let changed = sql::execute(connection, statement, values![now, by, &organization.0, address]).await?;
-        if changed == 0 {
-            return Err(StoreError::NoSuchContact {
-                organization: organization.0.clone(),
-                address: address.to_owned(),
-            });
-        }
-        super::outbox::assign_waiting(connection, organization).await?;
+        confirm(write.connection(), (organization, address), by, now).await?;
+        let statement = "DELETE FROM contact_question WHERE organization = $1 AND address = $2";
+        sql::execute(write.connection(), statement, values![&organization.0, address]).await?;
         write.commit().await
     }
 
@@ -293,6 +285,48 @@ fn uncommitted<'a>(watchlist: &'a Watchlist, changes: &Changes, committed: &BTre
     let new: BTreeSet<&String> = changes.added.iter().chain(&changes.changed).collect();
     let is_open = |canary: &&Canary| new.contains(&canary.id) || !committed.contains(&canary.id);
     watchlist.canaries.iter().filter(is_open).collect()
+}
+
+/// Marks a contact as one that may be mailed.
+pub(super) async fn confirm(
+    connection: &mut AnyConnection,
+    (organization, address): (&OrganizationId, &str),
+    by: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // A visit that opens a case at this moment sees this contact, or its alert is seen here.
+    super::findings::lock_organization(connection, &organization.0).await?;
+    let statement = "UPDATE contact SET confirmed_at = COALESCE(confirmed_at, $1), \
+                     confirmed_by = COALESCE(confirmed_by, $2) WHERE organization = $3 AND address = $4";
+    let changed = sql::execute(connection, statement, values![now, by, &organization.0, address]).await?;
+    if changed == 0 {
+        return Err(StoreError::NoSuchContact { organization: organization.0.clone(), address: address.to_owned() });
+    }
+    super::recipients::assign_waiting(connection, organization).await
+}
+
+/// Puts the names of an organization's channels in the place of the last ones; returns how the outbox named those that went.
+async fn replace_channels(connection: &mut AnyConnection, watchlist: &Watchlist) -> Result<Vec<String>, StoreError> {
+    let organization = &watchlist.organization.id.0;
+    let channels = &watchlist.organization.alerts.channels;
+    let statement = "SELECT name FROM channel WHERE organization = $1";
+    let mut removed = Vec::new();
+    for row in sql::fetch(connection, statement, values![organization]).await? {
+        let name = row.text(0)?;
+        if !channels.iter().any(|channel| channel.name == name) {
+            sql::execute(
+                connection,
+                "DELETE FROM channel WHERE organization = $1 AND name = $2",
+                values![organization, &name],
+            )
+            .await?;
+            removed.push(format!("{}{name}", Channel::PREFIX));
+        }
+    }
+    let rows = channels.iter().map(|channel| values![organization, &channel.name]).collect();
+    let head = "INSERT INTO channel (organization, name) VALUES";
+    sql::insert(connection, (head, "ON CONFLICT (organization, name) DO NOTHING"), rows).await?;
+    Ok(removed)
 }
 
 async fn revision(connection: &mut AnyConnection) -> Result<i64, StoreError> {

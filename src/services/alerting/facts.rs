@@ -6,12 +6,16 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use url::Url;
 
+use super::Ports;
 use crate::domain::alert::guard::Forbidden;
+use crate::domain::alert::links::{ACKNOWLEDGE_FOR, Links, Purpose};
+use crate::domain::alert::timing::Before;
 use crate::domain::alert::{
     Addressing, AlertMail, CaseFacts, CopyFact, CustodianFact, EntryFact, MaskedValue, Offer, Place, SellerFact,
-    Sighting, Site, SoldBefore, Tlp, compose,
+    Sighting, Site, SoldBefore, Tlp, compose, compose_digest,
 };
 use crate::domain::attribution::{EPSILON, Report};
+use crate::domain::case::State;
 use crate::domain::fingerprints::Delivered;
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::Network;
@@ -21,14 +25,98 @@ use crate::ports::store::model::{
     self, AlertClaim, AlertRow, AlertState, CaseDetail, HitFilter, OfferedBefore, SellerHistory,
 };
 use crate::ports::store::{Attributable, Store, StoreError};
-use crate::ports::vault::Vault;
 
-/// Writes the mail of an alert; `None` if its case is gone.
+/// What is known of an alert's case, ready to be told.
+pub(super) struct Known {
+    pub(super) facts: CaseFacts,
+    forbidden: Forbidden,
+    addressing: Addressing,
+}
+
+impl Known {
+    /// Tells whether something must not leave in the clear.
+    pub(super) fn forbids(&self, text: &str) -> bool {
+        self.forbidden.find_in_text(text).is_some()
+    }
+}
+
+/// Writes the mail of an alert, which may tell of others, too; `None` if its case is gone.
 pub(super) async fn mail(
-    (store, vault): (&Store, &Vault),
+    ports: &Ports,
     claim: &AlertClaim,
+    others: &[AlertClaim],
     now: Timestamp,
 ) -> Result<Option<AlertMail>, StoreError> {
+    let Some(mut known) = known(ports, claim, now).await? else { return Ok(None) };
+    known.facts.acknowledge = acknowledge_link(ports, claim, now).await?;
+    if claim.escalates {
+        known.facts.unanswered_since = Some(unanswered_since(ports, claim).await?);
+    }
+    if others.is_empty() {
+        let mail = compose(&known.facts, &known.addressing, now);
+        let Some(objection) = known.forbidden.find_in(&mail.outside()) else { return Ok(Some(mail)) };
+        tracing::error!(
+            alert = claim.id,
+            ?objection,
+            "the mail held what must not be mailed; sent without values and links"
+        );
+        return Ok(Some(compose(&known.facts.bare(), &known.addressing, now)));
+    }
+    digest(ports, (claim, known), others, now).await
+}
+
+/// Writes one mail about the cases of several alerts; it shows no values, and names neither places nor prices if the guard
+/// objects to it.
+async fn digest(
+    ports: &Ports,
+    (claim, first): (&AlertClaim, Known),
+    others: &[AlertClaim],
+    now: Timestamp,
+) -> Result<Option<AlertMail>, StoreError> {
+    let addressing = Addressing { thread_root: None, ..first.addressing.clone() };
+    let link = first.facts.acknowledge.clone();
+    let mut all = vec![first];
+    for other in others {
+        if let Some(mut known) = known(ports, other, now).await? {
+            known.facts.acknowledge.clone_from(&link);
+            all.push(known);
+        }
+    }
+    let cases: Vec<CaseFacts> = all.iter().map(|known| known.facts.clone()).collect();
+    let Some(mail) = compose_digest(&cases, &addressing, now) else { return Ok(None) };
+    if all.iter().all(|known| known.forbidden.find_in(&mail.outside()).is_none()) {
+        return Ok(Some(mail));
+    }
+    tracing::error!(alert = claim.id, "the mail held what must not be mailed; sent without names of places");
+    let bare: Vec<CaseFacts> = cases.iter().map(|facts| CaseFacts { sightings: Vec::new(), ..facts.bare() }).collect();
+    Ok(compose_digest(&bare, &addressing, now))
+}
+
+/// Returns the address by which a case is acknowledged that nobody has acknowledged yet.
+pub(super) async fn acknowledge_link(
+    ports: &Ports,
+    claim: &AlertClaim,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let Some(base) = ports.links.as_ref().filter(|_| claim.case_state == State::New) else { return Ok(None) };
+    let links = Links { base: base.clone(), key: ports.store.link_key().await? };
+    let expires = now.checked_add(ACKNOWLEDGE_FOR).unwrap_or(Timestamp::MAX);
+    Ok(Some(links.address(Purpose::Acknowledge, &claim.id, expires)))
+}
+
+/// Since when somebody could have acknowledged.
+async fn unanswered_since(ports: &Ports, claim: &AlertClaim) -> Result<Timestamp, StoreError> {
+    let before = ports.store.told_before(claim).await?;
+    let sent = before.iter().filter_map(|one| match one {
+        Before::Sent(at) => Some(*at),
+        Before::Waiting(_) | Before::Lost => None,
+    });
+    Ok(sent.min().unwrap_or(claim.created_at))
+}
+
+/// Gathers what is known of an alert's case; `None` if it is gone.
+pub(super) async fn known(ports: &Ports, claim: &AlertClaim, now: Timestamp) -> Result<Option<Known>, StoreError> {
+    let (store, vault) = (&ports.store, &ports.vault);
     let Some(detail) = store.case(&claim.case).await? else { return Ok(None) };
     let find = |one: &Delivered, tags: &[u64]| vault.find_tags_or_warn(one, tags);
     let found = store.attributable(&claim.case, (EPSILON, None), find).await?;
@@ -56,14 +144,8 @@ pub(super) async fn mail(
         message_id: claim.message_id.clone(),
         thread_root: earlier.first().map(|alert| alert.message_id.clone()),
     };
-    let mail = compose(&facts, &addressing, now);
-    let Some(objection) = forbidden(&facts, watchlist.as_ref()).find_in(&mail.outside()) else { return Ok(Some(mail)) };
-    tracing::error!(
-        alert = claim.id,
-        ?objection,
-        "the mail held what must not be mailed; sent without values and links"
-    );
-    Ok(Some(compose(&facts.bare(), &addressing, now)))
+    let forbidden = forbidden(&facts, watchlist.as_ref());
+    Ok(Some(Known { facts, forbidden, addressing }))
 }
 
 /// For a contact with an OpenPGP key: what the mail may hold besides, and to whom it is encrypted. A key that can no longer be
@@ -148,6 +230,9 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
         seller: detail.seller.as_ref().map(seller),
         news_since: None,
         sealed_to: None,
+        acknowledge: None,
+        unanswered_since: None,
+        zone: claim.alerts.quiet.zone.clone(),
     }
 }
 

@@ -4,20 +4,30 @@
 //! 250. A process killed anywhere in between leaves a lease that runs out, and the next one sends the same bytes under
 //! the same Message-ID. Not here: which alerts there are (`ports::store`), what a mail says (`domain::alert`).
 
+mod asking;
+mod channels;
 mod facts;
+mod holding;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use url::Url;
 
 use crate::domain::alert::retry::{Eagerness, delay};
 use crate::ports::clock::Clock;
-use crate::ports::mail::{Mailer, SendError};
+use crate::ports::fetch::{Hooks, POST_LIMIT};
+use crate::ports::mail::Mailer;
 use crate::ports::store::model::AlertClaim;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::vault::Vault;
+
+use channels::Undelivered;
+
+pub use asking::ask_next;
+pub use channels::test_channel;
 
 /// How long the outbox is left alone when nothing is due: alerts may be queued by other processes at any time.
 const LOOK_AGAIN_LOCAL: Duration = Duration::from_millis(250);
@@ -26,6 +36,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// Time for everything of an attempt but the talk with the server; what takes longer is claimed anew.
 const MARGIN: Duration = Duration::from_secs(2);
+/// Longest attempt by another way than mail.
+const LONGEST_POST: Duration = POST_LIMIT;
 /// How long a stop waits for the attempt under way.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Tries at noting that a mail is sent; each failure risks sending it twice.
@@ -42,6 +54,10 @@ pub struct Ports {
     pub mailer: Mailer,
     /// The time.
     pub clock: Clock,
+    /// Where the web pages are reached that links of mails lead to; without it mails have none.
+    pub links: Option<Url>,
+    /// The way to webhooks and chats.
+    pub hooks: Hooks,
 }
 
 /// How alerting runs.
@@ -91,6 +107,8 @@ pub enum Step {
     Dead,
     /// The case changed while its mail was written; the alert is free again.
     Overtaken,
+    /// It is to wait for a later hour, or is not needed any more.
+    Held,
 }
 
 /// Sends alerts until told to stop or until all are delivered.
@@ -117,8 +135,11 @@ pub async fn run(
             () = told_and_waited(&mut stop) => break,
         };
         let pause = match &outcome {
-            Ok(Step::Idle) => idle_pause(&ports).await,
-            Ok(done @ (Step::Sent | Step::Postponed | Step::Dead | Step::Overtaken)) => {
+            Ok(Step::Idle) => match ask_next(&ports).await {
+                Ok(true) => Duration::ZERO,
+                Ok(false) | Err(_) => idle_pause(&ports).await,
+            },
+            Ok(done @ (Step::Sent | Step::Postponed | Step::Dead | Step::Overtaken | Step::Held)) => {
                 summary.count(done);
                 Duration::ZERO
             }
@@ -136,7 +157,7 @@ pub async fn run(
             () = told(&mut stop) => {}
         }
     }
-    summary.pending = ports.store.pending_alerts().await?;
+    summary.pending = ports.store.pending_alerts(ports.clock.now()).await?;
     Ok(summary)
 }
 
@@ -146,10 +167,13 @@ pub async fn run(
 /// When the database fails; nothing is lost then, the lease runs out by itself.
 pub async fn deliver_next(ports: &Ports, options: &AlertingOptions) -> Result<Step, StoreError> {
     let claimed_at = ports.clock.now();
-    let lease = ports.mailer.longest_attempt() + MARGIN * 2;
+    let lease = ports.mailer.longest_attempt().max(LONGEST_POST) + MARGIN * 2;
     let Some(claim) = ports.store.claim_alerts(&options.worker, 1, lease, claimed_at).await?.pop() else {
         return Ok(Step::Idle);
     };
+    if claim.frozen.is_none() && holding::is_held(ports, &claim, claimed_at).await? {
+        return Ok(Step::Held);
+    }
     let message = match frozen(ports, &claim).await {
         Ok(message) => message,
         Err(Unwritten::Store(StoreError::LostLease)) => return Ok(Step::Overtaken),
@@ -161,11 +185,13 @@ pub async fn deliver_next(ports: &Ports, options: &AlertingOptions) -> Result<St
         ports.store.release_alerts(std::slice::from_ref(&claim)).await?;
         return Ok(Step::Overtaken);
     }
-    match ports.mailer.send(&claim.contact, &message).await {
+    match channels::send(ports, &claim, &message).await {
         Ok(accepted) => {
             note_sent(ports, &claim).await?;
             tracing::info!(alert = claim.id, case = claim.case, tries = claim.attempts + 1, "alert sent");
-            accepted.close().await;
+            if let Some(accepted) = accepted {
+                accepted.close().await;
+            }
             Ok(Step::Sent)
         }
         Err(error) if error.is_permanent() => give_up(ports, &claim, &error.to_string(), error.class()).await,
@@ -192,11 +218,16 @@ async fn frozen(ports: &Ports, claim: &AlertClaim) -> Result<Vec<u8>, Unwritten>
         return Ok(message.clone());
     }
     let now = ports.clock.now();
-    let mail = facts::mail((&ports.store, &ports.vault), claim, now)
-        .await?
-        .ok_or_else(|| Unwritten::Never(format!("the case {} is no longer on record", claim.case)))?;
+    let gone = || Unwritten::Never(format!("the case {} is no longer on record", claim.case));
+    if let Some(channel) = &claim.channel {
+        let payload = channels::payload(ports, claim, channel).await?.ok_or_else(gone)?;
+        ports.store.freeze_alert(claim, &[], payload.as_bytes(), now).await?;
+        return Ok(payload.into_bytes());
+    }
+    let others = if claim.gathers { ports.store.gathered_alerts(claim, now).await? } else { Vec::new() };
+    let mail = facts::mail(ports, claim, &others, now).await?.ok_or_else(gone)?;
     let message = ports.mailer.render(&mail).map_err(|error| Unwritten::Never(format!("cannot {error}")))?;
-    ports.store.freeze_alert(claim, &message, now).await?;
+    ports.store.freeze_alert(claim, &others, &message, now).await?;
     Ok(message)
 }
 
@@ -215,7 +246,7 @@ async fn note_sent(ports: &Ports, claim: &AlertClaim) -> Result<(), StoreError> 
 }
 
 async fn give_up(ports: &Ports, claim: &AlertClaim, reason: &str, class: &str) -> Result<Step, StoreError> {
-    ports.store.alert_failed(claim, reason, None).await?;
+    ports.store.alert_failed(claim, (reason, class), None).await?;
     tracing::error!(alert = claim.id, case = claim.case, class, "alert given up; see: dyepack alert list");
     Ok(Step::Dead)
 }
@@ -224,7 +255,7 @@ async fn postpone(
     ports: &Ports,
     options: &AlertingOptions,
     claim: &AlertClaim,
-    error: &SendError,
+    error: &Undelivered,
 ) -> Result<Step, StoreError> {
     let is_quick = ports.mailer.is_local() || options.until != Until::Stopped;
     let eagerness = if is_quick { Eagerness::Quick } else { Eagerness::Patient };
@@ -234,7 +265,7 @@ async fn postpone(
         return give_up(ports, claim, &reason, error.class()).await;
     };
     let retry_at = ports.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-    ports.store.alert_failed(claim, &error.to_string(), Some(retry_at)).await?;
+    ports.store.alert_failed(claim, (&error.to_string(), error.class()), Some(retry_at)).await?;
     tracing::warn!(
         alert = claim.id,
         class = error.class(),
@@ -258,7 +289,7 @@ async fn is_over(ports: &Ports, until: Until, started_at: Timestamp) -> bool {
         Until::Stopped => false,
         Until::Delivered { patience } => {
             let is_patience_over = ports.clock.now().duration_since(started_at).unsigned_abs() >= patience;
-            is_patience_over || matches!(ports.store.pending_alerts().await, Ok(0))
+            is_patience_over || matches!(ports.store.pending_alerts(ports.clock.now()).await, Ok(0))
         }
     }
 }
@@ -282,7 +313,7 @@ impl Summary {
             Step::Sent => self.sent += 1,
             Step::Postponed => self.postponed += 1,
             Step::Dead => self.dead += 1,
-            Step::Idle | Step::Overtaken => {}
+            Step::Idle | Step::Overtaken | Step::Held => {}
         }
     }
 }

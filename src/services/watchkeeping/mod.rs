@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 const LOOK_SHARE: u32 = 50;
 /// Time between two tidyings of the history.
 const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// An alert that has been tried in vain for so long is told of.
+const LATE_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Mails sent in one go.
 const MAILS_AT_ONCE: usize = 20;
 
@@ -95,6 +97,7 @@ pub async fn judge(store: &Store, options: &Options, now: Timestamp) -> Result<(
     let situation = Situation {
         sources: store.source_pasts(now).await?,
         lanes_down: store.lanes_down().await?,
+        undelivered: store.undelivered(now.checked_sub(LATE_AFTER).unwrap_or(Timestamp::MIN)).await?,
         disk: room.map(|room| Disk {
             folder: options.folder.display().to_string(),
             free_bytes: room.free_bytes,

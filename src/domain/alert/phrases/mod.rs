@@ -2,9 +2,12 @@
 
 mod en;
 mod ru;
+mod telling;
 mod zh;
 
 use crate::domain::watchlist::Language;
+
+pub(super) use telling::{Telling, telling};
 
 /// A sentence in its three grammatical numbers: one, few, many.
 pub(super) type Counted = [&'static str; 3];

@@ -79,7 +79,7 @@ impl Store {
         let limit = page_size(limit);
         let mut statement = Statement::new(
             "SELECT id, organization, leak_case, contact, reason, state, message_id, created_at, due_at, attempts, \
-             last_error, sent_at FROM alert WHERE ",
+             last_error, sent_at, failure, held_until, escalates, frozen_at FROM alert WHERE ",
         );
         match only(&scope) {
             Some(organization) => statement.bind("organization = ", organization),
