@@ -62,6 +62,32 @@ enum Action {
         #[command(flatten)]
         step: Step,
     },
+    /// Makes a case part of another: they are one leak
+    #[command(
+        after_help = "Example:\n  dyepack case merge C-2222AAAA --into C-7F3K9Q2M --why \"the same dump, renamed\""
+    )]
+    Merge {
+        /// The case that becomes part of the other
+        id: String,
+        /// The case that stays
+        #[arg(long, value_name = "ID")]
+        into: String,
+        #[command(flatten)]
+        step: Step,
+    },
+    /// Splits entries off a case into a case of their own: they are another leak. What is found later keeps them apart
+    #[command(
+        after_help = "Example:\n  dyepack case split C-7F3K9Q2M CAN-0007 CAN-0009 --why \"an older leak, quoted in the thread\"\n\nNobody is mailed of what was told before. To undo it: dyepack case merge."
+    )]
+    Split {
+        /// The case
+        id: String,
+        /// Entries that go; see: dyepack case show
+        #[arg(required = true, value_name = "ENTRY")]
+        entries: Vec<String>,
+        #[command(flatten)]
+        step: Step,
+    },
     /// Keeps all evidence of a case, whatever the retention rules say
     #[command(after_help = "Example:\n  dyepack case hold C-7F3K9Q2M --why \"litigation, file 12/2026\"")]
     Hold {
@@ -148,6 +174,16 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
             let case = store.case(id).await?.ok_or_else(missing)?;
             show(&case, copy(&store, id, context).await.as_ref(), context)?;
         }
+        Action::Merge { id, into, step } => {
+            let now = context.clock.now();
+            let merged = triage::merge_cases(&store, (id, into), (&step.who, &step.why), now).await;
+            say(&merged.map_err(told)?, "holds both now", context)?;
+        }
+        Action::Split { id, entries, step } => {
+            let (entries, now) = (entries.iter().cloned().collect(), context.clock.now());
+            let split = triage::split_case(&store, (id, &entries), (&step.who, &step.why), now).await;
+            say(&split.map_err(told)?, "holds them now", context)?;
+        }
         Action::Hold { id, step } => return hold(&store, (id, step), true, context).await,
         Action::Release { id, step } => return hold(&store, (id, step), false, context).await,
         Action::Move { id, state, step } => {
@@ -160,6 +196,18 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         }
     }
     Ok(Exit::Done)
+}
+
+/// Tells what became of a case.
+fn say(case: &CaseDetail, what: &str, context: &Context) -> anyhow::Result<()> {
+    match context.output.format() {
+        Format::Json => context.output.json(&case.row)?,
+        Format::Table => {
+            let entries: Vec<&str> = case.leaked.iter().map(|entry| entry.entry.as_str()).collect();
+            context.output.line(format_args!("{} {what}: {}", case.row.id, entries.join(", ")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whose copy a case's rows are consistent with, as scripts read it.
@@ -198,7 +246,15 @@ async fn copy(store: &Store, id: &str, context: &Context) -> Option<Copy> {
 
 /// Tells what the user asked wrongly (exit 2) from what failed around the product (exit 3).
 pub(super) fn plain(error: StoreError) -> anyhow::Error {
-    let is_usage = matches!(error, StoreError::NoSuchCase { .. } | StoreError::ImpossibleMove { .. });
+    let is_usage = matches!(
+        error,
+        StoreError::NoSuchCase { .. }
+            | StoreError::ImpossibleMove { .. }
+            | StoreError::SameCase { .. }
+            | StoreError::OtherOrganization { .. }
+            | StoreError::NotInCase { .. }
+            | StoreError::NothingLeft { .. }
+    );
     if is_usage { anyhow::Error::new(Failure::Usage(format!("cannot {error}"))) } else { error.into() }
 }
 

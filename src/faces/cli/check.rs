@@ -200,7 +200,9 @@ async fn watch(store: &Store, context: &Context) -> Vec<Finding> {
     for alarm in &alarms {
         match alarm.kind {
             AlarmKind::DiskLow | AlarmKind::ClockWrong | AlarmKind::NetworkDown => {}
-            AlarmKind::DrillFailed | AlarmKind::DrillMissing => findings.push(ill(&alarm.subject, told(alarm))),
+            AlarmKind::DrillFailed | AlarmKind::DrillMissing | AlarmKind::AlertUndelivered => {
+                findings.push(ill(&alarm.subject, told(alarm)));
+            }
             AlarmKind::YieldFell
             | AlarmKind::LayoutUnknown
             | AlarmKind::SessionLost

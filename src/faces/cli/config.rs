@@ -126,11 +126,13 @@ impl Default for DrillConfig {
 pub(crate) struct AlertConfig {
     /// How long an alert waits for more hits of the same case before it is sent.
     pub(crate) settle: Duration,
+    /// Hosts of channels that may have private addresses.
+    pub(crate) private_hosts: Vec<String>,
 }
 
 impl Default for AlertConfig {
     fn default() -> Self {
-        Self { settle: Duration::from_mins(1) }
+        Self { settle: Duration::from_mins(1), private_hosts: Vec::new() }
     }
 }
 
@@ -298,6 +300,7 @@ impl FileDrill {
 #[serde(deny_unknown_fields, default)]
 struct FileAlert {
     settle_seconds: Option<u64>,
+    private_hosts: Vec<String>,
 }
 
 impl Config {
@@ -364,7 +367,7 @@ impl Config {
             network: file.network.checked()?,
             operator: OperatorConfig { mail: variable("DYEPACK_OPERATOR_MAIL").or(file.operator.mail) },
             drill: file.drill.checked()?,
-            alert: AlertConfig { settle },
+            alert: AlertConfig { settle, private_hosts: file.alert.private_hosts },
             fingerprint_keys: fingerprint_keys(),
             archive: ArchiveConfig { passwords },
             severity: file.severity,

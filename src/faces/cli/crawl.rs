@@ -109,10 +109,7 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
     let watch = health::Watch::new(mailer.clone(), &worker.name, &store, context).await?;
     let mut display = Display::new(options.progress.subscribe(), context.output);
     let stop = watch::Sender::new(false);
-    let post = mailer.map(|mailer| Post {
-        ports: alerting::Ports { store: store.clone(), vault: context.vault(), mailer, clock: context.clock.clone() },
-        worker: worker.name.clone(),
-    });
+    let post = mailer.map(|mailer| Post { ports: alert::ports(&store, mailer, context), worker: worker.name.clone() });
     let work = Box::pin(async {
         let crawling = Box::pin(watch.beside(crawl::run(ports, options, stop.subscribe()), until));
         let crawled = match &post {
@@ -120,7 +117,11 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
             None => crawling.await,
         };
         let delivered = match (&post, until) {
-            (Some(post), Until::NothingDue { .. }) => post.deliver_all(&stop).await,
+            (Some(post), Until::NothingDue { .. }) => {
+                let delivered = post.deliver_all(&stop).await;
+                watch.look().await;
+                delivered
+            }
             (Some(_), Until::Stopped) | (None, _) => Ok(()),
         };
         anyhow::Ok((crawled.context("the crawl ended early")?, delivered))
@@ -131,7 +132,7 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
     let exit = report(&summary, context.output)?;
     delivered?;
     if post.is_none() {
-        tell_of_waiting_alerts(&store, context.output).await?;
+        tell_of_waiting_alerts(&store, context).await?;
     }
     Ok(exit)
 }
@@ -179,7 +180,11 @@ impl Post {
     async fn deliver_all(&self, stop: &watch::Sender<bool>) -> anyhow::Result<()> {
         let until = alerting::Until::Delivered { patience: CrawlOptions::PATIENCE };
         let alerted = alerting::run(self.ports.clone(), self.options(until), stop.subscribe()).await;
-        let pending = alerted.context("alerts cannot be sent")?.pending;
+        let summary = alerted.context("alerts cannot be sent")?;
+        if summary.dead > 0 {
+            anyhow::bail!("{} given up; see: dyepack alert list", counted(summary.dead, "alert"));
+        }
+        let pending = summary.pending;
         if pending > 0 && !*stop.borrow() {
             anyhow::bail!(
                 "{} could not be delivered yet and will be tried again by the next crawl; see: dyepack alert list",
@@ -194,8 +199,8 @@ impl Post {
     }
 }
 
-async fn tell_of_waiting_alerts(store: &Store, output: Output) -> anyhow::Result<()> {
-    let waiting = store.pending_alerts().await?;
+async fn tell_of_waiting_alerts(store: &Store, context: &Context) -> anyhow::Result<()> {
+    let (waiting, output) = (store.pending_alerts(context.clock.now()).await?, context.output);
     if waiting > 0 {
         output.note(format_args!(
             "{} wait to be sent: set [mail] url in dyepack.toml, or give --mail smtp://HOST:PORT",

@@ -25,7 +25,7 @@ use super::{Exit, Failure, alert, crawl as crawling};
 use crate::domain::health::DrillRun;
 use crate::domain::source::{Network, Source};
 use crate::ports::evidence::Evidence;
-use crate::ports::fetch::Fetcher;
+use crate::ports::fetch::{Fetcher, Hooks};
 use crate::ports::seal::Seal;
 use crate::ports::store::Store;
 use crate::ports::store::model::RecordPolicy;
@@ -239,6 +239,8 @@ async fn mail_it(
         vault: Vault::default(),
         mailer: mailer.context("cannot set mail up")?,
         clock: context.clock.clone(),
+        links: None,
+        hooks: Hooks::default(),
     };
     let until = alerting::Until::Delivered { patience: PATIENCE };
     let options = alerting::AlertingOptions { worker: "drill".to_owned(), until };

@@ -99,6 +99,13 @@ impl<'a> Watch<'a> {
         Ok(Self { ports, options, heads, context })
     }
 
+    /// Looks once more, when the last alerts were sent.
+    pub(super) async fn look(&self) {
+        if let Err(error) = watchkeeping::look(&self.ports, &self.options).await {
+            tracing::warn!(%error, "the watch cannot see how things stand");
+        }
+    }
+
     /// Watches for as long as the crawl runs. One that ends by itself is looked at once, at its end.
     pub(super) async fn beside<T>(&self, crawling: impl Future<Output = T>, until: Until) -> T {
         if until != Until::Stopped {
@@ -107,9 +114,7 @@ impl<'a> Watch<'a> {
             if let Err(error) = heads::look(&self.heads.0, &self.heads.1).await {
                 tracing::warn!(%error, "the day's head cannot be signed");
             }
-            if let Err(error) = watchkeeping::look(&self.ports, &self.options).await {
-                tracing::warn!(%error, "the watch cannot see how things stand");
-            }
+            self.look().await;
             return crawled;
         }
         let drilling = async {

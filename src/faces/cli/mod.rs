@@ -6,6 +6,7 @@ mod case;
 mod check;
 mod classify;
 mod config;
+mod contact;
 mod context;
 mod crawl;
 mod demo;
@@ -96,6 +97,7 @@ enum Command {
     Hit(hit::Args),
     Case(case::Args),
     Alert(alert::Args),
+    Contact(contact::Args),
     Evidence(evidence::Args),
     Attribute(attribute::Args),
     Mint(mint::Args),
@@ -153,6 +155,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Mint(args) => mint::run(&args, &context).await,
         Command::Register(args) => register::run(&args, &context).await,
         Command::Case(args) => case::run(&args, &context).await,
+        Command::Contact(args) => contact::run(&args, &context).await,
         Command::Check(args) => check::run(&args, &context).await,
         Command::Classify(args) => classify::run(&args, &context).await,
         Command::Demo(args) => Box::pin(demo::run(args, &context)).await,

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::context::Context;
 use super::output::{Format, printable};
-use super::{Exit, Failure};
+use super::{Exit, Failure, contact};
 use crate::domain::watchlist::{Changes, Problems, Watchlist};
 use crate::services::intake::{self, Confirmation, Folder, ImportReport, Inspection};
 
@@ -48,7 +48,8 @@ enum Action {
         /// A watchlist's folder, or a folder of such folders
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<PathBuf>,
-        /// Do not mail new contacts before they are confirmed; without this, importing them confirms them
+        /// Ask new contacts by mail whether their address is right, and tell them of nothing before they have answered; without
+        /// this, importing them confirms them
         #[arg(long)]
         confirm: bool,
     },
@@ -139,6 +140,9 @@ pub(super) async fn import(paths: &[PathBuf], confirmation: Confirmation, contex
         }
     }
     bar.finish_and_clear();
+    if confirmation == Confirmation::Awaited {
+        return Box::pin(contact::send_questions(&store, None, context)).await;
+    }
     Ok(Exit::Done)
 }
 
@@ -200,8 +204,8 @@ fn told(folder: &Folder, report: &ImportReport) -> String {
         return text;
     }
     format!(
-        "{text}\n{}: not mailed until confirmed: {}; alerts wait for them. When you know an address to be right, import \
-         again without --confirm",
+        "{text}\n{}: not told of anything until confirmed: {}; alerts wait for them. They answer by the link or code in their mail \
+         (dyepack contact confirm); when you know an address to be right, import again without --confirm",
         report.organization,
         some_of(&report.awaited)
     )

@@ -19,6 +19,7 @@ mod layout;
 mod login;
 mod posted;
 mod problem;
+mod public;
 mod shield;
 mod timeline;
 mod users;
@@ -88,7 +89,9 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(users::routes())
         .merge(welcome::routes())
         .fallback(problem::no_such_page);
-    pages.layer(from_fn_with_state(Arc::clone(&console), shield::guard)).with_state(console)
+    let guarded = pages.layer(from_fn_with_state(Arc::clone(&console), shield::guard));
+    // Links of mails work without a login, and dress their answers themselves.
+    guarded.merge(public::routes()).with_state(console)
 }
 
 /// Serves the console until `stop` ends; requests in flight are answered.

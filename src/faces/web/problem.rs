@@ -150,6 +150,14 @@ impl From<StoreError> for Problem {
                     "其他人可能已更改状态。请打开案件查看当前状态。",
                 ),
             ),
+            StoreError::SameCase { .. }
+            | StoreError::OtherOrganization { .. }
+            | StoreError::NotInCase { .. }
+            | StoreError::NothingLeft { .. } => Self::new(
+                StatusCode::CONFLICT,
+                Said::new(format!("cannot {error}"), format!("无法执行：{error}")),
+                Said::new("Open the case to see what it holds.", "请打开案件查看其内容。"),
+            ),
             StoreError::Locked => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 Said::new("The database is busy", "数据库繁忙"),

@@ -23,7 +23,7 @@ use crate::domain::source::Source;
 use crate::domain::user::Role;
 use crate::domain::watchlist::Watchlist;
 use crate::ports::evidence::Evidence;
-use crate::ports::fetch::{FetchOptions, Fetcher};
+use crate::ports::fetch::{FetchOptions, Fetcher, Hooks};
 use crate::ports::seal::Seal;
 use crate::ports::store::model::{CaseFilter, RecordPolicy};
 use crate::ports::store::{InvitationKind, Store};
@@ -211,7 +211,14 @@ impl Stage {
                 sandbox,
                 clock: clock.clone(),
             },
-            alerting: alerting::Ports { store, vault: Vault::default(), mailer, clock },
+            alerting: alerting::Ports {
+                store,
+                vault: Vault::default(),
+                mailer,
+                clock,
+                links: None,
+                hooks: Hooks::default(),
+            },
         })
     }
 
