@@ -1,8 +1,13 @@
 //! Mail to a real SMTP server (aiosmtpd), well-behaved and not.
 
+mod channels;
 mod outbox;
+mod pages;
+pub(crate) mod scan;
 mod sealed;
 pub(crate) mod sink;
+mod telling;
+mod undelivered;
 
 use std::process::Command;
 use std::time::Duration;

@@ -10,9 +10,11 @@ use dyepack::domain::secret::Secret;
 use dyepack::domain::source::Source;
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Contact, ContactRole, Custodian, Engagement, Language, Organization, OrganizationId, Watchlist,
+    Alerts, Anchors, Canary, Contact, ContactRole, Custodian, Engagement, Language, Organization, OrganizationId,
+    Watchlist,
 };
 use dyepack::ports::clock::Clock;
+use dyepack::ports::fetch::Hooks;
 use dyepack::ports::mail::{MailOptions, Mailer, Outcome, SendError, Stage};
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::Store;
@@ -31,41 +33,57 @@ const ONION: &str = "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd.on
 const POST_TEXT: &str = "fresh dump straight from the hosting company, card 6222021234567890 phone 13812345678";
 
 /// A store with an organization enrolled, a clock and a way out.
-struct World {
-    ports: Ports,
-    watchlist: Watchlist,
+pub(super) struct World {
+    pub(super) ports: Ports,
+    pub(super) watchlist: Watchlist,
     _folder: TempDir,
 }
 
 /// What a page shows.
-struct Leak<'a> {
-    start: &'a str,
-    entries: &'a [(&'a str, &'a str, &'a str)],
-    offer: Option<f64>,
+pub(super) struct Leak<'a> {
+    pub(super) start: &'a str,
+    pub(super) entries: &'a [(&'a str, &'a str, &'a str)],
+    pub(super) offer: Option<f64>,
 }
 
-const CARD: (&str, &str, &str) = ("CAN-1", "pan", "622202******7890");
-const PHONE: (&str, &str, &str) = ("CAN-2", "phone", "138****5678");
+pub(super) const CARD: (&str, &str, &str) = ("CAN-1", "pan", "622202******7890");
+pub(super) const PHONE: (&str, &str, &str) = ("CAN-2", "phone", "138****5678");
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.mails().iter().for_each(|mail| super::scan::assert_harmless(mail));
+        }
+    }
+}
 
 impl World {
     async fn new(mailer: Mailer, clock: Clock) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("dyepack.db").display());
-        let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
-        let watchlist = watchlist();
-        store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
-        let world = Self { ports: Ports { store, vault: Vault::default(), mailer, clock }, watchlist, _folder: folder };
+        let world = Self::enrolled(mailer, clock, watchlist()).await;
         world.confirm("soc@example-bank.example").await;
         world
     }
 
+    /// Enrols a watchlist; confirms nobody.
+    pub(super) async fn enrolled(mailer: Mailer, clock: Clock, watchlist: Watchlist) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("dyepack.db").display());
+        let store = Store::open(&url, Seal::from_key(&[7; 32])).await.unwrap();
+        store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
+        Self {
+            ports: Ports { store, vault: Vault::default(), mailer, clock, links: None, hooks: Hooks::default() },
+            watchlist,
+            _folder: folder,
+        }
+    }
+
     /// With mail kept in memory and a clock that stands still.
-    async fn in_memory(outcomes: Vec<Outcome>) -> Self {
+    pub(super) async fn in_memory(outcomes: Vec<Outcome>) -> Self {
         let clock = Clock::fixed("2026-11-20T14:00:00Z".parse().unwrap());
         Self::new(Mailer::memory(outcomes), clock).await
     }
 
-    async fn with_server(url: &str, patience: Option<Duration>) -> Self {
+    pub(super) async fn with_server(url: &str, patience: Option<Duration>) -> Self {
         let options = MailOptions {
             url: url.parse().unwrap(),
             from: "dyepack <dyepack@localhost>".to_owned(),
@@ -77,13 +95,13 @@ impl World {
         Self::new(Mailer::new(options).await.unwrap(), Clock::system()).await
     }
 
-    async fn confirm(&self, address: &str) {
+    pub(super) async fn confirm(&self, address: &str) {
         let (store, now) = (&self.ports.store, self.ports.clock.now());
         store.confirm_contact(&self.watchlist.organization.id, address, "operator", now).await.unwrap();
     }
 
     /// Records a page on a new source as the crawl would, with no time to settle.
-    async fn leak(&self, leak: &Leak<'_>) {
+    pub(super) async fn leak(&self, leak: &Leak<'_>) {
         let (store, now) = (&self.ports.store, self.ports.clock.now());
         let source = Source::from_url(leak.start).unwrap();
         assert!(store.add_source(&source, now).await.unwrap());
@@ -140,35 +158,35 @@ impl World {
         store.record(&visit, &RecordPolicy { settle: Duration::ZERO }).await.unwrap();
     }
 
-    async fn step(&self) -> Step {
+    pub(super) async fn step(&self) -> Step {
         let options = AlertingOptions { worker: "mailer".to_owned(), until: Until::Stopped };
         alerting::deliver_next(&self.ports, &options).await.unwrap()
     }
 
-    async fn deliver(&self, patience: Duration) -> alerting::Summary {
+    pub(super) async fn deliver(&self, patience: Duration) -> alerting::Summary {
         let until = Until::Delivered { patience };
         let options = AlertingOptions { worker: "mailer".to_owned(), until };
         let (_hold, stop) = watch::channel(false);
         alerting::run(self.ports.clone(), options, stop).await.unwrap()
     }
 
-    async fn alerts(&self) -> Vec<AlertRow> {
+    pub(super) async fn alerts(&self) -> Vec<AlertRow> {
         let mut alerts = self.ports.store.alerts(&AlertFilter::default()).await.unwrap();
         alerts.sort_by_key(|alert| alert.created_at);
         alerts
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         let later = self.ports.clock.now() + jiff::SignedDuration::from_secs(seconds);
         self.ports.clock.advance_to(later);
     }
 
-    fn mails(&self) -> Vec<String> {
+    pub(super) fn mails(&self) -> Vec<String> {
         self.ports.mailer.remembered().into_iter().map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect()
     }
 }
 
-fn watchlist() -> Watchlist {
+pub(super) fn watchlist() -> Watchlist {
     let canary = |id: &str, fields: &[(&str, &str)]| Canary {
         id: id.to_owned(),
         dataset: "customers".to_owned(),
@@ -192,6 +210,7 @@ fn watchlist() -> Watchlist {
                     role: ContactRole::Security,
                     openpgp: None,
                     key: None,
+                    after: None,
                 })
                 .into(),
             custodians: vec![Custodian {
@@ -202,6 +221,7 @@ fn watchlist() -> Watchlist {
             }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
+            alerts: Alerts::default(),
         },
         canaries: vec![
             canary("CAN-1", &[("pan", "6222 0212 3456 7890"), ("name", "Sunny Daydream")]),
@@ -249,11 +269,11 @@ fn page() -> ReadPage {
 }
 
 /// A mail with its transfer encodings taken off, as far as ASCII content goes.
-fn decoded(mail: &str) -> String {
+pub(super) fn decoded(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=3D", "=").replace("=5B", "[").replace("=5D", "]")
 }
 
-fn header(mail: &str, name: &str) -> String {
+pub(super) fn header(mail: &str, name: &str) -> String {
     let head = mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ");
     let prefix = format!("{name}: ");
     head.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap_or_default().to_owned()
@@ -267,7 +287,8 @@ fn lost() -> SendError {
     SendError::Lost { place: "127.0.0.1:25".to_owned(), stage: Stage::Message, reason: "gone".to_owned() }
 }
 
-const FORUM: Leak<'static> = Leak { start: "https://forum.example/", entries: &[CARD, PHONE], offer: Some(500.0) };
+pub(super) const FORUM: Leak<'static> =
+    Leak { start: "https://forum.example/", entries: &[CARD, PHONE], offer: Some(500.0) };
 
 #[tokio::test]
 async fn a_leak_is_one_mail_with_masked_values_and_careful_words() {
@@ -503,4 +524,28 @@ async fn alerting_ends_when_it_is_told_to() {
     });
     let summary = summary.unwrap();
     assert!(summary.postponed >= 1 && summary.pending == 1, "{summary:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_neither_loses_a_mail_nor_repeats_it() {
+    let at = |text: &str| text.parse().unwrap();
+    let mut world = World::in_memory(vec![Outcome::Fail(refused())]).await;
+    world.leak(&FORUM).await;
+    assert_eq!(world.step().await, Step::Postponed);
+    // Back by a day: what is due later waits, nothing is sent twice or given up.
+    world.ports.clock = Clock::fixed(at("2026-11-19T14:00:00Z"));
+    assert_eq!(world.step().await, Step::Idle);
+    world.leak(&Leak { start: "https://market.example/", ..FORUM }).await;
+    while world.step().await != Step::Idle {}
+    // Forward by years, over every lease and retry, and set right again.
+    for now in ["2031-01-01T00:00:00Z", "2026-11-20T14:10:00Z", "2026-11-20T14:20:00Z"] {
+        world.ports.clock = Clock::fixed(at(now));
+        while world.step().await != Step::Idle {}
+    }
+    let mails = world.mails();
+    let ids: std::collections::BTreeSet<String> = mails.iter().map(|mail| header(mail, "Message-ID")).collect();
+    assert_eq!(ids.len(), mails.len(), "one was repeated");
+    let alerts = world.alerts().await;
+    assert!(alerts.iter().all(|alert| alert.state == AlertState::Sent), "{alerts:?}");
+    assert_eq!(alerts.len(), mails.len());
 }

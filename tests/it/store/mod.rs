@@ -17,8 +17,8 @@ use dyepack::domain::secret::Secret;
 use dyepack::domain::source::{Source, SourceId};
 use dyepack::domain::span::ByteSpan;
 use dyepack::domain::watchlist::{
-    Anchors, Canary, Chance, Contact, ContactRole, Custodian, Deal, Delivery, Engagement, Language, Organization,
-    OrganizationId, Watchlist,
+    Alerts, Anchors, Canary, Chance, Contact, ContactRole, Custodian, Deal, Delivery, Engagement, Language,
+    Organization, OrganizationId, Watchlist,
 };
 use dyepack::ports::seal::Seal;
 use dyepack::ports::store::model::{
@@ -87,6 +87,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
             }],
             datasets: Vec::new(),
             anchors: Anchors::default(),
+            alerts: Alerts::default(),
         },
         canaries: canaries.iter().map(canary).collect(),
         deliveries: Vec::new(),
@@ -94,7 +95,7 @@ fn watchlist(organization: &str, canaries: &[(&str, &[&str])]) -> Watchlist {
 }
 
 fn contact(address: &str) -> Contact {
-    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None, key: None }
+    Contact { address: address.to_owned(), role: ContactRole::Security, openpgp: None, key: None, after: None }
 }
 
 /// Enrols a bank with canaries c1 … c9 and confirms its contact.
@@ -259,7 +260,7 @@ async fn claim_alerts(store: &Store, seconds: i64) -> Vec<AlertClaim> {
 async fn send_all(store: &Store, seconds: i64) -> usize {
     let claims = claim_alerts(store, seconds).await;
     for claim in &claims {
-        store.freeze_alert(claim, b"mail", at(seconds)).await.unwrap();
+        store.freeze_alert(claim, &[], b"mail", at(seconds)).await.unwrap();
         store.alert_sent(claim, at(seconds)).await.unwrap();
     }
     claims.len()

@@ -447,18 +447,21 @@ pub(super) async fn alerts_settle_freeze_and_are_sent_once(subject: Subject) {
     let source = forum(store, "forum.example").await;
     crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
     assert!(claim_alerts(store, 64).await.is_empty(), "it settles");
-    assert_eq!((store.pending_alerts().await.unwrap(), store.next_alert_due().await.unwrap()), (1, Some(at(65))));
+    assert_eq!(
+        (store.pending_alerts(at(9_999_999)).await.unwrap(), store.next_alert_due().await.unwrap()),
+        (1, Some(at(65)))
+    );
     store.hurry_alerts(at(10)).await.unwrap();
     let claim = claim_alerts(store, 10).await.remove(0);
     assert_eq!((claim.contact.as_str(), claim.language), ("soc@example-bank.example", Language::Zh));
     assert_eq!((claim.reason, claim.attempts, &claim.frozen), (AlertReason::Opened, 0, &None));
     assert!(claim_alerts(&subject.another().await, 11).await.is_empty(), "it is leased");
-    store.freeze_alert(&claim, "内容".as_bytes(), at(11)).await.unwrap();
-    assert!(store.freeze_alert(&claim, b"other", at(11)).await.is_err(), "frozen once");
+    store.freeze_alert(&claim, &[], "内容".as_bytes(), at(11)).await.unwrap();
+    assert!(store.freeze_alert(&claim, &[], b"other", at(11)).await.is_err(), "frozen once");
 
     let claim = claim_alerts(store, 500).await.remove(0);
     assert_eq!(claim.frozen.as_deref(), Some("内容".as_bytes()), "the lease ran out, the content stays");
-    store.alert_failed(&claim, "451 try later", Some(at(600))).await.unwrap();
+    store.alert_failed(&claim, ("451 try later", "answer-4xx"), Some(at(600))).await.unwrap();
     assert!(claim_alerts(store, 599).await.is_empty());
     store.hurry_alerts(at(599)).await.unwrap();
     assert!(claim_alerts(store, 599).await.is_empty(), "a retry keeps its time");
@@ -467,12 +470,15 @@ pub(super) async fn alerts_settle_freeze_and_are_sent_once(subject: Subject) {
     store.alert_sent(&last, at(601)).await.unwrap();
     assert!(claim_alerts(store, 9999).await.is_empty());
     let row = store.alerts(&AlertFilter::default()).await.unwrap().remove(0);
-    assert_eq!((row.state, row.sent_at, store.pending_alerts().await.unwrap()), (AlertState::Sent, Some(at(601)), 0));
+    assert_eq!(
+        (row.state, row.sent_at, store.pending_alerts(at(9_999_999)).await.unwrap()),
+        (AlertState::Sent, Some(at(601)), 0)
+    );
     assert_eq!(store.case(&row.case).await.unwrap().unwrap().row.first_mailed_at, Some(at(601)));
 
     crawl(store, &source, ("t2", 700), thread_page("t2", "p2", &["c5"])).await;
     let claim = claim_alerts(store, 800).await.remove(0);
-    store.alert_failed(&claim, "550 no such user", None).await.unwrap();
+    store.alert_failed(&claim, ("550 no such user", "answer-5xx"), None).await.unwrap();
     assert_eq!(store.alerts(&AlertFilter::default()).await.unwrap()[0].state, AlertState::Dead);
 }
 
@@ -484,10 +490,10 @@ pub(super) async fn a_mail_rendered_before_news_is_not_frozen(subject: Subject) 
     let claim = claim_alerts(store, 100).await.remove(0);
     let news = crawl(store, &source, ("t1/p2", 101), thread_page("t1", "p2", &["c2"])).await;
     assert_eq!(news.alerts, 0, "the alert at hand is not rendered yet, and will tell");
-    let stale = store.freeze_alert(&claim, b"without c2", at(102)).await;
+    let stale = store.freeze_alert(&claim, &[], b"without c2", at(102)).await;
     assert!(matches!(stale, Err(StoreError::LostLease)), "{stale:?}");
     let claim = claim_alerts(store, 102).await.remove(0);
-    store.freeze_alert(&claim, b"with c2", at(102)).await.unwrap();
+    store.freeze_alert(&claim, &[], b"with c2", at(102)).await.unwrap();
     let news = crawl(store, &source, ("t1/p3", 103), thread_page("t1", "p3", &["c3"])).await;
     assert_eq!(news.alerts, 1, "it is rendered now: a second mail will tell");
     store.alert_sent(&claim, at(104)).await.unwrap();
@@ -502,8 +508,8 @@ pub(super) async fn a_follow_up_waits_for_the_mail_before_it(subject: Subject) {
     let source = forum(store, "forum.example").await;
     crawl(store, &source, ("t1/p1", 5), thread_page("t1", "p1", &["c1"])).await;
     let first = claim_alerts(store, 100).await.remove(0);
-    store.freeze_alert(&first, b"with c1", at(100)).await.unwrap();
-    store.alert_failed(&first, "451 try later", Some(at(900))).await.unwrap();
+    store.freeze_alert(&first, &[], b"with c1", at(100)).await.unwrap();
+    store.alert_failed(&first, ("451 try later", "answer-4xx"), Some(at(900))).await.unwrap();
     let news = crawl(store, &source, ("t1/p2", 101), thread_page("t1", "p2", &["c2"])).await;
     assert_eq!(news.alerts, 1);
     assert!(claim_alerts(store, 800).await.is_empty(), "the follow-up is due, the first mail is not");
@@ -672,7 +678,7 @@ pub(super) async fn an_alert_waits_for_a_confirmed_contact(subject: Subject) {
     let source = forum(store, "forum.example").await;
     crawl(store, &source, ("t1", 5), thread_page("t1", "p1", &["c1"])).await;
     assert_eq!(alert_states(store).await, [(AlertState::WaitingForContact, AlertReason::Opened)]);
-    assert_eq!((store.pending_alerts().await.unwrap(), claim_alerts(store, 999).await.len()), (0, 0));
+    assert_eq!((store.pending_alerts(at(9_999_999)).await.unwrap(), claim_alerts(store, 999).await.len()), (0, 0));
     store.confirm_contact(&bank(), "soc@example-bank.example", "operator", at(1000)).await.unwrap();
     let claim = claim_alerts(store, 1000).await.remove(0);
     assert_eq!(claim.contact, "soc@example-bank.example");

@@ -1,0 +1,50 @@
+//! An alert that is refused for good: the operator is told by another mail, `health` shows it, and it can be sent again.
+
+use std::path::Path;
+
+use super::sink::Sink;
+use crate::world::forum::{Content, Forum};
+use crate::world::program::Installation;
+use crate::world::{canary, write_watchlist};
+
+#[test]
+fn an_alert_that_is_refused_for_good_is_told_to_the_operator_and_sent_again_when_asked() {
+    let sink = Sink::start(&["--refuse", "1"]);
+    let installation = Installation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let watchlist = write_watchlist(folder.path(), 3);
+    let (email, pan, phone) = canary(1);
+    let post = format!("selling base, sample: Planted Person;{pan};{phone};{email}");
+    let forum = Forum::serve(Content { threads: vec![vec![post]] });
+    let crawl = || {
+        let url = forum.url();
+        let args = ["crawl", "--once", "--watchlist", Path::to_str(&watchlist).unwrap(), "--source", &url];
+        let mut command = installation.command(&args);
+        command.env("DYEPACK_MAIL_URL", sink.url("smtp")).env("DYEPACK_OPERATOR_MAIL", "ops@dyepack.example");
+        command.output().unwrap()
+    };
+    let output = crawl();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && said.contains("given up"), "{:?} {said}", output.status);
+    let received = sink.received();
+    assert_eq!(received.len(), 1, "the operator's mail");
+    assert_eq!(received[0].to, ["ops@dyepack.example"]);
+    assert!(received[0].header("Subject").contains("is not told of its leaks"), "{}", received[0].text());
+
+    let health = installation.run(&["health", "--format", "json"]);
+    let shown = String::from_utf8(health.stdout).unwrap();
+    assert!(
+        health.status.code() == Some(1) && shown.contains("alert-undelivered") && shown.contains("answer-5xx"),
+        "{shown}"
+    );
+    let listed = installation.run(&["alert", "list", "--format", "json"]);
+    assert!(String::from_utf8(listed.stdout).unwrap().contains("\"failure\":\"answer-5xx\""));
+
+    assert!(installation.run(&["alert", "retry", "--all"]).status.success());
+    let output = crawl();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let to: Vec<String> = sink.received().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!(to.iter().filter(|to| *to == "soc@test-bank.example").count(), 1, "{to:?}");
+    let shown = String::from_utf8(installation.run(&["health", "--format", "json"]).stdout).unwrap();
+    assert!(!shown.contains("alert-undelivered"), "{shown}");
+}
