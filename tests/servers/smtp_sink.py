@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--reject", type=int, default=0, metavar="N", help="451 for the first N recipients")
     parser.add_argument("--refuse", type=int, default=0, metavar="N", help="550 for the first N recipients")
+    parser.add_argument("--refuse-only", metavar="ADDRESS", help="whom --refuse is for; anybody without it")
     parser.add_argument("--drop", type=int, default=0, metavar="N")
     parser.add_argument("--cut", type=int, default=0, metavar="N")
     parser.add_argument("--stall", type=int, default=0, metavar="N")
@@ -50,7 +51,8 @@ class Sink:
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if self.fault("reject"):
             return "451 4.7.1 greylisted, try again later"
-        if self.fault("refuse"):
+        is_refusable = self.options.refuse_only in (None, address)
+        if is_refusable and self.fault("refuse"):
             return "550 5.1.1 no such user here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 recipient ok"

@@ -9,7 +9,7 @@ use crate::world::{canary, write_watchlist};
 
 #[test]
 fn an_alert_that_is_refused_for_good_is_told_to_the_operator_and_sent_again_when_asked() {
-    let sink = Sink::start(&["--refuse", "1"]);
+    let sink = Sink::start(&["--refuse", "1", "--refuse-only", "soc@test-bank.example"]);
     let installation = Installation::new();
     let folder = tempfile::tempdir().unwrap();
     let watchlist = write_watchlist(folder.path(), 3);
@@ -26,10 +26,11 @@ fn an_alert_that_is_refused_for_good_is_told_to_the_operator_and_sent_again_when
     let output = crawl();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(3) && said.contains("given up"), "{:?} {said}", output.status);
+    // The machine that runs this may give the operator other alarms, too.
     let received = sink.received();
-    assert_eq!(received.len(), 1, "the operator's mail");
-    assert_eq!(received[0].to, ["ops@dyepack.example"]);
-    assert!(received[0].header("Subject").contains("is not told of its leaks"), "{}", received[0].text());
+    assert!(received.iter().all(|mail| mail.to == ["ops@dyepack.example"]), "{received:?}");
+    let is_told = received.iter().any(|mail| mail.header("Subject").contains("is not told of its leaks"));
+    assert!(is_told, "{received:?}");
 
     let health = installation.run(&["health", "--format", "json"]);
     let shown = String::from_utf8(health.stdout).unwrap();
