@@ -44,6 +44,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha3", &["src/domain/identifier", "src/ports/fetch/onion.rs"]),
     ("aws_lc_rs", &["src/ports/fetch/onion.rs"]),
     ("rustix", &["src/ports/disk.rs"]),
+    ("aes", &["src/domain/watchlist/deal.rs"]),
     ("hmac", &["src/domain/identifier", "src/domain/listing", "src/domain/user/totp.rs"]),
     ("sha1", &["src/domain/user/totp.rs"]),
     ("argon2", &["src/domain/user/password.rs"]),
