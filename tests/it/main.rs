@@ -33,6 +33,7 @@ mod recipe_variants;
 mod recipes;
 mod register;
 mod scan;
+mod simulator;
 mod site;
 mod spellings;
 mod store;
