@@ -63,6 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/ports/evidence.rs",
             "src/ports/vault",
             "src/services/fingerprinting",
+            "src/services/intake",
         ],
     ),
     ("anyhow", &["src/faces", "src/main.rs"]),

@@ -6,6 +6,7 @@
 //! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
+mod api_tokens;
 mod attribution;
 mod backfill;
 mod cases;
@@ -48,6 +49,7 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
+pub use api_tokens::ApiToken;
 pub use attribution::Attributable;
 pub use console_sessions::{ConsoleSession, Stage};
 pub use error::StoreError;

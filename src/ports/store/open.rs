@@ -28,6 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 13] = [
     (21, "users", include_str!("../../../migrations/0021_users.sql")),
     (22, "triage", include_str!("../../../migrations/0022_triage.sql")),
     (24, "console", include_str!("../../../migrations/0024_console.sql")),
+    (25, "tokens", include_str!("../../../migrations/0025_tokens.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 

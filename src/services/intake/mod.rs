@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the room that opens an organization's files")]
 
 mod fingerprints;
+pub mod upload;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
