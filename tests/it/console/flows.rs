@@ -75,6 +75,12 @@ async fn a_case_is_triaged_by_keyboard_revealed_with_a_reason_and_the_move_taken
     browser.wait_text("Taken back").await;
     assert_eq!(browser.text(".case-head .state").await, "acknowledged");
 
+    browser.script("document.querySelector('select[name=assignee]').value = 'demo'").await;
+    browser.click("form[action$='/assign'] button").await;
+    browser.wait_text("Assigned.").await;
+    browser.go(&running.page("/cases?mine=yes")).await;
+    assert!(browser.text("tbody").await.contains(&first), "what is assigned is mine");
+    browser.go(&running.page(&format!("/cases/{first}"))).await;
     // Full values are not on the page, and asked for with a reason only.
     let shown = browser.text("body").await;
     browser.click("details:has(form[action$='/reveal']) summary").await;
