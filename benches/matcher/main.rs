@@ -245,7 +245,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 /// Time this thread was on a processor (`/proc/thread-self/schedstat`, nanoseconds).
 fn cpu_seconds() -> f64 {
     // Giving way once makes the kernel bring its account up to date.
-    std::thread::yield_now();
+    thread::yield_now();
     let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     spent.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }

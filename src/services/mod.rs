@@ -10,5 +10,7 @@ pub mod drill;
 pub mod evidence;
 pub mod fingerprinting;
 pub mod intake;
+pub mod sourcing;
+pub mod tokens;
 pub mod triage;
 pub mod watchkeeping;

@@ -3,6 +3,7 @@
 #![expect(clippy::format_collect, reason = "tests put small texts together")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod api;
 mod architecture;
 mod attribution;
 mod console;
@@ -33,6 +34,7 @@ mod recipe_variants;
 mod recipes;
 mod register;
 mod scan;
+mod simulator;
 mod site;
 mod spellings;
 mod store;

@@ -298,3 +298,44 @@ fn canaries_have_no_value_of_a_customer_and_their_root_is_in_the_audit_log() {
         assert!(cards.iter().all(|card| !line.contains(card)), "{line}");
     }
 }
+
+/// `9999130000000018` as sellers of samples show it.
+fn masked(value: &str, first: usize) -> String {
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    let hidden = "*".repeat(digits.len() - first - 4);
+    format!("{}{hidden}{}", digits.get(..first).unwrap(), digits.get(digits.len() - 4..).unwrap())
+}
+
+#[test]
+fn sixty_rows_with_two_masked_fields_name_a_copy_that_was_drawn_by_both() {
+    let (installation, folder) = (Installation::new(), tempfile::tempdir().unwrap());
+    let (watchlist, table, key) = marked_bank(&installation, folder.path());
+    let text = std::fs::read_to_string(&table).unwrap().replace(",+1 555 ", ",+86 1389");
+    std::fs::write(&table, text).unwrap();
+    let args = ["fingerprint", "--organization", "test-bank", "--kind", "pan6l4-ph3l4", "--key", path(&key)];
+    let out = watchlist.join("fingerprints/pairs-1.dpf");
+    let from = ["--in", path(&table), "--column", "card_no,phone", "--out", path(&out)];
+    assert_eq!(installation.rows(&[&args[..], &from].concat())[0]["fingerprints"], 600);
+    let mint = plan(&installation, folder.path(), (&watchlist, &table), "20");
+    let copies = ["H01", "H02", "H03"].map(|code| {
+        let out = table.with_file_name(format!("pairs-{code}.csv"));
+        let args = ["mint", "deliver", "--watchlist", path(&watchlist), "--mint", &mint, "--custodian", code];
+        let marks = ["--key", path(&key), "--by", "card_no,phone", "--share", "0.5", "--delivered-at", "2026-01-05"];
+        installation.rows(&[&args[..], &marks, &["--in", path(&table), "--out", path(&out)]].concat());
+        std::fs::read_to_string(out).unwrap()
+    });
+    let deliveries = std::fs::read_to_string(watchlist.join("deliveries.csv")).unwrap();
+    assert!(deliveries.contains(",0.5,pan6l4-ph3l4-1:"), "{deliveries}");
+    let rows = copies[1].lines().skip(1).filter(|row| row.contains("post.example")).step_by(3).take(60);
+    let sample: Vec<String> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split(',').collect();
+            let phone = cells[2].replace("+86", "");
+            format!("{};{};{}", cells[1], masked(&phone, 3), masked(cells[4], 6))
+        })
+        .collect();
+    let forum = Forum::serve(Content { threads: vec![vec![sample.join("<br />")]] });
+    installation.run(&["crawl", "--once", "--watchlist", path(&watchlist), "--source", &forum.url()]);
+    let cases = installation.rows(&["case", "list"]);
+    assert_eq!(cases[0]["copy"]["accused"], serde_json::json!(["H02"]), "{}", cases[0]);
+}

@@ -1,9 +1,9 @@
 """Asks five classifiers to tell canaries from customers.
 
-    classifier.py DYEPACK [--rows N] [--canaries N] [--languages en,zh,ru] [--limit AUC]
+    classifier.py DYEPACK [--rows N] [--canaries N] [--languages en,zh,ru] [--seed N] [--limit AUC]
 
-Makes up a bank's customers (its own word lists and habits, none of the mint's), has DYEPACK profile the table and mint
-canaries for it, trains five classifiers on half of both, and prints the area under the ROC curve of each on the other half.
+Needs what classifier-requirements.txt names. Makes up a bank's customers (its own word lists and habits, none of the mint's; no
+two with one mail address or telephone number), has DYEPACK profile the table and mint canaries for it, trains five classifiers on half of both, and prints the area under the ROC curve of each on the other half.
 The ranges that canaries are drawn from (first digits of cards and phones, the mail domain) are taken out of both: whoever
 knows them needs no classifier. Ends with 1 if the best is above the limit.
 """
@@ -53,6 +53,15 @@ RU_STREETS = "Речная Кленовая Ясная Береговая Луг
 RU_TOWNS = "Туманополь Камнегорск Светлоозерск Верхнеречье".split()
 
 
+SYLLABLES = "ba be bro cal cor dal den el far gra hal in jor kel lam mar nor ol per quin ral sel tor ul ver wel yor".split()
+ENDINGS = "ton ley worth by man son er ham wick field ford ard win well".split()
+RU_ENDINGS = "ов ев ин ский".split()
+RU_SYLLABLES = "Бар Вел Гор Дер Жур Зор Кал Лаг Мир Нов Ост Пол Рез Сол Тур Ухт Фил Чер Шум Яр".split()
+# Most people have names that few share.
+EN_FAMILY += sorted({f"{one}{other}{end}".capitalize() for one in SYLLABLES for other in ["", *SYLLABLES[::5]] for end in ENDINGS})
+RU_FAMILY += sorted({f"{one}{other}{end}" for one in RU_SYLLABLES for other in ["", "ан", "ок", "ел"] for end in RU_ENDINGS[:3]})
+
+
 def frequent(dice, words):
     """The n-th about as often as 1/(n+2)."""
     return dice.choices(words, [1 / (rank + 2) for rank in range(len(words))])[0]
@@ -64,7 +73,20 @@ def luhn(body):
     return f"{body}{-total % 10}"
 
 
-def customer(dice, number, languages):
+def unique(taken, draw):
+    """What is drawn until nobody has it; a mail name that is taken gets a digit more, as people do."""
+    suffix = ""
+    for attempt in range(1000):
+        value = draw(suffix)
+        if value not in taken:
+            taken.add(value)
+            return value
+        if attempt >= 2:
+            suffix = str(random.Random(f"{value}{attempt}").randint(1, 10 ** (1 + attempt // 4)))
+    raise SystemExit("too few values for so many customers")
+
+
+def customer(dice, number, languages, taken):
     language = dice.choices(languages, [5, 3, 2][: len(languages)])[0]
     year = min(2006, max(1935, round(dice.gauss(1979, 15))))
     born = str(datetime.date(year, 1, 1) + datetime.timedelta(dice.randint(0, 364)))
@@ -90,8 +112,8 @@ def customer(dice, number, languages):
     return [
         str(100_000 + number * 7 + dice.randint(0, 6)),
         name,
-        phone,
-        f"{local}@{dice.choice(['post.example', 'inbox.example', 'web.example'])}",
+        unique(taken, lambda suffix: phone if not suffix else phone[:-4] + f"{dice.randint(0, 9999):04}"),
+        unique(taken, lambda suffix: f"{local}{suffix}@{dice.choice(['post.example', 'inbox.example', 'web.example'])}"),
         luhn(f"999912{dice.randint(0, 10**9 - 1):09}"),
         address,
         born,
@@ -167,10 +189,11 @@ def main():
     options.add_argument("--rows", type=int, default=40_000)
     options.add_argument("--canaries", type=int, default=2_000)
     options.add_argument("--languages", default="en,zh,ru")
+    options.add_argument("--seed", type=int, default=5)
     options.add_argument("--limit", type=float, default=0.55)
     options = options.parse_args()
-    dice = random.Random(5)
-    rows = [customer(dice, number, options.languages.split(",")) for number in range(options.rows)]
+    dice, taken = random.Random(options.seed), set()
+    rows = [customer(dice, number, options.languages.split(","), taken) for number in range(options.rows)]
     with tempfile.TemporaryDirectory() as folder:
         canaries = minted(options.program, pathlib.Path(folder), rows, options.canaries)
     real = dice.sample(rows, len(canaries))

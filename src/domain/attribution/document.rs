@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::Bounds;
 use super::report::{FoundAt, RecordLine, Report, Verdict};
 
 /// Rows of a table that are shown; the JSON report has all.
@@ -108,26 +109,32 @@ fn found(report: &Report) -> Section {
     let mut hits: Vec<&FoundAt> = report.hits.iter().collect();
     // What proves most comes first: the table may be cut.
     hits.sort_by_key(|hit| (hit.role != "unique", hit.holders.len()));
-    let mut blocks = vec![Block::Text(match hits.len() {
-        0 => "No planted record was found.".to_owned(),
-        1 => "One planted record was found. It exists in the copies named below and nowhere else.".to_owned(),
-        many => {
-            format!("{many} planted records were found. Each exists in the copies named beside it and nowhere else.")
-        }
-    })];
+    let published = format!("The rows were published on {} at the latest.", report.findings.published_by);
+    let mut blocks = vec![
+        Block::Text(published),
+        Block::Text(match hits.len() {
+            0 => "No planted record was found.".to_owned(),
+            1 => "One planted record was found. It exists in the copies named below and nowhere else.".to_owned(),
+            many => {
+                format!(
+                    "{many} planted records were found. Each exists in the copies named beside it and nowhere else."
+                )
+            }
+        }),
+    ];
     let rows = hits.iter().take(ROWS_SHOWN).map(|hit| {
         let chosen = match hit.role.as_str() {
             "unique" => "planted in this copy alone",
             "drawn" => "drawn at random for each copy",
             _ => "not known",
         };
-        vec![hit.canary.clone(), hit.holders.join(", "), format!("2^-{}", hit.bits), chosen.to_owned()]
+        vec![hit.canary.clone(), hit.holders.join(", "), repeated(hit.bits), chosen.to_owned()]
     });
     if !hits.is_empty() {
         let headers = vec![
             "planted record",
             "copies that hold it",
-            "chance that one foreign row repeats it",
+            "chance that a row made up repeats what was found of it",
             "how its copies were chosen",
         ];
         blocks.push(Block::Table(headers, rows.collect()));
@@ -149,6 +156,16 @@ fn found(report: &Report) -> Section {
         report.lr_ours
     )));
     Section { heading: "What was found", blocks }
+}
+
+/// `1 in 4 × 10^12` for 42 bits: nobody thinks in powers of two.
+fn repeated(bits: u32) -> String {
+    let tens = f64::from(bits) * std::f64::consts::LOG10_2;
+    match bits {
+        0 => "it was not drawn at random".to_owned(),
+        1..20 => format!("1 in {:.0}", f64::from(bits).exp2()),
+        _ => format!("1 in {:.0} × 10^{:.0}", 10_f64.powf(tens.fract()).floor(), tens.floor()),
+    }
 }
 
 fn of_records(records: &RecordLine) -> String {
@@ -184,12 +201,17 @@ fn proved(report: &Report) -> Section {
     if let Some(rows) = report.more_rows {
         blocks.push(Block::Text(format!("About {rows} more rows of the same kind would decide.")));
     }
-    blocks.push(Block::Text(
-        "The e-value of a copy averages 1 at most if it was not published; the chance of hits is that of so many records \
-         planted in it alone being repeated by accident. The probability weighs all evidence and prior belief, and names \
-         nobody. The guilt of Papadimitriou and Garcia-Molina (2011) is given for comparison; it has no error bound."
-            .to_owned(),
-    ));
+    let bounds = Bounds::new(copies, epsilon);
+    blocks.push(Block::Text(format!(
+        "A copy is named where its ln e-value is {:.1} or more, or its chance of hits {:.1e} or less. The e-value of a copy averages \
+         1 at most if it was not published, so that it reaches so much in {:.1e} of such cases at most; the chance of hits is that \
+         of so many records planted in it alone being repeated by accident. The probability weighs all evidence and prior \
+         belief, and names nobody. The guilt of Papadimitriou and Garcia-Molina (2011) is given for comparison; it has no error \
+         bound.",
+        bounds.ln_e,
+        bounds.ln_chance.exp(),
+        (-bounds.ln_e).exp(),
+    )));
     let headers = vec!["copy", "ln e-value", "chance of hits", "probability", "found records it holds", "guilt (2011)"];
     let rows = report.custodians.iter().take(ROWS_SHOWN).map(|line| {
         vec![
@@ -332,12 +354,21 @@ mod tests {
     fn both_layouts_say_what_was_found_what_it_proves_and_what_it_does_not() {
         let document = Document::of(&report());
         for laid_out in [document.text(), document.html()] {
-            for said in ["consistent with", "H02", "1e-6", "u1001", "never a person", "Hosting"] {
+            for said in ["consistent with", "H02", "1e-6", "u1001", "never a person", "15.3 or more", "Hosting"] {
                 assert_eq!(laid_out.contains(said), said != "Hosting", "{said} in {laid_out}");
             }
             for accusation in ["stole", "thief", "guilty", "culprit"] {
                 assert!(!laid_out.to_lowercase().contains(accusation), "{accusation}");
             }
+        }
+    }
+
+    #[test]
+    fn chances_are_told_in_tens() {
+        for (bits, said) in
+            [(0, "not drawn"), (1, "1 in 2"), (10, "1 in 1024"), (42, "1 in 4 × 10^12"), (90, "1 in 1 × 10^27")]
+        {
+            assert!(repeated(bits).contains(said), "{bits}: {}", repeated(bits));
         }
     }
 

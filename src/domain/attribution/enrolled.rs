@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use super::findings::Findings;
 use super::records::Records;
-use super::window::Mark;
+use super::window::{Mark, MarkKind};
 use super::{Class, Draw, Evidence, ItemKind, Outcome, Prior, UniqueHits};
 use crate::domain::watchlist::{Canary, Chance, OWNER, Watchlist};
 
@@ -63,7 +63,9 @@ impl<'a> Enrolled<'a> {
         let datasets: BTreeSet<&str> =
             canaries.iter().filter(|(_, found)| found.is_some()).map(|(canary, _)| canary.dataset.as_str()).collect();
         let largest = watchlist.organization.datasets.iter().filter(|dataset| datasets.contains(dataset.id.as_str()));
-        let rows = largest.filter_map(|dataset| dataset.rows).chain([ROWS_ASSUMED]).max().unwrap_or(ROWS_ASSUMED);
+        let tested = findings.tested.iter().map(|tested| tested.rows);
+        let known = largest.filter_map(|dataset| dataset.rows).chain(tested);
+        let rows = known.chain([ROWS_ASSUMED]).max().unwrap_or(ROWS_ASSUMED);
         Self { codes, canaries, rows: findings.rows.unwrap_or(rows), watchlist, findings }
     }
 
@@ -140,20 +142,20 @@ impl<'a> Enrolled<'a> {
     }
 
     /// Returns the marks that the copies of these custodians held, and the days to look at.
-    pub(super) fn marks(&self, custodians: &[usize]) -> (Vec<Mark>, i32, i32) {
+    pub(super) fn marks(&self, records: &Records<'_>, custodians: &[usize]) -> (Vec<Mark>, i32, i32) {
         let last = day_number(self.findings.published_by);
         let mut marks = Vec::new();
         for (canary, found) in &self.canaries {
             if self.holders(canary).iter().any(|holder| custodians.contains(holder)) {
                 let outcome = if found.is_some() { Outcome::Seen } else { Outcome::Unseen };
                 let (from, until) = (canary.planted_at.map(day_number), canary.retired_at.map(day_number));
-                marks.push(Mark { from, until, outcome });
+                marks.push(Mark { from, until, outcome, kind: MarkKind::Counted });
             }
         }
         let codes: Vec<&str> = custodians.iter().filter_map(|custodian| self.codes.get(*custodian).copied()).collect();
         let deliveries = self.watchlist.deliveries.iter().filter(|one| codes.contains(&one.custodian.as_str()));
         let days = deliveries.map(|delivery| day_number(delivery.delivered_at));
-        marks.extend(self.records().marks(custodians));
+        marks.extend(records.marks(custodians));
         let first = days.chain(marks.iter().filter_map(|mark| mark.from)).min().unwrap_or(last);
         (marks, first.min(last), last)
     }

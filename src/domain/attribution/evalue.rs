@@ -12,15 +12,11 @@
 //!
 //! Not here: unique canaries (`chance`), the posterior.
 
-use super::evidence::{Class, Counts, Draw, Evidence, Planes};
+use super::evidence::{Class, Draw, Evidence};
 use super::likelihood::{self, Noise};
 use super::numeric::{count, log_mean, log_sum_exp};
+use super::partners::Partners;
 use super::strategy::{LARGEST_COALITION, Play, ln_share_of_size, plays};
-
-/// Partners are sought among so many of the most suspect others.
-const PARTNER_POOL: usize = 8;
-/// Sets of partners whose weight is below `e^-25` of the best are left out; as weights only lose, the bound stays.
-const LEAST_LN_WEIGHT: f64 = -25.0;
 
 /// Tells whether a class may accuse.
 pub(super) const fn accuses(class: &Class) -> bool {
@@ -34,64 +30,103 @@ pub(super) const fn accuses(class: &Class) -> bool {
 ///
 /// Takes time proportional to custodians × items / 64, times the sets of partners that matter (129 at most).
 pub fn ln_e_values(evidence: &Evidence) -> Vec<f64> {
-    let alone = alone(evidence);
-    let with_partners = Partners::new(evidence, &alone).ln_e_values();
+    let cells = Cells::of(evidence);
+    let groups = Group::all(evidence, &cells.all);
+    let alone = alone(evidence, &cells.all, &groups);
+    let with_partners = Partners::new(evidence, &cells, &alone).ln_e_values(&groups);
     let both = alone.iter().zip(&with_partners);
     both.map(|(alone, partners)| partners.map_or(*alone, |partners| log_mean(*alone, partners))).collect()
 }
 
+/// The cells that may accuse and tell something, by their numbers.
+pub(super) struct Cells {
+    /// Canaries first: what they tell does not depend on the noise.
+    pub(super) all: Vec<usize>,
+    /// How many of them are of canaries.
+    pub(super) canaries: usize,
+}
+
+impl Cells {
+    fn of(evidence: &Evidence) -> Self {
+        let told = |at: &usize| {
+            let cell = &evidence.cells()[*at];
+            let class = evidence.class_of(cell);
+            accuses(class) && likelihood::counts(cell, class)
+        };
+        let is_canary = |at: &usize| likelihood::is_canary(evidence.class_of(&evidence.cells()[*at]));
+        let (mut all, rows): (Vec<usize>, Vec<usize>) = (0..evidence.cells().len()).filter(told).partition(is_canary);
+        let canaries = all.len();
+        all.extend(rows);
+        Self { all, canaries }
+    }
+}
+
+/// Custodians that were given items with the same probabilities: what is averaged out is the same for them.
+pub(super) struct Group {
+    /// For each cell, that probability.
+    pub(super) p: Vec<f64>,
+    pub(super) members: Vec<usize>,
+}
+
+impl Group {
+    fn all(evidence: &Evidence, cells: &[usize]) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for custodian in 0..evidence.custodians() {
+            let drawn = cells.iter().map(|at| evidence.class_of(&evidence.cells()[*at]).drawn(custodian));
+            let p: Vec<f64> = drawn.collect();
+            match groups.iter_mut().find(|known| known.p == p) {
+                Some(known) => known.members.push(custodian),
+                None => groups.push(Self { p, members: vec![custodian] }),
+            }
+        }
+        groups
+    }
+}
+
 /// Returns, for each custodian, the mean over sizes and strategies of the product with the others averaged out.
-fn alone(evidence: &Evidence) -> Vec<f64> {
-    let held: Vec<Vec<usize>> = (0..evidence.custodians()).map(|custodian| evidence.held_by(custodian)).collect();
+fn alone(evidence: &Evidence, cells: &[usize], groups: &[Group]) -> Vec<f64> {
+    let held: Vec<Vec<f64>> = (0..evidence.custodians())
+        .map(|custodian| evidence.held_by(custodian, cells).into_iter().map(count).collect())
+        .collect();
     let levels = likelihood::levels(evidence);
     let mut terms = vec![Vec::new(); evidence.custodians()];
     for play in (1..=LARGEST_COALITION).flat_map(plays) {
         let rates = likelihood::rates(evidence, &play, None);
         for noise in levels {
-            let ln_share = ln_share_of_size(play.size) + play.ln_share - count(levels.len()).ln();
-            let factors = Factors::new(evidence, (&play, &rates, *noise));
-            for (custodian, held) in held.iter().enumerate() {
-                terms[custodian].push(ln_share + factors.ln_product(custodian, held));
+            let ln_share = ln_share_of_size(play.size) + play.ln_share + noise.ln_share(levels.len());
+            let factors = factors(evidence, cells, (&play, &rates, *noise));
+            for group in groups {
+                // What it says if the custodian holds nothing, and what each item held adds.
+                let (mut ln_lacking, mut gains) = (ln_share, Vec::with_capacity(cells.len()));
+                for ((at, p), factors) in cells.iter().zip(&group.p).zip(&factors) {
+                    let ratios = ln_ratios(*p, *factors);
+                    ln_lacking += count(evidence.cells()[*at].items) * ratios.1;
+                    gains.push(ratios.0 - ratios.1);
+                }
+                for custodian in &group.members {
+                    let gained = held[*custodian].iter().zip(&gains).map(|(held, gain)| held * gain);
+                    terms[*custodian].push(ln_lacking + gained.sum::<f64>());
+                }
             }
         }
     }
     terms.iter().map(|terms| log_sum_exp(terms)).collect()
 }
 
-/// The likelihoods of each cell's outcome, the custodian holding the item or not, its partners averaged out.
-struct Factors<'a> {
-    evidence: &'a Evidence,
-    /// For each cell: (holding, not holding); `None` where the cell does not count.
-    cells: Vec<Option<(f64, f64)>>,
-}
-
-impl<'a> Factors<'a> {
-    fn new(evidence: &'a Evidence, (play, rates, noise): (&Play, &[f64], Noise)) -> Self {
-        let cells = evidence.cells().iter().map(|cell| {
-            let class = evidence.class_of(cell);
-            (accuses(class) && likelihood::counts(cell, class)).then(|| {
-                let p = class.mean_p();
-                let usual = play.expected(0, play.size, p);
-                let of = |own: usize| {
-                    let published = play.expected(own, play.size - 1, p);
-                    likelihood::of(cell, class, (rates[class.batch], noise), (published, usual))
-                };
-                (of(1), of(0))
-            })
-        });
-        Self { evidence, cells: cells.collect() }
-    }
-
-    fn ln_product(&self, custodian: usize, held: &[usize]) -> f64 {
-        let mut sum = 0.0;
-        for ((cell, factors), held) in self.evidence.cells().iter().zip(&self.cells).zip(held) {
-            if let Some(factors) = factors {
-                let ratios = ln_ratios(self.evidence.class_of(cell).drawn(custodian), *factors);
-                sum += count(*held) * ratios.0 + count(cell.items - held) * ratios.1;
-            }
-        }
-        sum
-    }
+/// Returns the likelihood of each cell's outcome, the custodian holding the item or not, its partners averaged out.
+fn factors(evidence: &Evidence, cells: &[usize], (play, rates, noise): (&Play, &[f64], Noise)) -> Vec<(f64, f64)> {
+    let of_cell = |at: &usize| {
+        let cell = &evidence.cells()[*at];
+        let class = evidence.class_of(cell);
+        let p = class.mean_p();
+        let usual = play.expected(0, play.size, p);
+        let of = |own: usize| {
+            let published = play.expected(own, play.size - 1, p);
+            likelihood::of(cell, class, (rates[class.batch], noise), (published, usual))
+        };
+        (of(1), of(0))
+    };
+    cells.iter().map(of_cell).collect()
 }
 
 /// Returns `ln ρ(1)` and `ln ρ(0)`: each likelihood over their mean under the draw; no evidence where nothing was drawn.
@@ -101,206 +136,6 @@ fn ln_ratios(p: f64, (holding, lacking): (f64, f64)) -> (f64, f64) {
     }
     let ln_mean = (p * holding + (1.0 - p) * lacking).ln();
     (holding.ln() - ln_mean, lacking.ln() - ln_mean)
-}
-
-/// The sets of likely partners, and what they explain.
-struct Partners<'a> {
-    evidence: &'a Evidence,
-    /// The most suspect custodians, one more than a pool has.
-    pool: Vec<usize>,
-    sets: Vec<Set>,
-    terms: Vec<Term>,
-}
-
-/// Up to three custodians.
-struct Set {
-    members: Vec<usize>,
-    planes: Planes,
-    counts: Vec<Counts>,
-}
-
-/// One set with one strategy and level of noise.
-struct Term {
-    set: usize,
-    /// Its share of the mixture among sets of its size.
-    ln_share: f64,
-    /// For each cell and k: likelihood of the outcome where k of the set hold the item, the custodian holding it or not.
-    likelihoods: Vec<[(f64, f64); 4]>,
-}
-
-impl<'a> Partners<'a> {
-    /// Ranks custodians by what they show alone: each one's rank then depends on the outcomes and its own holdings only.
-    fn new(evidence: &'a Evidence, alone: &[f64]) -> Self {
-        let mut pool: Vec<usize> = (0..alone.len()).collect();
-        pool.sort_by(|one, other| alone[*other].total_cmp(&alone[*one]).then(one.cmp(other)));
-        pool.truncate(PARTNER_POOL + 1);
-        let sets = subsets(&pool).into_iter().map(|members| {
-            let planes = evidence.planes(&members);
-            Set { counts: evidence.counts(&members), planes, members }
-        });
-        let sets: Vec<Set> = sets.collect();
-        let terms = terms(evidence, &sets);
-        Self { evidence, pool, sets, terms }
-    }
-
-    fn ln_e_values(&self) -> Vec<Option<f64>> {
-        let mut found = vec![None; self.evidence.custodians()];
-        for group in self.alike() {
-            let p: Vec<f64> = self.chances(group[0]);
-            let explained: Vec<f64> =
-                self.terms.iter().map(|term| term.ln_share + self.ln_explained(term, &p)).collect();
-            // Whoever is no likely partner itself has the same partners as the others of its kind.
-            let usual = self.mixture(None, &p, &explained);
-            for custodian in group {
-                let own = self.pool.contains(&custodian).then(|| self.mixture(Some(custodian), &p, &explained));
-                found[custodian] = self.ln_e_value(custodian, own.as_deref().unwrap_or(&usual));
-            }
-        }
-        found
-    }
-
-    /// Groups custodians that were given items with the same probabilities: what is averaged out is the same for them.
-    fn alike(&self) -> Vec<Vec<usize>> {
-        let mut groups: Vec<(Vec<f64>, Vec<usize>)> = Vec::new();
-        for custodian in 0..self.evidence.custodians() {
-            let p = self.chances(custodian);
-            match groups.iter_mut().find(|(known, _)| *known == p) {
-                Some((_, members)) => members.push(custodian),
-                None => groups.push((p, vec![custodian])),
-            }
-        }
-        groups.into_iter().map(|(_, members)| members).collect()
-    }
-
-    fn chances(&self, custodian: usize) -> Vec<f64> {
-        self.evidence.cells().iter().map(|cell| self.evidence.class_of(cell).drawn(custodian)).collect()
-    }
-
-    /// Returns how well a term explains the outcomes, the custodian's own holdings averaged out.
-    fn ln_explained(&self, term: &Term, p: &[f64]) -> f64 {
-        let mut sum = 0.0;
-        for ((p, counts), likelihoods) in p.iter().zip(&self.sets[term.set].counts).zip(&term.likelihoods) {
-            for (items, (holding, lacking)) in counts.iter().zip(likelihoods).filter(|(items, _)| **items > 0) {
-                sum += count(*items) * (p * holding + (1.0 - p) * lacking).ln();
-            }
-        }
-        sum
-    }
-
-    /// Lists the terms that matter to a custodian, weighed; their weights sum to one before the light ones are left out.
-    fn mixture(&self, custodian: Option<usize>, p: &[f64], explained: &[f64]) -> Vec<Share> {
-        let others = self.pool.iter().copied().filter(|member| Some(*member) != custodian);
-        let pool: Vec<usize> = others.take(PARTNER_POOL).collect();
-        // Each size has its share, whatever the number of sets of that size.
-        let ln_sets = [1, 2, 3].map(|size| count(choose(pool.len(), size)).ln());
-        let mut ours: Vec<(usize, f64)> = Vec::new();
-        for (at, (term, explained)) in self.terms.iter().zip(explained).enumerate() {
-            let members = &self.sets[term.set].members;
-            if members.iter().all(|member| pool.contains(member)) {
-                ours.push((at, explained - ln_sets[members.len() - 1]));
-            }
-        }
-        let weights: Vec<f64> = ours.iter().map(|(_, weight)| *weight).collect();
-        let (total, most) = (log_sum_exp(&weights), weights.iter().copied().fold(f64::NEG_INFINITY, f64::max));
-        ours.retain(|(_, weight)| *weight >= most + LEAST_LN_WEIGHT);
-        ours.into_iter().map(|(at, weight)| self.share(&self.terms[at], p, weight - total)).collect()
-    }
-
-    fn share(&self, term: &Term, p: &[f64], ln_weight: f64) -> Share {
-        let (mut ln_lacking, mut ln_gains) = (ln_weight, Vec::with_capacity(p.len()));
-        for ((p, counts), likelihoods) in p.iter().zip(&self.sets[term.set].counts).zip(&term.likelihoods) {
-            let ratios = likelihoods.map(|likelihoods| ln_ratios(*p, likelihoods));
-            ln_lacking += counts.iter().zip(&ratios).map(|(items, (_, lacking))| count(*items) * lacking).sum::<f64>();
-            ln_gains.push(ratios.map(|(holding, lacking)| holding - lacking));
-        }
-        Share { set: term.set, ln_lacking, ln_gains }
-    }
-
-    fn ln_e_value(&self, custodian: usize, mixture: &[Share]) -> Option<f64> {
-        let mut products = Vec::with_capacity(mixture.len());
-        // Shares of one set follow each other.
-        let mut shared: (Option<usize>, Vec<[usize; 4]>) = (None, Vec::new());
-        for share in mixture {
-            if shared.0 != Some(share.set) {
-                shared = (Some(share.set), self.evidence.shared_with(&self.sets[share.set].planes, custodian));
-            }
-            products.push(share.ln_product(&shared.1));
-        }
-        (!products.is_empty()).then(|| log_sum_exp(&products))
-    }
-}
-
-/// A term as it weighs one custodian: what it says if the custodian holds nothing, and what each item held adds.
-struct Share {
-    set: usize,
-    /// Weight and product of `ρ(0)` over all items.
-    ln_lacking: f64,
-    /// For each cell and k: `ln ρ(1) − ln ρ(0)`.
-    ln_gains: Vec<[f64; 4]>,
-}
-
-impl Share {
-    fn ln_product(&self, held: &[[usize; 4]]) -> f64 {
-        let mut sum = self.ln_lacking;
-        for (held, gains) in held.iter().zip(&self.ln_gains) {
-            for (items, gain) in held.iter().zip(gains) {
-                sum += count(*items) * gain;
-            }
-        }
-        sum
-    }
-}
-
-/// Makes the terms of all sets: each strategy of a coalition of its members and one more, at each level of noise.
-fn terms(evidence: &Evidence, sets: &[Set]) -> Vec<Term> {
-    let levels = likelihood::levels(evidence);
-    let known: Vec<Vec<(Play, Vec<f64>)>> = (1..=LARGEST_COALITION).map(|size| with_usual(evidence, size)).collect();
-    let mut terms = Vec::new();
-    for (at, set) in sets.iter().enumerate() {
-        for (play, usual) in &known[set.members.len()] {
-            let rates = likelihood::rates(evidence, play, Some(&set.counts));
-            for noise in levels {
-                let likelihoods = evidence.cells().iter().zip(usual).map(|(cell, usual)| {
-                    let class = evidence.class_of(cell);
-                    if !accuses(class) || !likelihood::counts(cell, class) {
-                        return [(1.0, 1.0); 4];
-                    }
-                    let of = |k: usize| {
-                        likelihood::of(cell, class, (rates[class.batch], *noise), (play.theta_of(k), *usual))
-                    };
-                    [0, 1, 2, 3].map(|k| (of(k + 1), of(k)))
-                });
-                let ln_share = ln_share_of_size(play.size) + play.ln_share;
-                terms.push(Term { set: at, ln_share, likelihoods: likelihoods.collect() });
-            }
-        }
-    }
-    terms
-}
-
-/// Returns the plays of a size with, for each cell, the mean chance that an item of it is published.
-fn with_usual(evidence: &Evidence, size: usize) -> Vec<(Play, Vec<f64>)> {
-    let usual = |play: &Play| {
-        evidence.cells().iter().map(|cell| play.expected(0, play.size, evidence.class_of(cell).mean_p())).collect()
-    };
-    plays(size).into_iter().map(|play| (play, usual(&play))).collect()
-}
-
-/// Lists the subsets of one to three members.
-fn subsets(pool: &[usize]) -> Vec<Vec<usize>> {
-    let mut found = Vec::new();
-    for (first, one) in pool.iter().enumerate() {
-        found.push(vec![*one]);
-        for (second, other) in pool.iter().enumerate().skip(first + 1) {
-            found.push(vec![*one, *other]);
-            found.extend(pool.iter().skip(second + 1).map(|third| vec![*one, *other, *third]));
-        }
-    }
-    found
-}
-
-fn choose(items: usize, of: usize) -> usize {
-    (0..of).fold(1, |ways, taken| ways * items.saturating_sub(taken) / (taken + 1))
 }
 
 #[cfg(test)]

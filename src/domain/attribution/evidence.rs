@@ -154,25 +154,29 @@ impl Evidence {
         self.classes.iter().map(|class| class.batch + 1).max().unwrap_or_default()
     }
 
-    /// Counts, cell by cell, the items that a custodian holds.
-    pub(super) fn held_by(&self, custodian: usize) -> Vec<usize> {
-        self.cells.iter().map(|cell| ones(cell.column(custodian))).collect()
+    /// Counts, for each of these cells, the items that a custodian holds.
+    pub(super) fn held_by(&self, custodian: usize, cells: &[usize]) -> Vec<usize> {
+        cells.iter().map(|at| ones(self.cells[*at].column(custodian))).collect()
     }
 
-    /// Splits the items of each cell by how many of up to three custodians hold them.
-    pub(super) fn planes(&self, set: &[usize]) -> Planes {
-        self.cells.iter().map(|cell| cell.planes(set)).collect()
+    /// Counts, for each cell, the items that all of these custodians hold.
+    pub(super) fn held_by_all(&self, custodians: &[usize]) -> Vec<usize> {
+        self.cells.iter().map(|cell| cell.held_by_all(custodians)).collect()
+    }
+
+    /// Splits the items of each of these cells by how many of up to three custodians hold them.
+    pub(super) fn planes(&self, set: &[usize], cells: &[usize]) -> Planes {
+        cells.iter().map(|at| self.cells[*at].planes(set)).collect()
     }
 
     /// Counts, cell by cell, the items that k of up to three custodians hold.
     pub(super) fn counts(&self, set: &[usize]) -> Vec<Counts> {
-        let members: Vec<usize> = set.to_vec();
         self.cells
             .iter()
             .map(|cell| {
                 let mut counts = [0; 5];
                 for word in 0..cell.items.div_ceil(64) {
-                    for (k, plane) in cell.plane(word, &members).iter().enumerate() {
+                    for (k, plane) in cell.plane(word, set).iter().enumerate() {
                         counts[k] += ones(std::slice::from_ref(plane));
                     }
                 }
@@ -181,19 +185,19 @@ impl Evidence {
             .collect()
     }
 
-    /// Counts, for each cell and k, the items of the plane that one more custodian holds too.
-    pub(super) fn shared_with(&self, planes: &Planes, custodian: usize) -> Vec<[usize; 4]> {
-        self.cells
+    /// Counts, for each of these cells and k, the items of the plane that one more custodian holds too.
+    pub(super) fn shared_with(&self, planes: &Planes, custodian: usize, cells: &[usize]) -> Vec<[f64; 4]> {
+        cells
             .iter()
             .zip(planes)
-            .map(|(cell, planes)| {
+            .map(|(at, planes)| {
                 let mut counts = [0; 4];
-                for (plane, held) in planes.iter().zip(cell.column(custodian)) {
+                for (plane, held) in planes.iter().zip(self.cells[*at].column(custodian)) {
                     for (count, plane) in counts.iter_mut().zip(plane) {
-                        *count += ones(&[plane & held]);
+                        *count += (plane & held).count_ones() as usize;
                     }
                 }
-                counts
+                counts.map(count)
             })
             .collect()
     }
@@ -202,6 +206,27 @@ impl Evidence {
 impl Cell {
     fn column(&self, custodian: usize) -> &[u64] {
         self.columns.get(custodian).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn held_by_all(&self, custodians: &[usize]) -> usize {
+        match custodians {
+            [one] => ones(self.column(*one)),
+            [one, other] => {
+                let both = self.column(*one).iter().zip(self.column(*other));
+                both.map(|(one, other)| (one & other).count_ones() as usize).sum()
+            }
+            [one, other, third] => {
+                let all = self.column(*one).iter().zip(self.column(*other)).zip(self.column(*third));
+                all.map(|((one, other), third)| (one & other & third).count_ones() as usize).sum()
+            }
+            several => {
+                let column = |word: usize| {
+                    let held = several.iter().map(|one| self.column(*one).get(word).copied().unwrap_or_default());
+                    held.fold(u64::MAX, |all, one| all & one)
+                };
+                (0..self.items.div_ceil(64)).map(|word| column(word).count_ones() as usize).sum()
+            }
+        }
     }
 
     fn planes(&self, set: &[usize]) -> Vec<[u64; 4]> {
@@ -250,11 +275,13 @@ mod tests {
                 expected[set.iter().filter(|member| held.contains(member)).count()] += 1;
             }
             assert_eq!(evidence.counts(&set), [expected]);
-            let shared = evidence.shared_with(&evidence.planes(&set), 2);
-            let with: usize = holders.iter().filter(|held| held.contains(&2)).count();
-            assert_eq!(shared[0].iter().sum::<usize>(), with);
+            let shared = evidence.shared_with(&evidence.planes(&set, &[0]), 2, &[0]);
+            let with = holders.iter().filter(|held| held.contains(&2)).count();
+            assert!((shared[0].iter().sum::<f64>() - count(with)).abs() < 1e-9);
+            let all = holders.iter().filter(|held| set.iter().all(|member| held.contains(member))).count();
+            assert!(set.is_empty() || evidence.held_by_all(&set) == [all], "{set:?}");
         }
-        assert_eq!(evidence.held_by(9), [0], "nobody holds nothing");
+        assert_eq!(evidence.held_by(9, &[0]), [0], "nobody holds nothing");
     }
 
     #[test]

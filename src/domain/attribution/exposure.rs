@@ -9,11 +9,12 @@ use super::chance::UniqueHits;
 use super::enrolled::{Enrolled, Role, role};
 use super::findings::{Findings, FoundCanary, FoundRecord};
 use super::numeric::count;
+use super::randomness::Randomness;
 use super::report::EPSILON;
 use super::{Finding, standings};
 use crate::domain::identifier::FingerprintKind;
 use crate::domain::renderings::Renderings;
-use crate::domain::watchlist::{Canary, Delivery, Watchlist, is_identifying};
+use crate::domain::watchlist::{Canary, Delivery, Watchlist};
 
 /// Sizes of leaks that are asked about.
 const ASKED: [u64; 2] = [20, 200];
@@ -29,8 +30,7 @@ const FOUND: f64 = 0.9;
 const CHANGED: f64 = 0.1;
 /// More records than this name whoever can be named.
 const MOST_RECORDS: u64 = 1_000;
-/// About what one identifying field tells, in bits, and what a row tells at most.
-const FIELD_BITS: u32 = 33;
+/// What a row shows at most, in bits.
 const ROW_BITS: u32 = 90;
 
 /// What one custodian holds of one dataset, and what its leak would prove.
@@ -85,8 +85,9 @@ impl Exposure {
             .collect();
         held.sort_unstable();
         held.dedup();
+        let randomness = Randomness::of(watchlist);
         held.into_iter()
-            .map(|(custodian, dataset)| Model::new(watchlist, kinds, (custodian, dataset, on)).weigh())
+            .map(|(custodian, dataset)| Model::new((watchlist, &randomness), kinds, (custodian, dataset, on)).weigh())
             .collect()
     }
 }
@@ -94,6 +95,7 @@ impl Exposure {
 /// One custodian's copy of one dataset.
 struct Model<'a> {
     watchlist: &'a Watchlist,
+    randomness: &'a Randomness,
     custodian: &'a str,
     dataset: &'a str,
     on: Date,
@@ -106,7 +108,7 @@ struct Model<'a> {
 
 impl<'a> Model<'a> {
     fn new(
-        watchlist: &'a Watchlist,
+        (watchlist, randomness): (&'a Watchlist, &'a Randomness),
         kinds: &[FingerprintKind],
         (custodian, dataset, on): (&'a str, &'a str, Date),
     ) -> Self {
@@ -121,7 +123,7 @@ impl<'a> Model<'a> {
         let rows = deliveries.iter().filter_map(|one| one.rows).max().or(size).unwrap_or(1_000_000).max(1);
         let kind = deliveries.iter().filter_map(|one| Some(one.deal.as_ref()?.kind)).find(|kind| kinds.contains(kind));
         let canaries = watchlist.canaries.iter().filter(holds).collect();
-        Self { watchlist, custodian, dataset, on, deliveries, canaries, rows, kind }
+        Self { watchlist, randomness, custodian, dataset, on, deliveries, canaries, rows, kind }
     }
 
     fn weigh(&self) -> Exposure {
@@ -175,7 +177,7 @@ impl<'a> Model<'a> {
     fn leak(&self, rows: u64, dice: &mut Dice) -> Findings {
         let rate = (super::enrolled::rows_as_number(rows) / super::enrolled::rows_as_number(self.rows)).min(1.0);
         let canaries = self.canaries.iter().filter(|_| dice.chance(rate * FOUND));
-        let canaries = canaries.map(|canary| FoundCanary { canary: canary.id.clone(), bits: bits(canary) });
+        let canaries = canaries.map(|canary| FoundCanary { canary: canary.id.clone(), bits: self.bits(canary) });
         Findings {
             organization: self.watchlist.organization.id.0.clone(),
             case: String::new(),
@@ -194,16 +196,17 @@ impl<'a> Model<'a> {
     fn records(&self, kind: FingerprintKind, rows: u64, dice: &mut Dice) -> Vec<FoundRecord> {
         let own = self.deliveries.iter().find_map(|one| Some((one.deal.as_ref()?, one.share)));
         let Some((deal, share)) = own else { return Vec::new() };
+        let dealer = deal.dealer();
         let mut records = Vec::new();
         for _ in 0..rows.min(MOST_RECORDS) {
             let (is_junk, is_lost) = (dice.chance(JUNK), !dice.chance(FOUND));
             let mut tag = dice.next();
             if let Some(share) = share.filter(|_| !is_junk) {
-                while !deal.of(tag).is_given(share) {
+                while !dealer.of(tag).is_given(share) {
                     tag = dice.next();
                 }
             }
-            let chosen = if dice.chance(CHANGED) { dice.next().to_be_bytes()[0] } else { deal.of(tag).renderings() };
+            let chosen = if dice.chance(CHANGED) { dice.next().to_be_bytes()[0] } else { dealer.of(tag).renderings() };
             // Most tables have at least one column that can be rendered in two ways: a day.
             let renderings = Renderings::from_number(u16::from_be_bytes([8, chosen & 8])).number();
             if !is_lost {
@@ -228,6 +231,11 @@ impl<'a> Model<'a> {
         own.and_then(|own| standings.get(own)).is_some_and(|standing| standing.finding == Finding::Named)
     }
 
+    fn bits(&self, canary: &Canary) -> u32 {
+        let fields = canary.fields.keys().map(String::as_str);
+        self.randomness.bits(canary, fields, ROW_BITS).unwrap_or_default()
+    }
+
     fn advice(&self, named_from: Option<u64>) -> String {
         let has_draw = self.deliveries.iter().any(|one| one.share.is_some());
         let help = match (self.canaries.is_empty(), has_draw) {
@@ -244,11 +252,6 @@ impl<'a> Model<'a> {
             None => format!("its copy could not be named at all: {help}"),
         }
     }
-}
-
-fn bits(canary: &Canary) -> u32 {
-    let fields = canary.fields.keys().filter(|field| is_identifying(field)).count();
-    u32::try_from(fields).unwrap_or(1).saturating_mul(FIELD_BITS).min(ROW_BITS)
 }
 
 /// `SplitMix64`: the same leaks are made up every time.

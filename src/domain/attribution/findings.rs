@@ -92,6 +92,6 @@ impl Findings {
 pub struct FoundCanary {
     /// Its id.
     pub canary: String,
-    /// The most information, in bits, of its fields found together in one row.
+    /// The most random bits of its fields found together in one row, as [`Randomness`](super::Randomness) tells them.
     pub bits: u32,
 }

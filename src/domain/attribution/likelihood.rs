@@ -17,20 +17,37 @@ pub(super) struct Noise {
     pub(super) junk: f64,
     /// Share of renderings that the seller normalised.
     pub(super) normalised: f64,
+    /// Its share of the mixture.
+    share: f64,
 }
 
-/// The levels of noise that the mixture is made of, in equal shares.
+impl Noise {
+    /// Returns ln of the share of the mixture that this level has among as many as there are.
+    pub(super) fn ln_share(self, levels: usize) -> f64 {
+        if levels == 1 { 0.0 } else { self.share.ln() }
+    }
+}
+
+/// The levels of noise that the mixture is made of.
 const LEVELS: [Noise; 4] = [
-    Noise { junk: 0.02, normalised: 0.02 },
-    Noise { junk: 0.2, normalised: 0.2 },
-    Noise { junk: 0.5, normalised: 0.5 },
-    Noise { junk: 0.8, normalised: 0.9 },
+    Noise { junk: 0.02, normalised: 0.02, share: 0.4 },
+    Noise { junk: 0.2, normalised: 0.2, share: 0.3 },
+    Noise { junk: 0.5, normalised: 0.5, share: 0.2 },
+    Noise { junk: 0.8, normalised: 0.9, share: 0.1 },
 ];
 
 /// Returns the levels of noise that matter to this evidence: one if there are only canaries.
 pub(super) fn levels(evidence: &Evidence) -> &'static [Noise] {
-    let has_rows = evidence.cells().iter().any(|cell| !matches!(evidence.class_of(cell).kind, ItemKind::Canary));
+    let has_rows = evidence.cells().iter().any(|cell| !is_canary(evidence.class_of(cell)));
     if has_rows { &LEVELS } else { &LEVELS[..1] }
+}
+
+/// Tells whether a class is of canaries, whose likelihoods know no noise.
+pub(super) const fn is_canary(class: &Class) -> bool {
+    match class.kind {
+        ItemKind::Canary => true,
+        ItemKind::Record | ItemKind::Variant => false,
+    }
 }
 
 /// Tells whether a cell says anything: a record that was not seen does not.

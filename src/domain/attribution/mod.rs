@@ -1,8 +1,8 @@
 //! Which copy leaked, and when, with a bounded chance of naming a wrong one.
 //!
 //! [`Evidence`] holds the items of one case (planted records, real records of known delivery, renderings); [`attribute`]
-//! weighs it. A copy is *named* only if its e-value reaches 2n/ε, or so many of its own unique canaries were hit that
-//! chance explains it with probability ε/2n at most: over all n copies, a wrong one is named with probability ε at most,
+//! weighs it. A copy is *named* only if its e-value reaches n/.9ε, or so many of its own unique canaries were hit that
+//! chance explains it with probability .1ε/n at most: over all n copies, a wrong one is named with probability ε at most,
 //! whatever the thief does. Everything else that is known makes the posterior, which names nobody.
 //! The unit named is a copy, never a person. Not here: reading what is enrolled (`enrolled`), the report (`report`),
 //! making canaries (`mint`).
@@ -16,7 +16,10 @@ mod exposure;
 mod findings;
 mod likelihood;
 mod numeric;
+mod overlaps;
+mod partners;
 mod posterior;
+mod randomness;
 mod records;
 mod refute;
 mod report;
@@ -30,10 +33,11 @@ pub use evidence::{Class, Draw, Evidence, ItemKind, Outcome};
 pub use exposure::{Exposure, Leak};
 pub use findings::{Filed, Findings, FoundCanary, FoundRecord, Tested};
 pub use posterior::{Origin, Posterior, Prior};
+pub use randomness::Randomness;
 pub use refute::{guilt, ln_ours};
 pub use report::{Accused, CustodianLine, EPSILON, FoundAt, RecordLine, Report, Verdict, Weighed};
 pub use strategy::Strategy;
-pub use window::{Mark, Window, window};
+pub use window::{Mark, MarkKind, Window, window};
 
 /// What is asked of one case.
 #[derive(Debug, Clone)]
@@ -59,9 +63,9 @@ pub struct Answer {
     pub standings: Vec<Standing>,
     /// How probable each origin is.
     pub posterior: Posterior,
-    /// ln of the e-value that names a copy: 2n/ε.
+    /// ln of the e-value that names a copy: n/.9ε.
     pub ln_e_bound: f64,
-    /// ln of the chance of unique hits that names a copy: ε/2n.
+    /// ln of the chance of unique hits that names a copy: .1ε/n.
     pub ln_chance_bound: f64,
 }
 
@@ -87,26 +91,38 @@ pub enum Finding {
 
 /// Weighs the evidence of one case. Deterministic.
 pub fn attribute(question: &Question<'_>) -> Answer {
-    let ln_e_bound = ln_e_bound(question.evidence, question.epsilon);
+    let bounds = Bounds::new(question.evidence.custodians(), question.epsilon);
     Answer {
         standings: standings(question.evidence, question.unique, (question.rows, question.epsilon)),
         posterior: Posterior::of(question.evidence, question.prior, question.ln_other),
-        ln_e_bound,
-        ln_chance_bound: -ln_e_bound,
+        ln_e_bound: bounds.ln_e,
+        ln_chance_bound: bounds.ln_chance,
     }
 }
 
-/// Half of the error is spent on e-values, half on chance hits.
-fn ln_e_bound(evidence: &Evidence, epsilon: f64) -> f64 {
-    (2.0 * numeric::count(evidence.custodians().max(1)) / epsilon).ln()
+/// What names a copy. Nine tenths of the error are spent on e-values: a hit by chance is told by far or not at all.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// ln of the e-value from which on a copy is named.
+    pub ln_e: f64,
+    /// ln of the chance of hits up to which a copy is named.
+    pub ln_chance: f64,
+}
+
+impl Bounds {
+    /// Splits the error over all copies.
+    pub fn new(copies: usize, epsilon: f64) -> Self {
+        let each = epsilon / numeric::count(copies.max(1));
+        Self { ln_e: -(0.9 * each).ln(), ln_chance: (0.1 * each).ln() }
+    }
 }
 
 /// Tells of each copy whether it is named, without weighing other origins.
 fn standings(evidence: &Evidence, unique: &[UniqueHits], (rows, epsilon): (f64, f64)) -> Vec<Standing> {
-    let bound = ln_e_bound(evidence, epsilon);
+    let bounds = Bounds::new(evidence.custodians(), epsilon);
     let standings = ln_e_values(evidence).into_iter().enumerate().map(|(custodian, ln_e)| {
         let ln_p = unique.get(custodian).map_or(0.0, |unique| unique.ln_p(rows));
-        let finding = if ln_e >= bound || ln_p <= -bound { Finding::Named } else { Finding::Open };
+        let finding = if ln_e >= bounds.ln_e || ln_p <= bounds.ln_chance { Finding::Named } else { Finding::Open };
         Standing { ln_e, ln_p, finding }
     });
     standings.collect()

@@ -8,7 +8,9 @@ pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
     if most == f64::NEG_INFINITY {
         return most;
     }
-    most + values.iter().map(|value| (value - most).exp()).sum::<f64>().ln()
+    // What is smaller than e^-50 of the largest is below the last bit of the sum.
+    let counted = values.iter().map(|value| value - most).filter(|less| *less > -50.0);
+    most + counted.map(f64::exp).sum::<f64>().ln()
 }
 
 /// Returns `ln (exp(one) + exp(other)) / 2`.

@@ -7,6 +7,7 @@
 use super::evidence::{Counts, Evidence, ItemKind, Outcome};
 use super::likelihood::{self, Noise};
 use super::numeric::{count, log_sum_exp};
+use super::overlaps::Overlaps;
 use super::strategy::{Play, plays};
 
 /// Pairs that are extended to triples.
@@ -127,14 +128,17 @@ impl<'a> Weigher<'a> {
     /// Weighs sets of copies, prior included.
     fn copies(&self) -> Vec<(Origin, f64)> {
         let custodians = self.evidence.custodians();
-        let mut singles: Vec<(Vec<usize>, f64)> = (0..custodians).map(|one| self.weighed(vec![one])).collect();
+        let mut overlaps = Overlaps::new(self.evidence);
+        let mut singles: Vec<(Vec<usize>, f64)> =
+            (0..custodians).map(|one| self.weighed(vec![one], &mut overlaps)).collect();
         let mut ranking = singles.clone();
         best_first(&mut ranking);
         let mut paired: Vec<usize> = ranking.iter().take(PAIRED_CUSTODIANS).map(|(set, _)| set[0]).collect();
         paired.sort_unstable();
         let mut pairs: Vec<(Vec<usize>, f64)> = Vec::new();
         for (at, one) in paired.iter().enumerate() {
-            pairs.extend(paired.iter().skip(at + 1).map(|other| self.weighed(vec![*one, *other])));
+            let with = paired.iter().skip(at + 1).map(|other| vec![*one, *other]);
+            pairs.extend(with.map(|pair| self.weighed(pair, &mut overlaps)));
         }
         best_first(&mut pairs);
         let mut triples: Vec<Vec<usize>> = Vec::new();
@@ -148,15 +152,15 @@ impl<'a> Weigher<'a> {
         triples.sort_unstable();
         triples.dedup();
         singles.extend(pairs);
-        singles.extend(triples.into_iter().map(|triple| self.weighed(triple)));
+        singles.extend(triples.into_iter().map(|triple| self.weighed(triple, &mut overlaps)));
         singles.into_iter().map(|(set, weight)| (Origin::Copies(set), weight)).collect()
     }
 
-    fn weighed(&self, set: Vec<usize>) -> (Vec<usize>, f64) {
+    fn weighed(&self, set: Vec<usize>, overlaps: &mut Overlaps<'_>) -> (Vec<usize>, f64) {
         let at = set.len() - 1;
         let ln_prior: f64 = set.iter().map(|member| self.weights.get(*member).copied().unwrap_or_default().ln()).sum();
         let ln_prior = SHARE_OF_SIZE[at].ln() + ln_prior - self.ln_all[at];
-        let ln_likelihood = self.ln_likelihood(&self.evidence.counts(&set), &set);
+        let ln_likelihood = self.ln_likelihood(&overlaps.counts(&set), &set);
         (set, ln_prior + ln_likelihood)
     }
 
@@ -174,7 +178,7 @@ impl<'a> Weigher<'a> {
             let canaries = self.ln_canaries(counts, known);
             for noise in self.levels {
                 let rows = self.ln_rows(counts, (&known.play, *noise), set);
-                terms.push(known.play.ln_share - count(self.levels.len()).ln() + canaries + rows);
+                terms.push(known.play.ln_share + noise.ln_share(self.levels.len()) + canaries + rows);
             }
         }
         log_sum_exp(&terms)

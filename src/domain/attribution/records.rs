@@ -11,15 +11,17 @@ use jiff::civil::Date;
 
 use super::enrolled::{day_number, rows_as_number};
 use super::findings::{Filed, Findings, FoundRecord};
-use super::window::Mark;
+use super::window::{Mark, MarkKind};
 use super::{Class, Draw, Evidence, ItemKind, Outcome};
 use crate::domain::fingerprints::Delivered;
 use crate::domain::identifier::FingerprintKind;
 use crate::domain::renderings::{Form, Renderings};
-use crate::domain::watchlist::{Chance, Deal, Dealt, Delivery, Watchlist};
+use crate::domain::watchlist::{Chance, Deal, Dealer, Delivery, Watchlist, least_left_out};
 
-/// Pairs of masked values that several customers share are fewer than one in ten; with this exponent they cannot count
-/// in favour of naming.
+/// Records that are dealt with at a time.
+const CHUNK: usize = 1024;
+/// Of pairs of masked values given by rule, fewer than one in ten is that of several customers, any of whom may have brought
+/// it into a copy. A draw decides by the pair itself, so it needs no such allowance.
 const PAIR_EXPONENT: f64 = 1.1;
 
 /// The records of one case that are weighed.
@@ -43,10 +45,10 @@ pub(super) struct Found<'a> {
 /// What one custodian was given by the day of the leak.
 #[derive(Debug, Default)]
 struct Copy<'a> {
-    /// Secrets that chose its rows, each with the share.
-    draws: Vec<(&'a Deal, Chance)>,
-    /// Secrets that chose its renderings, the latest first.
-    renderings: Vec<&'a Deal>,
+    /// Secrets that chose its rows.
+    draws: Vec<Drawing<'a>>,
+    /// What chose the renderings of its latest delivery that was rendered.
+    renderings: Option<Dealer>,
     /// Deliveries of which a file is enrolled.
     filed: Vec<&'a str>,
     /// Whether some delivery's rows are not known one by one.
@@ -57,21 +59,28 @@ struct Copy<'a> {
     days: Vec<(Source<'a>, Date)>,
 }
 
+/// A secret that chose rows.
+#[derive(Debug)]
+struct Drawing<'a> {
+    deal: &'a Deal,
+    dealer: Dealer,
+    share: Chance,
+}
+
 /// What tells whether a delivery gave a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source<'a> {
     Whole,
-    Drawn(&'a Deal, Chance),
+    /// One of the copy's draws, with the share that this delivery gave.
+    Drawn(usize, Chance),
     Filed(&'a str),
 }
 
-/// What is known of one custodian and one record.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Holding {
-    is_held: bool,
-    /// Probability to hold it, in millionths.
-    p: u32,
-    is_by_rule: bool,
+/// What the secrets of one copy decided of some records.
+struct Dealing {
+    is_given: Vec<bool>,
+    /// What chose the renderings of each; none if nothing did.
+    renderings: Vec<u8>,
 }
 
 impl<'a> Records<'a> {
@@ -95,7 +104,7 @@ impl<'a> Records<'a> {
 
     /// Counts records whose row shows a rendering that some copy was marked by.
     pub(super) fn rendered(&self) -> usize {
-        let is_marked = self.copies.iter().any(|copy| !copy.renderings.is_empty());
+        let is_marked = self.copies.iter().any(|copy| copy.renderings.is_some());
         if is_marked { self.found.iter().filter(|found| !found.renderings.is_empty()).count() } else { 0 }
     }
 
@@ -106,58 +115,59 @@ impl<'a> Records<'a> {
 
     /// Adds each record, and each rendering of it, to the evidence; calls `held` with the holders of each.
     pub(super) fn add_to(&self, evidence: &mut Evidence, mut held: impl FnMut(&[usize])) {
-        let mut classes: BTreeMap<Vec<(u32, bool)>, usize> = BTreeMap::new();
-        let variant = Class {
-            kind: ItemKind::Variant,
-            draw: Draw::Random,
-            batch: 0,
-            p: self.copies.iter().map(|copy| if copy.renderings.is_empty() { 0.0 } else { 0.5 }).collect(),
-            by_rule: Vec::new(),
-        };
-        let variant = if self.rendered() > 0 { evidence.class(variant) } else { usize::MAX };
-        let (mut holders, mut pattern) = (Vec::new(), Vec::new());
-        for found in &self.found {
-            holders.clear();
-            pattern.clear();
-            let mut dealt: Vec<Option<Dealt>> = Vec::with_capacity(self.copies.len());
-            for (at, copy) in self.copies.iter().enumerate() {
-                let (holding, own) = copy.holding(found);
-                pattern.push((holding.p, holding.is_by_rule));
-                dealt.push(own);
-                if holding.is_held {
-                    holders.push(at);
+        let variant = (self.rendered() > 0).then(|| {
+            let p = self.copies.iter().map(|copy| if copy.renderings.is_some() { 0.5 } else { 0.0 });
+            let p = p.collect();
+            evidence.class(Class { kind: ItemKind::Variant, draw: Draw::Random, batch: 0, p, by_rule: Vec::new() })
+        });
+        // Records that the same files hold were drawn alike.
+        let mut classes: BTreeMap<&[String], usize> = BTreeMap::new();
+        let mut holders = Vec::new();
+        for found in self.found.chunks(CHUNK) {
+            let tags: Vec<u64> = found.iter().map(|found| found.tag).collect();
+            let dealings: Vec<Dealing> = self.copies.iter().map(|copy| copy.deal(&tags)).collect();
+            for (at, found) in found.iter().enumerate() {
+                holders.clear();
+                for (number, (copy, dealing)) in self.copies.iter().zip(&dealings).enumerate() {
+                    if dealing.is_given[at] || copy.is_given_by_rule(found) {
+                        holders.push(number);
+                    }
                 }
-            }
-            let class = if let Some(class) = classes.get(&pattern) {
-                *class
-            } else {
-                let class = evidence.class(self.class(&pattern));
-                classes.insert(pattern.clone(), class);
-                class
-            };
-            evidence.push(class, &holders, Outcome::Seen);
-            held(&holders);
-            if variant != usize::MAX {
-                push_renderings(evidence, variant, found.renderings, &dealt);
+                let class = classes.entry(found.filed).or_insert_with(|| evidence.class(self.class(found)));
+                evidence.push(*class, &holders, Outcome::Seen);
+                held(&holders);
+                if let Some(variant) = variant {
+                    push_renderings(evidence, variant, found.renderings, |number| {
+                        dealings.get(number).and_then(|dealing| dealing.renderings.get(at).copied())
+                    });
+                }
             }
         }
     }
 
-    fn class(&self, pattern: &[(u32, bool)]) -> Class {
-        let is_pair = self.kind.is_some_and(|kind| kind.parts().len() > 1);
-        let p = pattern.iter().map(|(p, _)| {
-            let p = f64::from(*p) / 1e6;
-            if is_pair { 1.0 - (1.0 - p).powf(PAIR_EXPONENT) } else { p }
+    /// Returns what was drawn for whom of a record, and of others that the same files hold.
+    fn class(&self, found: &Found<'_>) -> Class {
+        let is_pair = self.kind.is_some_and(FingerprintKind::is_pair);
+        let by_rule: Vec<usize> =
+            (0..self.copies.len()).filter(|number| self.copies[*number].is_by_rule(found)).collect();
+        let p = self.copies.iter().enumerate().map(|(number, copy)| match (by_rule.contains(&number), is_pair) {
+            (false, _) => copy.drawn(),
+            (true, false) => copy.by_rule.clamp(0.0, 1.0),
+            (true, true) => 1.0 - (1.0 - copy.by_rule.clamp(0.0, 1.0)).powf(PAIR_EXPONENT),
         });
-        let by_rule = pattern.iter().enumerate().filter(|(_, (_, is_by_rule))| *is_by_rule).map(|(at, _)| at);
-        Class { kind: ItemKind::Record, draw: Draw::Random, batch: 0, p: p.collect(), by_rule: by_rule.collect() }
+        Class { kind: ItemKind::Record, draw: Draw::Random, batch: 0, p: p.collect(), by_rule }
     }
 
     /// Returns from when on each found record was in the copies of these custodians.
     pub(super) fn marks(&self, custodians: &[usize]) -> Vec<Mark> {
         let copies = || custodians.iter().filter_map(|at| self.copies.get(*at));
         let first = |found: &Found<'_>| copies().filter_map(|copy| copy.first_day(found)).min();
-        let mark = |day: Date| Mark { from: Some(day_number(day)), until: None, outcome: Outcome::Seen };
+        let mark = |day: Date| Mark {
+            from: Some(day_number(day)),
+            until: None,
+            outcome: Outcome::Seen,
+            kind: MarkKind::Sampled,
+        };
         self.found.iter().filter_map(first).map(mark).collect()
     }
 }
@@ -169,11 +179,10 @@ fn is_known(watchlist: &Watchlist, findings: &Findings, kind: FingerprintKind) -
 }
 
 /// Each seen rendering of a row is an item: the copies whose secret chose the second form are its holders.
-fn push_renderings(evidence: &mut Evidence, class: usize, seen: Renderings, dealt: &[Option<Dealt>]) {
+fn push_renderings(evidence: &mut Evidence, class: usize, seen: Renderings, chosen: impl Fn(usize) -> Option<u8>) {
     for (kind, form) in seen.forms() {
-        let is_second = |dealt: &Dealt| Form::of(dealt.renderings(), kind) == Form::Second;
-        let holders = dealt.iter().enumerate().filter(|(_, dealt)| dealt.as_ref().is_some_and(is_second));
-        let holders: Vec<usize> = holders.map(|(at, _)| at).collect();
+        let is_second = |number: &usize| chosen(*number).is_some_and(|bits| Form::of(bits, kind) == Form::Second);
+        let holders: Vec<usize> = (0..evidence.custodians()).filter(is_second).collect();
         let outcome = match form {
             Form::First => Outcome::Unseen,
             Form::Second => Outcome::Seen,
@@ -190,12 +199,12 @@ impl<'a> Copy<'a> {
         let mut copy = Self::default();
         for delivery in own {
             let deal = delivery.deal.as_ref().filter(|deal| deal.kind == kind);
-            if let Some(deal) = deal.filter(|deal| !copy.renderings.contains(deal)) {
-                copy.renderings.push(deal);
+            if copy.renderings.is_none() {
+                copy.renderings = deal.map(Deal::dealer);
             }
             let is_filed = findings.filed.iter().any(|one| one.kind == kind.as_str() && one.delivery == delivery.id);
             let source = match (deal, delivery.share) {
-                (Some(deal), Some(share)) => Source::Drawn(deal, share),
+                (Some(deal), Some(share)) => Source::Drawn(copy.draw(deal, share), share),
                 (Some(_), None) | (None, _) if is_filed => Source::Filed(&delivery.id),
                 (Some(_), None) | (None, _) => Source::Whole,
             };
@@ -205,13 +214,19 @@ impl<'a> Copy<'a> {
         copy
     }
 
+    /// Returns the place of a secret among the draws.
+    fn draw(&mut self, deal: &'a Deal, share: Chance) -> usize {
+        let known = self.draws.iter().position(|known| known.deal == deal);
+        known.unwrap_or_else(|| {
+            self.draws.push(Drawing { deal, dealer: deal.dealer(), share });
+            self.draws.len() - 1
+        })
+    }
+
     fn add(&mut self, source: Source<'a>, part: f64) {
         match source {
-            Source::Drawn(deal, share) => match self.draws.iter_mut().find(|(known, _)| *known == deal) {
-                // The same secret gives the larger share the rows of the smaller one, too.
-                Some((_, known)) => *known = share.max(*known),
-                None => self.draws.push((deal, share)),
-            },
+            // The same secret gives the larger share the rows of the smaller one, too.
+            Source::Drawn(at, share) => self.draws[at].share = share.max(self.draws[at].share),
             Source::Filed(delivery) => {
                 self.filed.push(delivery);
                 self.by_rule = self.by_rule.max(part);
@@ -223,30 +238,41 @@ impl<'a> Copy<'a> {
         }
     }
 
-    /// Returns whether this custodian was given a record, with which probability, and what chose its renderings.
-    fn holding(&self, found: &Found<'_>) -> (Holding, Option<Dealt>) {
-        let is_filed = self.filed.iter().any(|delivery| found.filed.iter().any(|known| known == delivery));
-        let (mut lacking, mut is_drawn) = (1.0, false);
-        let mut dealt = None;
-        for (deal, share) in &self.draws {
-            let own = deal.of(found.tag);
-            lacking *= 1.0 - share.get();
-            is_drawn |= own.is_given(*share);
-            if own.is_given(*share) && dealt.is_none() {
-                dealt = Some(own);
+    /// Returns what this copy's secrets decided of records, by their tags.
+    fn deal(&self, tags: &[u64]) -> Dealing {
+        let by_latest = self.renderings.as_ref().map(|dealer| dealer.of_all(tags));
+        let mut renderings: Vec<u8> = by_latest.iter().flatten().map(|dealt| dealt.renderings()).collect();
+        let mut is_given = vec![false; tags.len()];
+        for Drawing { dealer, share, .. } in &self.draws {
+            let bound = least_left_out(*share);
+            for (at, dealt) in dealer.of_all(tags).into_iter().enumerate() {
+                if dealt.is_below(bound) && !is_given[at] {
+                    (is_given[at], renderings[at]) = (true, dealt.renderings());
+                }
             }
         }
-        let dealt = dealt.or_else(|| self.renderings.first().map(|deal| deal.of(found.tag)));
-        let is_ruled = self.is_whole || is_filed;
-        let is_by_rule = is_ruled || self.draws.is_empty();
-        let p = if is_by_rule { self.by_rule } else { 1.0 - lacking };
-        (Holding { is_held: is_ruled || is_drawn, p: millionths(p), is_by_rule }, dealt)
+        Dealing { is_given, renderings }
+    }
+
+    /// Tells whether this copy holds a record for another reason than a draw.
+    fn is_given_by_rule(&self, found: &Found<'_>) -> bool {
+        self.is_whole || self.filed.iter().any(|delivery| found.filed.iter().any(|known| known == delivery))
+    }
+
+    /// Tells whether no draw decided that this copy holds, or lacks, a record.
+    fn is_by_rule(&self, found: &Found<'_>) -> bool {
+        self.draws.is_empty() || self.is_given_by_rule(found)
+    }
+
+    /// Returns the probability with which its secrets gave it a record.
+    fn drawn(&self) -> f64 {
+        1.0 - self.draws.iter().map(|draw| 1.0 - draw.share.get()).product::<f64>()
     }
 
     fn first_day(&self, found: &Found<'_>) -> Option<Date> {
         let is_given = |source: &Source<'_>| match source {
             Source::Whole => true,
-            Source::Drawn(deal, share) => deal.of(found.tag).is_given(*share),
+            Source::Drawn(at, share) => self.draws[*at].dealer.of(found.tag).is_given(*share),
             Source::Filed(delivery) => found.filed.iter().any(|known| known == delivery),
         };
         self.days.iter().filter(|(source, _)| is_given(source)).map(|(_, day)| *day).min()
@@ -260,12 +286,6 @@ fn part(watchlist: &Watchlist, delivery: &Delivery) -> f64 {
         (Some(rows), Some(all)) => (rows_as_number(rows) / rows_as_number(all)).clamp(0.01, 1.0),
         (Some(_) | None, _) => 1.0,
     }
-}
-
-fn millionths(p: f64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to a million")]
-    let number = (p.clamp(0.0, 1.0) * 1e6).round() as u32;
-    number
 }
 
 impl FoundRecord {

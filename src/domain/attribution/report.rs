@@ -160,7 +160,7 @@ impl Report {
             lr_ours: rounded(answer.posterior.ln_ours / std::f64::consts::LN_10, 2),
             accused: named.iter().map(|at| accused(enrolled.codes[*at], &answer.standings[*at])).collect(),
             posterior: listed(&enrolled, &answer),
-            window: taken(&enrolled, &suspects),
+            window: taken(&enrolled, &records, &suspects),
             hits: hits(&enrolled),
             records: records.kind.map(|kind| RecordLine {
                 kind: kind.as_str().to_owned(),
@@ -256,11 +256,11 @@ fn listed(enrolled: &Enrolled<'_>, answer: &Answer) -> Vec<Weighed> {
 }
 
 /// For each custodian, how many of the found items it holds, by how many hold them.
-struct Held(Vec<BTreeMap<usize, usize>>);
+struct Held(Vec<Vec<usize>>);
 
 impl Held {
     fn planted(enrolled: &Enrolled<'_>) -> Self {
-        let mut held = Self(vec![BTreeMap::new(); enrolled.codes.len()]);
+        let mut held = Self(vec![Vec::new(); enrolled.codes.len()]);
         for (canary, _) in enrolled.canaries.iter().filter(|(_, found)| found.is_some()) {
             held.add(&enrolled.holders(canary));
         }
@@ -269,21 +269,23 @@ impl Held {
 
     fn add(&mut self, holders: &[usize]) {
         for holder in holders {
-            if let Some(own) = self.0.get_mut(*holder) {
-                *own.entry(holders.len()).or_default() += 1;
+            let Some(own) = self.0.get_mut(*holder) else { continue };
+            if own.len() <= holders.len() {
+                own.resize(holders.len() + 1, 0);
             }
+            own[holders.len()] += 1;
         }
     }
 }
 
 fn lines(enrolled: &Enrolled<'_>, answer: &Answer, held: &Held) -> Vec<CustodianLine> {
-    let of = |((at, standing), held): ((usize, &Standing), &BTreeMap<usize, usize>)| CustodianLine {
+    let of = |((at, standing), held): ((usize, &Standing), &Vec<usize>)| CustodianLine {
         code: enrolled.codes[at].to_owned(),
         ln_e: rounded(standing.ln_e, 3),
         p: rounded_p(standing.ln_p),
         probability: rounded(answer.posterior.marginals[at], 4),
-        guilt: rounded(guilt(held.iter().map(|(holders, items)| (*holders, *items)), GUESSED), 4),
-        holds: held.values().sum::<usize>() as u64,
+        guilt: rounded(guilt(held.iter().copied().enumerate().filter(|(_, items)| *items > 0), GUESSED), 4),
+        holds: held.iter().sum::<usize>() as u64,
     };
     answer.standings.iter().enumerate().zip(&held.0).map(of).collect()
 }
@@ -304,8 +306,8 @@ fn hits(enrolled: &Enrolled<'_>) -> Vec<FoundAt> {
     hit.collect()
 }
 
-fn taken(enrolled: &Enrolled<'_>, suspects: &[usize]) -> Option<(Date, Date)> {
-    let (marks, first, last) = enrolled.marks(suspects);
+fn taken(enrolled: &Enrolled<'_>, records: &Records<'_>, suspects: &[usize]) -> Option<(Date, Date)> {
+    let (marks, first, last) = enrolled.marks(records, suspects);
     let window = window(&marks, first, last).filter(|_| !marks.is_empty())?;
     let day = |number: i32| {
         let days = jiff::Span::new().try_days(number).ok()?;
@@ -318,7 +320,7 @@ fn taken(enrolled: &Enrolled<'_>, suspects: &[usize]) -> Option<(Date, Date)> {
 fn more_rows(answer: &Answer, evidence: &Evidence, findings: &Findings) -> Option<u64> {
     let best_e = answer.standings.iter().map(|standing| standing.ln_e).fold(0.0, f64::max);
     let best_p = answer.standings.iter().map(|standing| -standing.ln_p).fold(0.0, f64::max);
-    let share = best_e.max(best_p) / answer.ln_e_bound;
+    let share = (best_e / answer.ln_e_bound).max(best_p / -answer.ln_chance_bound);
     let rows = findings.rows.map_or_else(|| super::numeric::count(evidence.seen()), enrolled::rows_as_number);
     let more = rows * (1.0 / share - 1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 10^12")]
@@ -374,7 +376,7 @@ fn of_records(records: &Records<'_>) -> Vec<String> {
     } else {
         format!("{found} customers' records were known by {kind}; who was given which followed rules: they accuse nobody")
     });
-    if kind.parts().len() > 1 {
+    if kind.is_pair() && !records.is_drawn() {
         said.push("of pairs of masked values, fewer than one in ten belongs to several customers".to_owned());
     }
     if records.rendered() > 0 {

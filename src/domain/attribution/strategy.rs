@@ -88,13 +88,14 @@ pub(super) fn plays(size: usize) -> Vec<Play> {
     plays
 }
 
-/// Returns the share of coalitions of this size in the mixture π, as a logarithm: .4, .3, .2, .1.
+/// Returns the share of coalitions of this size in the mixture π, as a logarithm: .55, .25, .13, .07.
+/// Coalitions leave more evidence than they need (whole dumps); a lone leaker may show a sample only.
 pub(super) fn ln_share_of_size(size: usize) -> f64 {
     let share: f64 = match size {
-        1 => 0.4,
-        2 => 0.3,
-        3 => 0.2,
-        4 => 0.1,
+        1 => 0.55,
+        2 => 0.25,
+        3 => 0.13,
+        4 => 0.07,
         _ => 0.0,
     };
     share.ln()

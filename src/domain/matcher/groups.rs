@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::shape::{LONGEST_KEY, Shape};
 use super::table::{Table, hash};
-use crate::domain::text::block::{BLOCK_BYTES, Block, Blocks, Lanes, Work, runs, with_newer_instructions};
+use crate::domain::text::block::{BLOCK_BYTES, Block, Blocks, Work, digits, runs, with_newer_instructions};
 
 /// Room for the letters and digits of a chain; when it is used up, the last [`LONGEST_KEY`] are kept.
 const CHAIN_BYTES: usize = 512;
@@ -61,8 +61,8 @@ struct Window {
 impl<L: Listener> Work for &mut Walk<'_, L> {
     #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
     #[inline(always)]
-    fn run(self, lanes: impl Lanes) {
-        self.walk(lanes);
+    fn run(self) {
+        self.walk();
     }
 }
 
@@ -80,8 +80,8 @@ impl<'a, L: Listener> Walk<'a, L> {
 
     #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
     #[inline(always)]
-    fn walk(&mut self, lanes: impl Lanes) {
-        let mut ahead = Digits::of(self.text, self.shape.digits_in_two_blocks(), lanes);
+    fn walk(&mut self) {
+        let mut ahead = Digits::of(self.text, self.shape.digits_in_two_blocks());
         let mut next = ahead.next(0);
         let mut at = 0;
         while let Some(digit) = next {
@@ -346,9 +346,8 @@ const fn is_separator(byte: u8) -> bool {
 }
 
 /// Finds digits, 64 bytes at a time; passes over blocks that have too few of them for a key to begin there.
-struct Digits<'a, N> {
+struct Digits<'a> {
     text: &'a [u8],
-    lanes: N,
     /// How many digits the block in which a key begins and the next one have at least.
     least: u32,
     /// The block whose digits `mask` tells, less those that have been passed.
@@ -358,28 +357,22 @@ struct Digits<'a, N> {
     next_mask: u64,
 }
 
-impl<'a, N: Lanes> Digits<'a, N> {
-    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
-    #[inline(always)]
-    fn of(text: &'a [u8], least: u32, lanes: N) -> Self {
-        let mut digits = Self { text, lanes, least, start: 0, mask: 0, next_mask: 0 };
+impl<'a> Digits<'a> {
+    fn of(text: &'a [u8], least: u32) -> Self {
+        let mut digits = Self { text, least, start: 0, mask: 0, next_mask: 0 };
         digits.go_to(0);
         digits
     }
 
-    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
-    #[inline(always)]
     fn go_to(&mut self, at: usize) {
         self.start = at;
         self.mask = self.look(at);
         self.next_mask = self.look(at + BLOCK_BYTES);
     }
 
-    #[expect(clippy::inline_always, reason = "the walk is compiled twice, as one function each")]
-    #[inline(always)]
     fn look(&self, at: usize) -> u64 {
         match self.text.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(block) => self.lanes.digits(block),
+            Some(block) => digits(block),
             None => Block::at(self.text, at).digits,
         }
     }

@@ -27,8 +27,8 @@ pub(super) fn may_meet(compiled: &Compiled, text: &str) -> bool {
         budget: BUDGET * text.len() + LEAST_BUDGET,
     };
     let bytes = text.as_bytes();
-    glance.any_meets(bytes, memchr::memchr2_iter(b'\n', b'|', bytes))
-        || glance.any_meets(bytes, memchr::memchr2_iter(b';', b'"', bytes))
+    glance.any_meets(bytes, |rest| memchr::memchr2(b'\n', b'|', rest))
+        || glance.any_meets(bytes, |rest| memchr::memchr2(b';', b'"', rest))
 }
 
 struct Glance<'a> {
@@ -53,17 +53,35 @@ struct Side {
 }
 
 impl Glance<'_> {
-    fn any_meets(&mut self, text: &[u8], breaks: impl Iterator<Item = usize>) -> bool {
-        let mut end = 0;
-        for at in breaks {
-            if at >= end {
-                end = at + text.iter().skip(at).take_while(|byte| is_between(**byte)).count();
-                if self.budget == 0 || self.meets(text, at) {
-                    return true;
-                }
+    fn any_meets(&mut self, text: &[u8], next: impl Fn(&[u8]) -> Option<usize>) -> bool {
+        let mut from = 0;
+        while let Some(at) = text.get(from..).and_then(&next) {
+            let at = from + at;
+            from = at + text.iter().skip(at).take_while(|byte| is_between(**byte)).count();
+            if self.budget == 0 || (self.is_likely(text, at, from) && self.meets(text, at)) {
+                return true;
             }
         }
         false
+    }
+
+    /// Tells whether the nearest groups on both sides are short enough to be parts of one value: nearly all are not.
+    fn is_likely(&self, text: &[u8], at: usize, end: usize) -> bool {
+        let shape = &self.compiled.shape;
+        let before = text.get(at.saturating_sub(REACH_BYTES)..at).unwrap_or_default();
+        let group = |bytes: &mut dyn Iterator<Item = &u8>, room: usize| {
+            let (mut own, mut letters) = (0, 0);
+            for byte in bytes.take_while(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()) {
+                letters = if byte.is_ascii_digit() { 0 } else { letters + 1 };
+                own += 1;
+                if own > room || letters > shape.letters {
+                    return 0;
+                }
+            }
+            own
+        };
+        let left = group(&mut before.iter().rev().skip_while(|byte| is_between(**byte)), shape.longest);
+        left > 0 && group(&mut text.get(end..).unwrap_or_default().iter(), shape.longest.saturating_sub(left)) > 0
     }
 
     fn meets(&mut self, text: &[u8], at: usize) -> bool {
@@ -173,7 +191,7 @@ mod tests {
     use crate::domain::identifier::{AccountPattern, Epoch, FingerprintKey, Hasher};
     use crate::domain::secret::Secret;
     use crate::domain::text::{Form, Trust, View};
-    use crate::domain::watchlist::{Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
+    use crate::domain::watchlist::{Alerts, Anchors, Canary, Language, Organization, OrganizationId, Watchlist};
 
     fn matcher(values: &[(&str, &str)], accounts: &[&str], customers: &[(FingerprintKind, &str)]) -> Matcher {
         let id = OrganizationId("bank".to_owned());
@@ -188,6 +206,7 @@ mod tests {
             language: Language::En,
             market_share: None,
             auditor: None,
+            alerts: Alerts::default(),
             contacts: Vec::new(),
             custodians: Vec::new(),
             datasets: Vec::new(),

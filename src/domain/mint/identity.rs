@@ -14,8 +14,10 @@ use crate::domain::identifier::{FingerprintKind, check};
 
 /// Tries to draw a value that no other record has.
 const TRIES: u32 = 64;
-/// Tries with a mail name before two digits more follow it, as people add them to a name that is taken.
-const PLAIN_TRIES: u32 = 16;
+/// People who are tried for a habit of mail names, until one has a name that is free; then two digits more follow it, as
+/// people add them to a name that is taken, and again after so many tries.
+const PLAIN_TRIES: u32 = 4;
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 /// Random digits that a reserved range must leave: fewer would be met by chance.
 const LEAST_DIGITS: usize = 4;
 
@@ -27,8 +29,8 @@ pub(super) struct Maker<'a> {
     /// How the columns' texts are put together, by column and language.
     drawn: BTreeMap<(usize, Language), Drawn>,
     languages: Vec<(Language, f64)>,
-    /// Identifying values that are taken, in letters and digits.
-    taken: HashSet<String>,
+    /// Identifying values that are taken, as [`mark`] gives them.
+    taken: HashSet<u64>,
     /// Real customers, whose values are not drawn.
     customers: &'a Fingerprints,
     today: Date,
@@ -39,13 +41,15 @@ struct Person {
     language: Language,
     name: Name,
     birth: Date,
+    /// Its mail address, if one was free.
+    mail: Option<String>,
 }
 
 impl<'a> Maker<'a> {
     /// Checks that each identifying column has a range to draw from, and that what is drawn passes its public check.
     pub(super) fn new(
         profile: &'a Profile,
-        (taken, customers): (HashSet<String>, &'a Fingerprints),
+        (taken, customers): (&HashSet<String>, &'a Fingerprints),
         today: Date,
     ) -> Result<Self, MintError> {
         let languages: Vec<(Language, f64)> =
@@ -78,31 +82,56 @@ impl<'a> Maker<'a> {
             own.collect::<Vec<_>>()
         };
         let drawn = profile.columns.iter().enumerate().flat_map(of_column).collect();
+        let taken = taken.iter().map(|value| mark(value)).collect();
         Ok(Self { profile, names: Names::new(), drawn, languages, taken, customers, today })
     }
 
     /// Makes one record, a cell for each column.
     pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Vec<String>, MintError> {
-        let language = dice.weighted(&self.languages).copied().unwrap_or(Language::En);
-        let person = Person { language, name: self.name(language, dice), birth: self.birth(dice) };
-        let profile = self.profile;
+        let (person, profile) = (self.person(dice), self.profile);
         profile.columns.iter().enumerate().map(|column| self.cell(column, &person, dice)).collect()
+    }
+
+    /// Draws a person. The habit of its mail name is drawn first and people until one fits, so that habits which leave few
+    /// free names are as frequent as in the table.
+    fn person(&self, dice: &mut Dice) -> Person {
+        let language = dice.weighted(&self.languages).copied().unwrap_or(Language::En);
+        let mut person = Person { language, name: self.name(language, dice), birth: self.birth(dice), mail: None };
+        let column = self.profile.columns.iter().position(|column| column.field.as_deref() == Some("email"));
+        let (Some(at), Some(domain)) = (column, dice.pick(&self.profile.reserved.email)) else { return person };
+        let pattern = self.drawn.get(&(at, language)).and_then(|drawn| drawn.draw(dice));
+        for _ in 0..PLAIN_TRIES {
+            let address = format!("{}@{domain}", mail_name(pattern.as_deref(), &person, dice));
+            if self.is_free("email", &address) {
+                person.mail = Some(address);
+                break;
+            }
+            // What is no part of a name does not change with the person.
+            if pattern.as_deref().is_some_and(|pattern| !pattern.contains('{')) {
+                break;
+            }
+            (person.name, person.birth) = (self.name(language, dice), self.birth(dice));
+        }
+        person
+    }
+
+    /// Tells whether nobody has a value: no canary, no customer.
+    fn is_free(&self, field: &str, value: &str) -> bool {
+        !self.taken.contains(&mark(value)) && !self.is_customers(field, value)
     }
 
     /// A name as the table has them, or one of our own lists where it tells none.
     fn name(&self, language: Language, dice: &mut Dice) -> Name {
-        let mut own = self.names.name(language, dice);
         let at = self.profile.columns.iter().position(|column| matches!(column.form, Form::Name));
         let drawn = at.and_then(|at| self.drawn.get(&(at, language))).and_then(|drawn| drawn.draw(dice));
-        if let Some(whole) = drawn {
-            let words = wording::spelled(&whole);
-            if let (Some(first), Some(second)) = (words.first(), words.get(1)) {
-                let (given, surname) = if language == Language::Ru { (second, first) } else { (first, second) };
-                (own.given_latin, own.surname_latin) = (given.clone(), surname.clone());
-            }
-            own.whole = whole;
-        }
-        own
+        let Some(whole) = drawn else { return self.names.name(language, dice) };
+        let mut words = wording::spelled(&whole).into_iter();
+        let (Some(first), Some(second)) = (words.next(), words.next()) else {
+            // How it is read is not known: any name will do for mail.
+            return Name { whole, ..self.names.name(language, dice) };
+        };
+        let (given_latin, surname_latin) = if language == Language::Ru { (second, first) } else { (first, second) };
+        Name { whole, given_latin, surname_latin }
     }
 
     /// Ages as the table has them, or as bank customers have them: 18 to 84, most in the middle.
@@ -161,7 +190,7 @@ impl<'a> Maker<'a> {
             } else {
                 first.saturating_add(i64::from(dice.below(span)))
             };
-            if self.taken.insert(format!("{}={number}", column.name)) {
+            if self.taken.insert(mark(&format!("{}={number}", column.name))) {
                 return Ok(number.to_string());
             }
         }
@@ -181,7 +210,8 @@ impl<'a> Maker<'a> {
         for attempt in 0..TRIES {
             let range = dice.pick(&own).copied().or_else(|| ranges.first()).map(String::as_str).unwrap_or_default();
             let value = match field {
-                "email" => Some(format!("{}@{range}", self.mail_name(at, person, attempt, dice))),
+                "email" if attempt == 0 && person.mail.is_some() => person.mail.clone(),
+                "email" => Some(format!("{}@{range}", self.longer_mail_name(at, person, attempt, dice))),
                 "pan" => luhn(&fill(range, dice)),
                 "iban" => iban(&fill(range, dice)),
                 "resident_id" => resident_id(range, person.birth, dice),
@@ -189,7 +219,7 @@ impl<'a> Maker<'a> {
             };
             let value =
                 value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
-            if !self.is_customers(field, &value) && self.taken.insert(comparable(&value)) {
+            if !self.is_customers(field, &value) && self.taken.insert(mark(&value)) {
                 return Ok(dress(&value, shapes, dice));
             }
         }
@@ -198,28 +228,53 @@ impl<'a> Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The part of a mail address before the `@`, in a habit of the table where one is told. A habit may leave few
-    /// names, or a single one: the more attempts failed, the more digits follow it.
-    fn mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
+    /// A mail name where no plain one was free: a habit may leave few names, or a single one, so the more attempts failed,
+    /// the more digits follow it.
+    fn longer_mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
         let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
-        let words = wording::spelled(&person.name.whole);
-        let habitual = pattern.and_then(|pattern| wording::mail_name(&pattern, &words, dice));
-        let mut name = habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice));
-        name.extend((0..2 * (attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
+        let mut name = mail_name(pattern.as_deref(), person, dice);
+        name.extend((0..2 * (1 + attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
         name
     }
 
     /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.
     fn is_customers(&self, field: &str, value: &str) -> bool {
-        let Some(kind) = FingerprintKind::parse(field).filter(|_| !self.customers.is_empty()) else { return false };
+        if self.customers.is_empty() {
+            return false;
+        }
+        let Some(kind) = FingerprintKind::parse(field) else { return false };
         let canonical = kind.canonical([value], None);
         canonical.is_ok_and(|canonical| self.customers.holding(kind, canonical.as_bytes()).next().is_some())
     }
 }
 
+/// The part of a mail address before the `@`, in a habit of the table where one is told.
+fn mail_name(pattern: Option<&str>, person: &Person, dice: &mut Dice) -> String {
+    let words = wording::spelled(&person.name.whole);
+    let habitual = pattern.and_then(|pattern| wording::mail_name(pattern, &words, person.birth.year(), dice));
+    habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice))
+}
+
 /// Returns the letters and digits of a value, in lower case: equal for equal values however they are written.
 pub fn comparable(value: &str) -> String {
+    if value.is_ascii() {
+        let letters = value.bytes().filter(u8::is_ascii_alphanumeric);
+        return letters.map(|letter| char::from(letter.to_ascii_lowercase())).collect();
+    }
     value.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Digests what [`comparable`] gives: 10^7 values meet by accident once in 10^5 mints, and then one of them is drawn anew.
+fn mark(value: &str) -> u64 {
+    // FNV-1a, its bits spread at the end.
+    let add = |mark: u64, byte: u8| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mark = if value.is_ascii() {
+        let letters = value.bytes().filter(u8::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_lowercase()).fold(FNV_BASIS, add)
+    } else {
+        comparable(value).bytes().fold(FNV_BASIS, add)
+    };
+    (mark ^ (mark >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Tells whether a telephone range belongs to the country of a language; other fields do not depend on it.
@@ -258,8 +313,14 @@ fn digit(value: u32) -> char {
 /// Replaces the last digit by the Luhn digit.
 fn luhn(number: &str) -> Option<String> {
     let mut digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    digits.pop()?;
-    (0..10).map(|last| format!("{digits}{last}")).find(|number| check::pan(number.as_bytes()))
+    for last in '0'..='9' {
+        digits.pop()?;
+        digits.push(last);
+        if check::pan(digits.as_bytes()) {
+            return Some(digits);
+        }
+    }
+    None
 }
 
 /// Replaces `??` by the check digits.

@@ -8,6 +8,7 @@ mod identity;
 pub mod merkle;
 mod names;
 mod profile;
+mod spelling;
 mod wording;
 
 use std::collections::HashSet;
@@ -23,7 +24,8 @@ use super::watchlist::Chance;
 
 pub use identity::comparable;
 pub use profile::{Column, DateStyle, Form, Profile, Profiler, Reserved};
-pub use wording::Wording;
+pub use spelling::Spelling;
+pub use wording::{Place, Wording};
 
 /// Habits that names, addresses and numbers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -183,11 +185,14 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     if request.custodians.is_empty() {
         return Err(MintError::NoCustodian);
     }
-    let mut maker = Maker::new(profile, (request.taken.clone(), &request.customers), request.planted_at)?;
+    let mut maker = Maker::new(profile, (&request.taken, &request.customers), request.planted_at)?;
     let [mut draw, mut values, mut labels] = ["draw", "values", "labels"].map(|purpose| Dice::new(seed, purpose));
     let mut plant = |holders: Vec<String>, p: Option<Chance>| {
         let cells = maker.record(&mut values)?;
-        let salt = [0; 4].map(|_: u8| format!("{:08x}", labels.bits())).concat();
+        let mut salt = String::with_capacity(32);
+        for _ in 0..4 {
+            let _ = write!(salt, "{:08x}", labels.bits());
+        }
         let id = format!("m-{:08x}{:04x}", labels.bits(), labels.bits() >> 16);
         Ok(Planted { id, holders, p, cells, place: labels.share(), salt })
     };

@@ -18,8 +18,9 @@ const MOST_VALUES: usize = 2_000;
 const MOST_CATEGORIES: usize = 200;
 const MOST_SHAPES: usize = 12;
 /// Amounts and days that are kept to find quantiles.
-const MOST_KEPT: usize = 4_096;
-const QUANTILES: usize = 21;
+const MOST_KEPT: usize = 8_192;
+/// Quantiles at most; between two of them lie at least [`LEAST_ROWS`] rows.
+const MOST_QUANTILES: usize = 101;
 
 /// A table's profile; the organization adds the ranges that nobody's values lie in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,21 +259,42 @@ impl Kept {
         self.seen += 1;
     }
 
-    /// Returns quantiles, rounded so that no row's own number is written down.
-    fn quantiles(&self, round: fn(f64) -> f64) -> Vec<f64> {
+    /// Returns quantiles, rounded to multiples of a unit so that no row's own number is written down; none of too few rows.
+    fn quantiles(&self, unit: fn(f64) -> f64) -> Vec<f64> {
         let mut sorted = self.numbers.clone();
         sorted.sort_by(f64::total_cmp);
-        let at = |quantile: usize| sorted.get(quantile * sorted.len().saturating_sub(1) / (QUANTILES - 1)).copied();
-        (0..QUANTILES).filter_map(at).map(round).collect()
+        let steps = usize::try_from(self.seen / LEAST_ROWS).unwrap_or(usize::MAX).min(MOST_QUANTILES - 1);
+        let Some(last) = sorted.len().checked_sub(1).filter(|_| steps > 0) else { return Vec::new() };
+        let found: Vec<f64> = (0..=steps).filter_map(|step| sorted.get(step * last / steps).copied()).collect();
+        spread(&found, unit)
     }
 }
 
-fn five_days(days: f64) -> f64 {
-    (days / 5.0).round() * 5.0
+/// Rounds numbers that grow; those that differ and would be rounded to one are spread over the unit around it, so that what
+/// is drawn between them does not pile up there.
+fn spread(numbers: &[f64], unit: fn(f64) -> f64) -> Vec<f64> {
+    let rounded = |number: f64| {
+        let unit = unit(number);
+        (number / unit).round() * unit
+    };
+    let mut found: Vec<f64> = Vec::with_capacity(numbers.len());
+    for run in numbers.chunk_by(|one, other| rounded(*one).total_cmp(&rounded(*other)).is_eq()) {
+        let (first, last) = (run.first().copied().unwrap_or_default(), run.last().copied().unwrap_or_default());
+        let (middle, steps) = (rounded(first), f64::from(u32::try_from(run.len()).unwrap_or(u32::MAX)));
+        let is_one = first.total_cmp(&last).is_eq();
+        let at = (0_u32..).map(|step| (f64::from(step) + 0.5) / steps - 0.5);
+        found.extend(run.iter().zip(at).map(|(_, at)| if is_one { middle } else { middle + at * unit(first) }));
+    }
+    found
 }
 
-fn two_digits(number: f64) -> f64 {
-    format!("{number:.1e}").parse().unwrap_or(number)
+const fn five_days(_: f64) -> f64 {
+    5.0
+}
+
+/// Three digits.
+fn three_digits(number: f64) -> f64 {
+    if number == 0.0 { 1.0 } else { 10_f64.powf(number.abs().log10().floor() - 2.0) }
 }
 
 fn share(count: u64, total: u64) -> f64 {
@@ -304,7 +326,7 @@ impl Profiler {
     /// Counts one row.
     pub fn row<'r>(&mut self, cells: impl Iterator<Item = &'r str>) {
         self.rows += 1;
-        let (mut name, mut mail) = (None, None);
+        let (mut name, mut mail, mut born) = (None, None, None);
         for (at, (column, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
             let cell = cell.trim();
             if cell.is_empty() {
@@ -315,6 +337,7 @@ impl Profiler {
                     *self.languages.entry(Language::of(cell)).or_default() += 1;
                     name = name.or(Some(cell));
                 }
+                Some("birth_date") => born = DateStyle::ALL.iter().find_map(|style| style.read(cell)),
                 Some("email") => mail = cell.split_once('@').map(|(local, _)| (at, local)),
                 Some(_) | None => {}
             }
@@ -323,7 +346,7 @@ impl Profiler {
         if let (Some(name), Some((at, local))) = (name, mail)
             && let Some(column) = self.columns.get_mut(at)
         {
-            column.wordings.add_mail_name(local, name);
+            column.wordings.add_mail_name(local, name, born.map(Date::year));
         }
     }
 
@@ -396,8 +419,8 @@ impl Counting {
             Some("name") => return Form::Name,
             Some("address") => return Form::Address,
             Some("birth_date") => {
-                let quantiles = if self.filled >= LEAST_ROWS { self.kept.quantiles(five_days) } else { Vec::new() };
-                return Form::Birth { style: style().unwrap_or(DateStyle::Dashes), quantiles };
+                let style = style().unwrap_or(DateStyle::Dashes);
+                return Form::Birth { style, quantiles: self.kept.quantiles(five_days) };
             }
             Some(_) => return Form::Identifier(self.shapes.frequent(MOST_SHAPES)),
             None => {}
@@ -411,8 +434,8 @@ impl Counting {
             Form::Category(categories)
         } else if days * 10 > self.filled * 9 {
             Form::Day { style: style().unwrap_or(DateStyle::Dashes), quantiles: self.kept.quantiles(five_days) }
-        } else if self.numbers * 10 > self.filled * 9 && self.kept.numbers.len() >= QUANTILES {
-            Form::Amount { decimals: self.decimals, quantiles: self.kept.quantiles(two_digits) }
+        } else if self.numbers * 10 > self.filled * 9 && self.kept.seen >= LEAST_ROWS {
+            Form::Amount { decimals: self.decimals, quantiles: self.kept.quantiles(three_digits) }
         } else {
             Form::Shape(self.shapes.frequent(MOST_SHAPES))
         }
@@ -494,6 +517,18 @@ mod tests {
         for secret in ["Jo Wren", "王小明", "secret399", "62220"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
+    }
+
+    #[test]
+    fn quantiles_are_rounded_and_do_not_pile_up() {
+        let close = |one: &[f64], other: &[f64]| one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-6);
+        assert!(close(&spread(&[1234.56, 1266.0, 98765.0], three_digits), &[1230.0, 1270.0, 98800.0]));
+        assert!(
+            close(&spread(&[0.0, 0.0, 100.0, 100.0], three_digits), &[0.0, 0.0, 100.0, 100.0]),
+            "what many share stays"
+        );
+        let crowded = spread(&[1231.0, 1232.0, 1233.0, 1234.0], three_digits);
+        assert!(close(&crowded, &[1226.25, 1228.75, 1231.25, 1233.75]), "{crowded:?}");
     }
 
     #[test]

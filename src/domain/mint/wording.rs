@@ -1,9 +1,10 @@
 //! How the texts of a column are put together: names and addresses as words in order, each place with its own frequencies;
 //! mail names as patterns of the person's name and digits.
 //!
-//! A word enters only if at least as many rows share it as the profile asks for; which words stood together in a row is not
-//! kept. Not here: the columns (`profile`), drawing people (`identity`).
+//! A word enters only if at least as many rows share it as the profile asks for; of the others it is kept how they are spelled.
+//! Which words stood together in a row is not kept. Not here: the columns (`profile`), drawing people (`identity`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Language;
 use super::dice::Dice;
 use super::names::latin;
+use super::spelling::{Letters, Spelling};
 
 /// Ways to put texts together that are counted for one column; a rarer one is left out.
 const MOST_WAYS: usize = 64;
@@ -18,6 +20,19 @@ const MOST_PLACES: usize = 12;
 const MOST_WORDS: usize = 2_000;
 /// Numbers with more digits are kept as their length only.
 const WHOLE_DIGITS: usize = 4;
+/// Rows after which a word is no longer thought to be rare.
+const RARE_ROWS: u64 = 20;
+/// What stands in mail names for a part of the person, and the one letter that it is spelled as.
+const TOKENS: [(&str, char); 8] = [
+    ("{0}", '\u{e000}'),
+    ("{1}", '\u{e001}'),
+    ("{2}", '\u{e002}'),
+    ("{a}", '\u{e00a}'),
+    ("{b}", '\u{e00b}'),
+    ("{c}", '\u{e00c}'),
+    ("{YY}", '\u{e010}'),
+    ("{YYYY}", '\u{e011}'),
+];
 
 /// One way in which texts of a column are put together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,14 +41,32 @@ pub struct Wording {
     pub share: f64,
     /// What stands between words.
     pub glue: String,
-    /// For each place, its words with their weights; `9` stands for a digit.
-    pub places: Vec<Vec<(String, f64)>>,
+    /// What stands in each place.
+    pub places: Vec<Place>,
+}
+
+/// What stands in one place of a text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Words with their weights; `9` stands for a digit.
+    pub words: Vec<(String, f64)>,
+    /// How rare words are spelled, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rare: Option<Spelling>,
 }
 
 /// Counts the wordings of one column.
 #[derive(Debug, Default)]
 pub(super) struct Wordings {
-    ways: BTreeMap<Way, (u64, Vec<BTreeMap<String, u64>>)>,
+    ways: BTreeMap<Way, (u64, Vec<Counted>)>,
+}
+
+/// The words of one place.
+#[derive(Debug, Default)]
+struct Counted {
+    words: BTreeMap<String, u64>,
+    /// Of words while they are rare.
+    letters: Letters,
 }
 
 /// Texts with the same number of words, and for Russian the same gender, are put together alike.
@@ -62,9 +95,9 @@ impl Wordings {
         self.add((language, glue(language), words.len(), false), words);
     }
 
-    /// Counts the part of a mail address before the `@`, as a pattern of the name of its row.
-    pub(super) fn add_mail_name(&mut self, local: &str, name: &str) {
-        self.add((Language::of(name), "", 1, false), vec![pattern(local, &spelled(name))]);
+    /// Counts the part of a mail address before the `@`, as a pattern of the name and the year of birth of its row.
+    pub(super) fn add_mail_name(&mut self, local: &str, name: &str, born: Option<i16>) {
+        self.add((Language::of(name), "", 1, false), vec![pattern(local, &spelled(name), born)]);
     }
 
     fn add(&mut self, way: Way, words: Vec<String>) {
@@ -74,14 +107,11 @@ impl Wordings {
         {
             return;
         }
-        let (count, places) = self.ways.entry(way).or_insert_with(|| (0, vec![BTreeMap::new(); words.len()]));
+        let (count, places) =
+            self.ways.entry(way).or_insert_with(|| (0, words.iter().map(|_| Counted::default()).collect()));
         *count += 1;
         for (place, word) in places.iter_mut().zip(words) {
-            if let Some(count) = place.get_mut(&word) {
-                *count += 1;
-            } else if place.len() < MOST_WORDS {
-                place.insert(word, 1);
-            }
+            place.add(word);
         }
     }
 
@@ -89,11 +119,8 @@ impl Wordings {
     pub(super) fn finish(self, least: u64) -> BTreeMap<Language, Vec<Wording>> {
         let mut found: BTreeMap<Language, Vec<Wording>> = BTreeMap::new();
         for ((language, glue, _, _), (count, places)) in self.ways {
-            let shared = |place: BTreeMap<String, u64>| -> Vec<(String, f64)> {
-                place.into_iter().filter(|(_, rows)| *rows >= least).map(|(word, rows)| (word, weight(rows))).collect()
-            };
-            let places: Vec<Vec<(String, f64)>> = places.into_iter().map(shared).collect();
-            if count >= least && places.iter().all(|place| !place.is_empty()) {
+            let places: Vec<Place> = places.into_iter().map(|place| place.finish(count, least)).collect();
+            if count >= least && places.iter().all(|place| !place.words.is_empty() || place.rare.is_some()) {
                 found.entry(language).or_default().push(Wording {
                     share: weight(count),
                     glue: glue.to_owned(),
@@ -102,6 +129,34 @@ impl Wordings {
             }
         }
         found
+    }
+}
+
+impl Counted {
+    fn add(&mut self, word: String) {
+        let rows = match self.words.get_mut(&word) {
+            Some(rows) => {
+                *rows += 1;
+                *rows
+            }
+            None => 1,
+        };
+        // A Chinese character is not spelled: it is frequent, or not drawn.
+        if rows < RARE_ROWS && Language::of(&word) != Language::Zh {
+            let spelled =
+                TOKENS.iter().fold(word.clone(), |word, (token, letter)| word.replace(token, &letter.to_string()));
+            self.letters.add(&spelled);
+        }
+        if rows == 1 && self.words.len() < MOST_WORDS {
+            self.words.insert(word, 1);
+        }
+    }
+
+    fn finish(self, all: u64, least: u64) -> Place {
+        let shared = self.words.into_iter().filter(|(_, rows)| *rows >= least);
+        let words: Vec<(String, f64)> = shared.map(|(word, rows)| (word, weight(rows))).collect();
+        let rare = weight(all) - words.iter().map(|(_, weight)| weight).sum::<f64>();
+        Place { words, rare: self.letters.finish((rare, least)).filter(|_| rare > 0.0) }
     }
 }
 
@@ -147,10 +202,16 @@ pub(super) fn spelled(name: &str) -> Vec<String> {
 }
 
 /// Writes `{0}` for the first word of the name, `{1}` for the second, `{a}` and `{b}` for their first letters alone at the
-/// start, and `9` for digits.
-fn pattern(local: &str, words: &[String]) -> String {
-    let mut pattern: String =
-        local.chars().map(|letter| if letter.is_ascii_digit() { '9' } else { letter.to_ascii_lowercase() }).collect();
+/// start, `{YYYY}` and `{YY}` for the year of birth, and `9` for other digits.
+fn pattern(local: &str, words: &[String], born: Option<i16>) -> String {
+    let years = born.map(spelled_year);
+    let plain = |letter: char| if letter.is_ascii_digit() { '9' } else { letter.to_ascii_lowercase() };
+    let of_run = |run: &String| match &years {
+        Some([whole, _]) if run == whole => "{YYYY}".to_owned(),
+        Some([_, short]) if run == short => "{YY}".to_owned(),
+        Some(_) | None => run.chars().map(plain).collect(),
+    };
+    let mut pattern: String = runs(local).iter().map(of_run).collect();
     for (at, word) in words.iter().enumerate().take(3).filter(|(_, word)| word.len() >= 2) {
         pattern = pattern.replacen(word.as_str(), &format!("{{{at}}}"), 1);
     }
@@ -163,8 +224,16 @@ fn pattern(local: &str, words: &[String]) -> String {
     pattern
 }
 
+/// `1984` and `84`.
+fn spelled_year(year: i16) -> [String; 2] {
+    [format!("{year:04}"), format!("{:02}", year % 100)]
+}
+
 /// Fills a pattern that [`Wordings::add_mail_name`] counted; `None` if it needs a word that the name has not.
-pub(super) fn mail_name(pattern: &str, words: &[String], dice: &mut Dice) -> Option<String> {
+pub(super) fn mail_name(pattern: &str, words: &[String], born: i16, dice: &mut Dice) -> Option<String> {
+    if !pattern.contains('{') {
+        return Some(numbered(pattern, dice));
+    }
     let mut filled = pattern.to_owned();
     for (at, letter) in ["{a}", "{b}", "{c}"].into_iter().enumerate() {
         let whole = format!("{{{at}}}");
@@ -176,7 +245,9 @@ pub(super) fn mail_name(pattern: &str, words: &[String], dice: &mut Dice) -> Opt
             filled = filled.replacen(letter, &initial.to_string(), 1);
         }
     }
-    Some(numbered(&filled, dice))
+    // The year comes last, as its digits stay what they are.
+    let [whole, short] = spelled_year(born);
+    Some(numbered(&filled, dice).replace("{YYYY}", &whole).replace("{YY}", &short))
 }
 
 /// Replaces each run of `9` by a number of that length that does not begin with zero.
@@ -201,23 +272,43 @@ pub(super) struct Drawn {
 #[derive(Debug)]
 struct Prepared {
     glue: String,
-    places: Vec<(Vec<String>, Vec<f64>)>,
+    places: Vec<Words>,
+}
+
+/// The words of one place; behind the last sum of their weights comes that with the rare ones.
+#[derive(Debug)]
+struct Words {
+    frequent: Vec<String>,
+    sums: Vec<f64>,
+    rare: Option<Spelling>,
+}
+
+impl Words {
+    fn new(place: &Place) -> Self {
+        let weights = place.words.iter().map(|(_, weight)| *weight);
+        Self {
+            frequent: place.words.iter().map(|(word, _)| word.clone()).collect(),
+            sums: sums(weights.chain(place.rare.as_ref().map(|rare| rare.weight))),
+            rare: place.rare.clone(),
+        }
+    }
+
+    fn draw(&self, dice: &mut Dice) -> Option<Cow<'_, str>> {
+        let at = pick(&self.sums, dice);
+        if let Some(word) = self.frequent.get(at) {
+            return Some(Cow::Borrowed(word));
+        }
+        let rare = self.rare.as_ref().and_then(|rare| rare.draw(dice));
+        let rare = rare.map(|word| TOKENS.iter().fold(word, |word, (token, letter)| word.replace(*letter, token)));
+        rare.map(Cow::Owned).or_else(|| self.frequent.last().map(|word| Cow::Borrowed(word.as_str())))
+    }
 }
 
 impl Drawn {
     pub(super) fn new(wordings: &[Wording]) -> Self {
         let prepared = |wording: &Wording| Prepared {
             glue: wording.glue.clone(),
-            places: wording
-                .places
-                .iter()
-                .map(|place| {
-                    (
-                        place.iter().map(|(word, _)| word.clone()).collect(),
-                        sums(place.iter().map(|(_, weight)| *weight)),
-                    )
-                })
-                .collect(),
+            places: wording.places.iter().map(Words::new).collect(),
         };
         Self {
             ways: wordings.iter().map(prepared).collect(),
@@ -228,8 +319,7 @@ impl Drawn {
     /// Draws a text as it is kept: `9` still stands for a digit in long numbers. `None` without any wording.
     pub(super) fn draw(&self, dice: &mut Dice) -> Option<String> {
         let way = self.ways.get(pick(&self.shares, dice))?;
-        let words: Option<Vec<&str>> =
-            way.places.iter().map(|(words, sums)| words.get(pick(sums, dice)).map(String::as_str)).collect();
+        let words: Option<Vec<Cow<'_, str>>> = way.places.iter().map(|place| place.draw(dice)).collect();
         Some(words?.join(&way.glue))
     }
 
@@ -308,13 +398,18 @@ mod tests {
             ("wren_j", "Jo Wren", "{1}_j"),
             ("zlata.vetrova", "Ветрова Злата Глебовна", "{1}.{0}"),
             ("qq12345678", "王小明", "qq99999999"),
+            ("jwren71", "Jo Wren", "{a}{1}{YY}"),
+            ("jo1971", "Jo Wren", "{0}{YYYY}"),
+            ("jo71971", "Jo Wren", "{0}99999"),
         ] {
-            assert_eq!(pattern(local, &spelled(name)), expected, "{local}");
+            assert_eq!(pattern(local, &spelled(name), Some(1971)), expected, "{local}");
         }
         let mut dice = Dice::new(&[3; 32], "test");
-        let filled = mail_name("{a}{1}99", &spelled("Ada Oakes"), &mut dice).unwrap();
+        let filled = mail_name("{a}{1}99", &spelled("Ada Oakes"), 1984, &mut dice).unwrap();
         assert!(filled.starts_with("aoakes") && filled.len() == 8 && !filled.ends_with('{'), "{filled}");
-        assert_eq!(mail_name("{2}", &spelled("Ada Oakes"), &mut dice), None);
+        assert_eq!(mail_name("{2}", &spelled("Ada Oakes"), 1984, &mut dice), None);
+        let dated = mail_name("{1}{YY}.{YYYY}", &spelled("Ada Oakes"), 1999, &mut dice);
+        assert_eq!(dated.as_deref(), Some("oakes99.1999"));
     }
 
     #[test]

@@ -10,25 +10,7 @@ pub(in crate::domain) const BLOCK_BYTES: usize = 64;
 /// Something to do by the newest instructions there are; what it calls takes part if it is inlined into it.
 pub(in crate::domain) trait Work {
     /// Does it. Must be inlined always: only what is inlined is compiled once more for newer processors.
-    fn run(self, lanes: impl Lanes);
-}
-
-/// How this processor looks at a block.
-pub(in crate::domain) trait Lanes: Copy {
-    /// Tells which bytes of a block are digits.
-    fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64;
-}
-
-/// As every processor does.
-#[derive(Debug, Clone, Copy)]
-struct Plain;
-
-impl Lanes for Plain {
-    #[expect(clippy::inline_always, reason = "the work is compiled twice, as one function each")]
-    #[inline(always)]
-    fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64 {
-        lanes::digits(bytes)
-    }
+    fn run(self);
 }
 
 /// Does work by the vector and bit instructions that processors have had since about 2013, where this one has them.
@@ -116,6 +98,12 @@ impl<'a> Blocks<'a> {
     }
 }
 
+/// Tells which bytes of a block are digits.
+#[inline]
+pub(in crate::domain) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
+    lanes::digits(bytes)
+}
+
 /// Tells which bytes of a block break a line or part two columns, and which a number may touch beside such a break: digits
 /// blanks and commas, breaks among them.
 #[inline]
@@ -161,11 +149,10 @@ struct Words {
 mod lanes {
     use std::arch::x86_64::{
         __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi8, _mm256_cmpgt_epi8, _mm256_movemask_epi8, _mm256_set_epi64x,
-        _mm256_set1_epi8,
+        _mm_set_epi64x, _mm_set1_epi8,
     };
 
-    use super::{BLOCK_BYTES, Block, Lanes, Plain, Words, Work};
+    use super::{BLOCK_BYTES, Block, Words, Work};
 
     #[inline]
     pub(super) fn newer(work: impl Work) {
@@ -178,46 +165,13 @@ mod lanes {
             // SAFETY: this processor has been asked for each of these instruction sets.
             unsafe { by_newer_instructions(work) };
         } else {
-            work.run(Plain);
+            work.run();
         }
     }
 
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn by_newer_instructions(work: impl Work) {
-        work.run(Newer(()));
-    }
-
-    /// Stands for a processor that was asked: made nowhere else.
-    #[derive(Debug, Clone, Copy)]
-    pub(super) struct Newer(());
-
-    impl Lanes for Newer {
-        #[expect(clippy::inline_always, reason = "the work is compiled twice, as one function each")]
-        #[inline(always)]
-        fn digits(self, bytes: &[u8; BLOCK_BYTES]) -> u64 {
-            // SAFETY: whoever holds this value has asked the processor for AVX2.
-            unsafe { digits_by_avx2(bytes) }
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn newer_digits(bytes: &[u8; BLOCK_BYTES]) -> Option<u64> {
-        is_x86_feature_detected!("avx2").then(|| Newer(()).digits(bytes))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn digits_by_avx2(bytes: &[u8; BLOCK_BYTES]) -> u64 {
-        let (words, _) = bytes.as_chunks::<8>();
-        let word = |index: usize| words.get(index).map_or(0, |bytes| i64::from_le_bytes(*bytes));
-        let half = |first: usize| {
-            let lane = _mm256_set_epi64x(word(first + 3), word(first + 2), word(first + 1), word(first));
-            // Moved so that digits are the lowest values of signed bytes.
-            let moved = _mm256_add_epi8(lane, _mm256_set1_epi8(0x80_u8.wrapping_sub(b'0').cast_signed()));
-            let digits = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x8a_u8.cast_signed()), moved);
-            u64::from(_mm256_movemask_epi8(digits).cast_unsigned())
-        };
-        half(0) | half(4) << 32
+        work.run();
     }
 
     #[inline]
@@ -333,18 +287,13 @@ use plain as lanes;
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod plain {
-    use super::{BLOCK_BYTES, Block, Words};
     #[cfg(not(target_arch = "x86_64"))]
-    use super::{Plain, Work};
+    use super::Work;
+    use super::{BLOCK_BYTES, Block, Words};
 
     #[cfg(not(target_arch = "x86_64"))]
     pub(super) fn newer(work: impl Work) {
-        work.run(Plain);
-    }
-
-    #[cfg(all(test, not(target_arch = "x86_64")))]
-    pub(super) fn newer_digits(_bytes: &[u8; BLOCK_BYTES]) -> Option<u64> {
-        None
+        work.run();
     }
 
     pub(super) fn digits(bytes: &[u8; BLOCK_BYTES]) -> u64 {
@@ -398,8 +347,6 @@ mod tests {
             let bytes = std::array::from_fn(|index| u8::try_from(first + index).unwrap());
             assert_eq!(lanes::look(&bytes), plain::look(&bytes));
             assert_eq!(lanes::words(&bytes), plain::words(&bytes));
-            assert_eq!(Plain.digits(&bytes), plain::digits(&bytes));
-            assert!(lanes::newer_digits(&bytes).is_none_or(|digits| digits == plain::digits(&bytes)));
             assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }
     }
@@ -436,7 +383,6 @@ mod tests {
         fn blocks_are_classed_the_same_in_lanes_and_alone(bytes in proptest::collection::vec(any::<u8>(), 64)) {
             let bytes = block(&bytes);
             prop_assert_eq!(lanes::look(&bytes), plain::look(&bytes));
-            prop_assert!(lanes::newer_digits(&bytes).is_none_or(|digits| digits == plain::digits(&bytes)));
             prop_assert_eq!(lanes::words(&bytes), plain::words(&bytes));
             prop_assert_eq!(lanes::breaks(&bytes), plain::breaks(&bytes));
         }

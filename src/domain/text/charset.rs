@@ -5,6 +5,7 @@
 //! Not here: markup and folding (`html`, `fold`).
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -44,6 +45,8 @@ pub struct Decoded<'a> {
     mark_bytes: usize,
     /// Pairs of raw and text offsets at which the decoder was at rest; empty when the text is the raw bytes.
     checkpoints: Vec<(usize, usize)>,
+    /// The piece that was mapped last: places are asked for in order, so most lie in it again.
+    mapped: RefCell<Option<(usize, OffsetMap)>>,
 }
 
 impl<'a> Decoded<'a> {
@@ -96,10 +99,13 @@ impl<'a> Decoded<'a> {
             return self.mark_bytes + text..self.mark_bytes + text + 1;
         };
         let raw_end = self.checkpoints.get(after).map_or(self.raw.len(), |&(raw, _)| raw);
-        let piece = self.raw.get(raw_start..raw_end).unwrap_or_default();
-        let map = piece_map(self.encoding, piece);
         let at = text - text_start;
-        let atom = map.to_source(&(at..at + 1));
+        let mut mapped = self.mapped.borrow_mut();
+        if mapped.as_ref().is_none_or(|(known, _)| *known != after) {
+            let piece = self.raw.get(raw_start..raw_end).unwrap_or_default();
+            *mapped = Some((after, piece_map(self.encoding, piece)));
+        }
+        let atom = mapped.as_ref().map_or(at..at + 1, |(_, map)| map.to_source(&(at..at + 1)));
         (raw_start + atom.start).min(raw_end)..(raw_start + atom.end).min(raw_end)
     }
 }
@@ -185,7 +191,7 @@ fn decode_as<'a>(body: &'a [u8], encoding: &'static Encoding, mark_bytes: usize)
         let (text, checkpoints) = decode_pieces(encoding, content, mark_bytes);
         (Cow::Owned(text), checkpoints)
     };
-    Decoded { text, charset: encoding.name(), raw: body, encoding, mark_bytes, checkpoints }
+    Decoded { text, charset: encoding.name(), raw: body, encoding, mark_bytes, checkpoints, mapped: RefCell::default() }
 }
 
 fn encoding_for(label: &str) -> Option<&'static Encoding> {

@@ -2,6 +2,7 @@
 //!
 //! Not here: keeping users (`ports::store`), logging them in (`services::access`).
 
+pub mod grant;
 pub mod password;
 pub mod totp;
 

@@ -27,7 +27,7 @@ use crate::domain::identifier::AccountPattern;
 
 pub use alerts::{Alerts, Channel, ChannelKind};
 pub use changes::Changes;
-pub use deal::{Deal, Dealt};
+pub use deal::{Deal, Dealer, Dealt, least_left_out};
 pub use deliveries::COLUMNS as DELIVERY_COLUMNS;
 pub use field::{IDENTIFYING, is_identifying};
 pub use problem::{LISTED_PROBLEMS, Problem, Problems, Severity};
@@ -36,7 +36,7 @@ pub use problem::{LISTED_PROBLEMS, Problem, Problems, Severity};
 pub const OWNER: &str = "OWNER";
 
 /// Largest `canaries.csv` or `deliveries.csv`.
-pub const TABLE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+pub const TABLE_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
 /// Largest `organization.toml`.
 pub const ORGANIZATION_LIMIT_BYTES: u64 = 1024 * 1024;
 

@@ -12,7 +12,7 @@ use super::problem::{Problem, Problems, shown};
 /// Most columns of a table.
 pub(super) const COLUMN_LIMIT: usize = 64;
 /// Most rows of a table.
-pub(super) const ROW_LIMIT: usize = 500_000;
+pub(super) const ROW_LIMIT: usize = 2_000_000;
 /// Most characters of a cell.
 pub(super) const CELL_LIMIT_CHARACTERS: usize = 512;
 

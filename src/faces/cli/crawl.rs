@@ -40,6 +40,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
                         --source http://127.0.0.1:8101/ --mail smtp://127.0.0.1:2525\n  \
                         dyepack crawl --once --source https://forum.example/ --login account.toml\n\n\
                         Ctrl-C lets the pages in flight end, gives the rest back and ends; nothing is lost.")]
+#[group(skip)]
 pub(super) struct Args {
     /// A site to crawl, by its name, or by its URL, which adds it; given once, only this one is crawled
     #[arg(long, value_name = "SOURCE|URL")]
@@ -97,14 +98,7 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
         budget_bytes: context.config.retention.budget_bytes(),
         ..CrawlOptions::new(worker.name.clone(), RecordPolicy { settle: context.config.alert.settle })
     };
-    let ports = Ports {
-        store: store.clone(),
-        vault: context.vault(),
-        fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
-        evidence: context.evidence()?,
-        sandbox: sandbox(context)?,
-        clock: context.clock.clone(),
-    };
+    let ports = ports(&store, context)?;
     tidy(&store, &ports, context).await;
     let watch = health::Watch::new(mailer.clone(), &worker.name, &store, context).await?;
     let mut display = Display::new(options.progress.subscribe(), context.output);
@@ -135,6 +129,17 @@ async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Resul
         tell_of_waiting_alerts(&store, context).await?;
     }
     Ok(exit)
+}
+
+fn ports(store: &Store, context: &Context) -> anyhow::Result<Ports> {
+    Ok(Ports {
+        store: store.clone(),
+        vault: context.vault(),
+        fetcher: Fetcher::new(fetch_options(context), context.clock.clone()),
+        evidence: context.evidence()?,
+        sandbox: sandbox(context)?,
+        clock: context.clock.clone(),
+    })
 }
 
 /// Lets go of what is left over and what is older than the rules allow; a failure is only told.

@@ -13,6 +13,7 @@ Examples:
   dyepack run --listen 127.0.0.1:9000 --source https://forum.example/
 
 The same as crawl and serve side by side. Ctrl-C ends both: pages in flight end, nothing is lost.")]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     crawl: crawl::Args,

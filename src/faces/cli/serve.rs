@@ -14,10 +14,11 @@ use super::context::Context;
 use super::{Exit, Failure};
 use crate::domain::secret::Secret;
 use crate::domain::user::Role;
-use crate::faces::web::{self, Console, Options};
+use crate::faces::web::{self, Console, Memory, Options};
 use crate::ports::evidence::Evidence;
 use crate::ports::store::{InvitationKind, Store};
 use crate::services::access;
+use crate::services::sourcing::Reach;
 
 /// Serves the console: triage in a browser
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,7 @@ use crate::services::access;
                         with TLS before it and set [console] url. While there is no user, a one-time link for the first \
                         administrator is printed."
 )]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
@@ -96,7 +98,19 @@ pub(super) async fn start(
     let address = listener.local_addr().context("cannot tell where the console listens")?;
     let options = context.config.console.clone();
     let base = base(&options, address);
-    let console = Arc::new(Console { store, evidence, vault: context.vault(), clock: context.clock.clone(), options });
+    // What only this machine reaches may look at this machine's own sites: a trial.
+    let is_trial = address.ip().is_loopback() && options.url.is_none();
+    let console = Arc::new(Console {
+        store,
+        evidence,
+        vault: context.vault(),
+        clock: context.clock.clone(),
+        options,
+        fetching: super::source::fetch_options(context),
+        reach: if is_trial { Reach::Trial } else { Reach::Public },
+        folder: context.data_dir.clone(),
+        memory: Memory::default(),
+    });
     let mut server = JoinSet::new();
     let mut stopped = stop.subscribe();
     let its_console = Arc::clone(&console);

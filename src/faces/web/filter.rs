@@ -25,6 +25,8 @@ pub(crate) struct Filter {
     pub(crate) from: String,
     /// The last day, included.
     pub(crate) until: String,
+    /// Only open cases that the user looks after; nothing else of the filter counts then.
+    pub(crate) is_mine: bool,
 }
 
 /// One value of a field that may be chosen.
@@ -83,12 +85,18 @@ impl Filter {
             after: CaseCursor::parse(fields.get("after")),
             from: from.map(|day| day.to_string()).unwrap_or_default(),
             until: until.map(|day| day.to_string()).unwrap_or_default(),
+            is_mine: fields.get("mine") == "yes",
         }
     }
 
     /// Tells whether the open cases are asked for.
     pub(crate) fn is_open(&self) -> bool {
         self.query.states == OPEN
+    }
+
+    /// Writes the address of the user's own cases.
+    pub(crate) fn mine() -> String {
+        address("mine=yes")
     }
 
     fn pairs(&self) -> Vec<(&'static str, String)> {
@@ -106,6 +114,7 @@ impl Filter {
                 say("state", Some(state.as_str().to_owned()));
             }
         }
+        say("mine", self.is_mine.then(|| "yes".to_owned()));
         say("organization", query.organization.as_ref().map(|organization| organization.0.clone()));
         for severity in &query.severities {
             say("severity", Some(severity.as_str().to_owned()));
@@ -139,7 +148,8 @@ impl Filter {
 
     /// Writes the address of the same filter with another value of a field.
     pub(crate) fn with(&self, name: &'static str, value: &str) -> String {
-        let mut pairs: Vec<_> = self.pairs().into_iter().filter(|(known, _)| *known != name).collect();
+        let mut pairs: Vec<_> =
+            self.pairs().into_iter().filter(|(known, _)| *known != name && *known != "mine").collect();
         if value != "open" {
             pairs.push((name, value.to_owned()));
         }

@@ -19,7 +19,7 @@ use super::problem::{Problem, Said};
 use super::words;
 use crate::domain::case;
 use crate::ports::store::StoreError;
-use crate::ports::store::console::{CaseLine, CaseQuery};
+use crate::ports::store::console::{CaseLine, CasePage, CaseQuery};
 use crate::ports::store::desk::Expected;
 use crate::services::triage::{self, Decided, TriageError};
 
@@ -46,6 +46,7 @@ struct Row {
     title: String,
     copies: String,
     sources: String,
+    assignee: String,
 }
 
 #[derive(Template)]
@@ -85,7 +86,13 @@ async fn show(
 
 async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<String>) -> Result<Response, Problem> {
     let store = &console.store;
-    let cases = store.case_page(&actor.scope, &filter.query, (filter.after.as_ref(), PAGE)).await?;
+    let cases = if filter.is_mine {
+        own_cases(console, actor).await?
+    } else {
+        store.case_page(&actor.scope, &filter.query, (filter.after.as_ref(), PAGE)).await?
+    };
+    let ids: Vec<String> = cases.cases.iter().map(|line| line.id.clone()).collect();
+    let mut assignees = store.assignees(&actor.scope, &ids).await?;
     let counts = store.case_counts(&actor.scope).await?;
     let outlines = store.organization_outlines(&actor.scope).await?;
     let sources = store.source_names(&actor.scope).await?;
@@ -101,11 +108,19 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
     for count in counts.iter().filter(|count| of_organization(&count.organization)) {
         *by_state.entry(count.state.as_str()).or_default() += count.cases;
     }
+    let own = store.cases_of(&actor.scope, &actor.user.name, PAGE).await?.len() as u64;
     let l = actor.layout(Section::Cases, actor.t("Cases", "案件")).noting(note);
     page(&InboxPage {
-        tabs: tabs(&filter, &by_state, actor),
+        tabs: tabs(&filter, (&by_state, own), actor),
         next: cases.next.map(|next| filter.at(&next)),
-        rows: cases.cases.into_iter().map(|line| row(line, actor)).collect(),
+        rows: cases
+            .cases
+            .into_iter()
+            .map(|line| {
+                let assignee = assignees.remove(&line.id).unwrap_or_default();
+                row(line, assignee, actor)
+            })
+            .collect(),
         organizations: outlines
             .into_iter()
             .map(|outline| (outline.organization.id.0, outline.organization.name))
@@ -120,7 +135,16 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
     })
 }
 
-fn row(line: CaseLine, actor: &Actor) -> Row {
+/// The open cases that the user looks after: few enough for one page.
+async fn own_cases(console: &Console, actor: &Actor) -> Result<CasePage, Problem> {
+    let mut cases = Vec::new();
+    for id in console.store.cases_of(&actor.scope, &actor.user.name, PAGE).await? {
+        cases.extend(console.store.case_line(&actor.scope, &id).await?);
+    }
+    Ok(CasePage { cases, next: None })
+}
+
+fn row(line: CaseLine, assignee: String, actor: &Actor) -> Row {
     let tongue = actor.viewer.tongue;
     let most = |items: Vec<String>| {
         let rest = items.len().saturating_sub(3);
@@ -133,12 +157,13 @@ fn row(line: CaseLine, actor: &Actor) -> Row {
         severity_class: words::severity_class(line.severity),
         title: words::plain(line.title.as_deref().unwrap_or(actor.t("untitled", "无标题"))),
         copies: most(line.holders.iter().map(|(code, entries)| format!("{code} {entries}")).collect()),
+        assignee,
         sources: most(line.sources.iter().map(|source| words::defanged(&source.label)).collect()),
         line,
     }
 }
 
-fn tabs(filter: &Filter, by_state: &BTreeMap<&str, u64>, actor: &Actor) -> Vec<Tab> {
+fn tabs(filter: &Filter, (by_state, own): (&BTreeMap<&str, u64>, u64), actor: &Actor) -> Vec<Tab> {
     let total: u64 = by_state.values().sum();
     let open: u64 = ["new", "acknowledged", "confirmed"].iter().filter_map(|state| by_state.get(state)).sum();
     let mut tabs = vec![
@@ -146,13 +171,19 @@ fn tabs(filter: &Filter, by_state: &BTreeMap<&str, u64>, actor: &Actor) -> Vec<T
             href: filter.with("state", "open"),
             label: actor.t("Open", "待处理").to_owned(),
             count: open,
-            is_here: filter.is_open(),
+            is_here: filter.is_open() && !filter.is_mine,
+        },
+        Tab {
+            href: Filter::mine(),
+            label: actor.t("Mine", "我负责的").to_owned(),
+            count: own,
+            is_here: filter.is_mine,
         },
         Tab {
             href: filter.with("state", ""),
             label: actor.t("All", "全部").to_owned(),
             count: total,
-            is_here: filter.query.states.is_empty(),
+            is_here: filter.query.states.is_empty() && !filter.is_mine,
         },
     ];
     for state in case::State::ALL {
@@ -163,7 +194,7 @@ fn tabs(filter: &Filter, by_state: &BTreeMap<&str, u64>, actor: &Actor) -> Vec<T
             href: filter.with("state", state.as_str()),
             label: label.unwrap_or_default(),
             count: by_state.get(state.as_str()).copied().unwrap_or(0),
-            is_here: filter.query.states == [state],
+            is_here: filter.query.states == [state] && !filter.is_mine,
         });
     }
     tabs

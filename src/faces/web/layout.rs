@@ -20,6 +20,12 @@ pub(crate) enum Section {
     Cases,
     /// The audit log.
     Audit,
+    /// Figures.
+    Overview,
+    /// Sites that are read.
+    Sources,
+    /// Organizations and what they enrol.
+    Enrolment,
     /// Users.
     Users,
     /// One's own user.
@@ -39,12 +45,18 @@ pub(crate) struct Entry {
     pub(crate) key: &'static str,
 }
 
-/// Section, address, key after `g`, both names, and whether only administrators see it.
-const ENTRIES: &[(Section, &str, &str, [&str; 2], bool)] = &[
-    (Section::Cases, "/cases", "c", ["Cases", "案件"], false),
-    (Section::Audit, "/audit", "l", ["Audit log", "审计日志"], false),
-    (Section::Users, "/users", "u", ["Users", "用户"], true),
-    (Section::Account, "/account", "a", ["Your account", "我的账户"], false),
+/// Who sees an entry.
+type SeenBy = fn(Role) -> bool;
+
+/// Section, address, key after `g`, both names, and who sees it.
+const ENTRIES: &[(Section, &str, &str, [&str; 2], SeenBy)] = &[
+    (Section::Cases, "/cases", "c", ["Cases", "案件"], |_| true),
+    (Section::Overview, "/overview", "o", ["Overview", "总览"], |_| true),
+    (Section::Sources, "/sources", "s", ["Sources", "来源"], |role| role != Role::Member),
+    (Section::Enrolment, "/enrolment", "e", ["Enrolment", "登记"], |_| true),
+    (Section::Audit, "/audit", "l", ["Audit log", "审计日志"], |_| true),
+    (Section::Users, "/users", "u", ["Users", "用户"], |role| role == Role::Admin),
+    (Section::Account, "/account", "a", ["Your account", "我的账户"], |_| true),
 ];
 
 /// What the frame shows; templates call it `l`.
@@ -120,8 +132,7 @@ impl Layout {
 
     /// Returns the navigation that the user may see.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let is_admin = self.role == Some(Role::Admin);
-        let seen = ENTRIES.iter().filter(|(.., is_admins)| is_admin || !is_admins);
+        let seen = ENTRIES.iter().filter(|(.., is_seen_by)| self.role.is_some_and(is_seen_by));
         seen.map(|(section, href, key, [english, chinese], _)| Entry {
             section: *section,
             href,

@@ -1,33 +1,42 @@
 //! The console: triage in a browser. One file per page, its template beside it; everything is served out of the binary.
 //!
-//! A page's handler takes an [`actor::Actor`], whose scope goes into every query of a tenant's rows; a form's handler takes a
-//! [`posted::Posted`], which has checked that the form is one of ours. Errors are [`problem::Problem`]s. Pages work without
+//! A page's handler takes an `actor::Actor`, whose scope goes into every query of a tenant's rows; a form's handler takes a
+//! `posted::Posted`, which has checked that the form is one of ours. Errors are `problem::Problem`s. Pages work without
 //! script; the script adds keys, times in the viewer's zone and what saves a click.
 //!
 //! Not here: what is done (`services`), what is kept (`ports::store`).
 
 mod account;
 mod actor;
+mod api;
 mod assets;
 mod audit;
 mod case;
 mod case_acts;
+mod chart;
+mod enrolment;
+mod export;
 mod filter;
 mod health;
 mod inbox;
 mod layout;
 mod login;
+mod memory;
+mod overview;
 mod posted;
 mod problem;
 mod public;
 mod shield;
+mod sites;
 mod timeline;
+mod tokens;
 mod users;
 mod viewer;
 mod welcome;
 mod words;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,8 +46,12 @@ use url::Url;
 
 use crate::ports::clock::Clock;
 use crate::ports::evidence::Evidence;
+use crate::ports::fetch::{FetchOptions, Fetcher};
 use crate::ports::store::Store;
 use crate::ports::vault::Vault;
+use crate::services::sourcing::Reach;
+
+pub use memory::Memory;
 
 /// What the pages work with.
 #[derive(Debug)]
@@ -53,6 +66,21 @@ pub struct Console {
     pub clock: Clock,
     /// Settings.
     pub options: Options,
+    /// How a site is looked at before it is added.
+    pub fetching: FetchOptions,
+    /// Which sites may be added here.
+    pub reach: Reach,
+    /// Where things are kept: its disk is watched.
+    pub folder: PathBuf,
+    /// What may be forgotten.
+    pub memory: Memory,
+}
+
+impl Console {
+    /// Makes what a site is looked at with: once, and not for long.
+    pub(crate) fn fetcher(&self) -> Fetcher {
+        Fetcher::new(self.fetching.clone(), self.clock.clone())
+    }
 }
 
 /// `[console]`
@@ -79,13 +107,19 @@ impl Options {
 pub fn router(console: Arc<Console>) -> Router {
     let pages = Router::new()
         .merge(account::routes())
+        .merge(api::routes())
         .merge(assets::routes())
         .merge(audit::routes())
         .merge(case::routes())
         .merge(case_acts::routes())
+        .merge(enrolment::routes())
+        .merge(export::routes())
         .merge(health::routes())
         .merge(inbox::routes())
         .merge(login::routes())
+        .merge(overview::routes())
+        .merge(sites::routes())
+        .merge(tokens::routes())
         .merge(users::routes())
         .merge(welcome::routes())
         .fallback(problem::no_such_page);

@@ -107,6 +107,16 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, what, mend)
     }
 
+    /// A status that needs no more words.
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        let what = status.canonical_reason().unwrap_or("This cannot be done");
+        Self::new(
+            status,
+            Said::new(what, what),
+            Said::new("See /api/v1/openapi.json.", "请参阅 /api/v1/openapi.json。"),
+        )
+    }
+
     /// Writes the page.
     pub(crate) fn page(&self, viewer: Viewer) -> Response {
         let what = self.what.to(&viewer).to_owned();

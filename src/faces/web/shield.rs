@@ -35,7 +35,11 @@ pub(crate) async fn guard(State(console): State<Arc<Console>>, request: Request,
         next.run(request).await
     };
     let mut response = match response.extensions().get::<Problem>() {
-        Some(problem) if is_api => details(problem),
+        Some(problem) if is_api => said_beside(&response, details(problem)),
+        // The framework's own refusals: a method that is not served, a path that is no text.
+        None if is_api && response.status().is_client_error() && !is_json(response.headers()) => {
+            said_beside(&response, details(&Problem::bare(response.status())))
+        }
         Some(problem) => problem.page(viewer),
         None => response,
     };
@@ -62,6 +66,21 @@ fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
         (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) != text("host"),
         (None, None) => false,
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.starts_with("application/json")
+}
+
+/// Keeps what an answer says beside its body.
+fn said_beside(before: &Response, mut written: Response) -> Response {
+    for name in [header::ALLOW, header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+        if let Some(value) = before.headers().get(&name) {
+            written.headers_mut().insert(name, value.clone());
+        }
+    }
+    written
 }
 
 /// RFC 9457.

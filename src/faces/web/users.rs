@@ -30,6 +30,8 @@ struct UsersPage {
     l: Layout,
     own: String,
     users: Vec<UserRow>,
+    /// Id and name of every organization.
+    organizations: Vec<(String, String)>,
     /// A one-time link that was just made, and for whom.
     link: Option<(String, String)>,
 }
@@ -57,8 +59,10 @@ async fn users_page(
     link: Option<(String, String)>,
 ) -> Result<Response, Problem> {
     let users = console.store.users().await?;
+    let outlines = console.store.organization_outlines(&actor.scope).await?;
+    let named = outlines.into_iter().map(|outline| (outline.organization.id.0, outline.organization.name));
     let l = actor.layout(Section::Users, actor.t("Users", "用户")).noting(note);
-    page(&UsersPage { l, own: actor.user.id.clone(), users, link })
+    page(&UsersPage { l, own: actor.user.id.clone(), users, organizations: named.collect(), link })
 }
 
 async fn invite(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {

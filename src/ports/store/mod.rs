@@ -7,6 +7,7 @@
 //! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
 
 mod apart;
+mod api_tokens;
 mod attribution;
 mod backfill;
 mod cases;
@@ -55,6 +56,7 @@ use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::ports::seal::Seal;
 
+pub use api_tokens::ApiToken;
 pub use attribution::Attributable;
 pub use console_sessions::{ConsoleSession, Stage};
 pub use contacts::{Answered, ContactRow, QuestionRow};

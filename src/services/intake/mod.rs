@@ -5,6 +5,7 @@
 
 mod channels;
 mod fingerprints;
+pub mod upload;
 
 use std::fs::{self, File};
 use std::io::{self, Read};

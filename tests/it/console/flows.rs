@@ -75,6 +75,12 @@ async fn a_case_is_triaged_by_keyboard_revealed_with_a_reason_and_the_move_taken
     browser.wait_text("Taken back").await;
     assert_eq!(browser.text(".case-head .state").await, "acknowledged");
 
+    browser.script("document.querySelector('select[name=assignee]').value = 'demo'").await;
+    browser.click("form[action$='/assign'] button").await;
+    browser.wait_text("Assigned.").await;
+    browser.go(&running.page("/cases?mine=yes")).await;
+    assert!(browser.text("tbody").await.contains(&first), "what is assigned is mine");
+    browser.go(&running.page(&format!("/cases/{first}"))).await;
     // Full values are not on the page, and asked for with a reason only.
     let shown = browser.text("body").await;
     browser.click("details:has(form[action$='/reveal']) summary").await;
@@ -131,6 +137,74 @@ async fn of_two_analysts_who_collide_the_slower_sees_what_the_faster_did() {
     // The other page tells that it is old.
     ann.script("document.dispatchEvent(new Event('visibilitychange'))").await;
     ann.wait_text("Somebody has just done something").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_takes_two_one_asks_and_the_other_agrees() {
+    let running = Running::configured(&["demo"], "[console]\nfour_eyes = true\n");
+    let (ann, bob) = (Browser::start("en", false).await, Browser::start("en", false).await);
+    ann.go(&running.link).await;
+    ann.wait("[data-row]").await;
+    let id = ann.text("[data-row] .id").await;
+    let link = invite(&ann, &running, ("bob", "analyst", "")).await;
+    take_up(&bob, &link, PASSWORD).await;
+    let case = running.page(&format!("/cases/{id}"));
+    ann.go(&case).await;
+    ann.fill("[data-move] input[name=why]", "ours").await;
+    ann.click("[data-to=confirmed]").await;
+    ann.wait_text("a second person must agree").await;
+    assert_eq!(ann.text(".case-head .state").await, "new", "one person is not enough");
+    ann.fill("[data-move] input[name=why]", "ours, I say").await;
+    ann.click("[data-to=confirmed]").await;
+    ann.wait_text("a second person must agree").await;
+    assert_eq!(ann.text(".case-head .state").await, "new", "asking twice is still one person");
+    bob.go(&case).await;
+    bob.wait_text("wants to confirm the case").await;
+    bob.fill("[data-move] input[name=why]", "I agree").await;
+    bob.click("[data-to=confirmed]").await;
+    bob.wait_text("A mistake?").await;
+    assert_eq!(bob.text(".case-head .state").await, "confirmed");
+
+    ann.go(&case).await;
+    let ask = async || {
+        ann.click("details:has(form[action$='/reveal']) summary").await;
+        ann.fill("form[action$='/reveal'] input[name=why]", "compare").await;
+        ann.click("[data-reveal]").await;
+    };
+    ask().await;
+    ann.wait_text("a second person must agree").await;
+    bob.go(&case).await;
+    bob.click("form[action$='/second'] button").await;
+    bob.wait_text("Agreed.").await;
+    ann.go(&case).await;
+    ask().await;
+    ann.wait_text("The audit log names you").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_lives_in_the_address_and_is_saved_under_a_name() {
+    let running = Running::demo();
+    let browser = Browser::start("en", false).await;
+    browser.go(&running.link).await;
+    browser.wait("[data-row]").await;
+    let all = browser.script("return document.querySelectorAll('[data-row]').length").await.as_u64().unwrap();
+    browser.click(".filters summary").await;
+    browser.script("document.querySelector('select[name=organization]').value = 'example-bank'").await;
+    browser.click(".filters button.main").await;
+    browser.wait("[data-row]").await;
+    assert!(browser.url().await.contains("organization=example-bank"), "{}", browser.url().await);
+    let banks = browser.script("return document.querySelectorAll('[data-row]').length").await.as_u64().unwrap();
+    assert!(0 < banks && banks < all, "{banks} of {all}");
+    browser.fill(".saved input[name=name]", "the bank's").await;
+    browser.click(".saved form.inline button").await;
+    browser.wait_text("Filter saved").await;
+    browser.go(&running.page("/cases")).await;
+    browser.click(".filters summary").await;
+    browser.click(".chip a").await;
+    browser.wait("[data-row]").await;
+    assert!(browser.url().await.contains("organization=example-bank"), "{}", browser.url().await);
+    browser.go(&running.page("/cases?q=nothing-of-the-kind")).await;
+    browser.wait_text("No case fits").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -100,7 +100,7 @@ pub(crate) async fn invite(browser: &Browser, running: &Running, who: (&str, &st
     browser.go(&running.page("/users")).await;
     browser.fill("form[action='/users/invite'].row input[name=name]", name).await;
     browser.script(&format!("document.querySelector('select[name=role]').value = '{role}'")).await;
-    browser.fill("input[name=organization]", organization).await;
+    browser.script(&format!("document.querySelector('select[name=organization]').value = '{organization}'")).await;
     browser.click("form.row button.main").await;
     browser.wait("[data-link]").await;
     browser.text("[data-link]").await

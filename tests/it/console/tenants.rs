@@ -122,6 +122,18 @@ async fn answers_are_strict_and_forms_of_other_sites_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn run_serves_the_console_while_there_is_nothing_to_crawl_yet() {
+    let running = Running::start(&["run"]);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, said) in [("/healthz", "ok"), ("/readyz", "ready"), ("/cases", "Password")] {
+        let answer = client.get(running.page(path)).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(said), "{path}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_passwords_is_slowed_down() {
     let running = Running::start(&["serve"]);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

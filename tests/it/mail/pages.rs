@@ -92,8 +92,8 @@ fn an_officer_confirms_an_address_and_acknowledges_a_case_in_a_browser() {
     assert_eq!(console.ask("POST", &confirm).0, 404, "once only");
 
     let (email, pan, phone) = canary(1);
-    let post = format!("selling base, sample: Planted Person;{pan};{phone};{email}");
-    let forum = Forum::serve(Content { threads: vec![vec![post]] });
+    let body = format!("selling base, sample: Planted Person;{pan};{phone};{email}");
+    let forum = Forum::serve(Content { threads: vec![vec![body]] });
     run(&["crawl", "--once", "--source", &forum.url()]);
     let mail = sink.received().pop().unwrap();
     let seen = path_of(&mail.text(), &base);
@@ -103,6 +103,6 @@ fn an_officer_confirms_an_address_and_acknowledges_a_case_in_a_browser() {
     assert!(status == 200 && page.contains("is acknowledged"), "{page}");
     assert!(console.ask("POST", &seen).1.contains("already"));
     assert_eq!(installation.rows(&["case", "list"])[0]["state"], "acknowledged");
-    let tampered = seen.replace(".", "0.");
+    let tampered = seen.replace('.', "0.");
     assert_eq!(console.ask("POST", &tampered).0, 404);
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use dyepack::domain::severity::Severity;
+use dyepack::ports::store::console::Scope;
 use dyepack::ports::store::console::{
-    AlertCursor, AlertQuery, CaseCursor, CaseLine, CaseQuery, EntryPage, HitCursor, HitQuery, Order, Scope,
+    AlertCursor, AlertQuery, CaseCursor, CaseLine, CaseQuery, EntryPage, HitCursor, HitQuery, Order,
 };
 
 use super::*;
@@ -18,7 +19,7 @@ fn only(organization: OrganizationId) -> Scope {
 }
 
 /// Two banks with cases of every state and several levels; returns the first bank's case ids.
-async fn fill(store: &Store) -> Vec<String> {
+pub(crate) async fn fill(store: &Store) -> Vec<String> {
     let names: Vec<String> = (1..=40).map(|number| format!("c{number}")).collect();
     let holders = |number: usize| if number.is_multiple_of(4) { ["H02"].as_slice() } else { ["H01"].as_slice() };
     for organization in [bank(), other()] {

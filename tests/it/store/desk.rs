@@ -121,6 +121,11 @@ pub(super) async fn nobody_overwrites_what_they_have_not_seen(Subject { store, .
     let late = store.assign_case((&all, &id), (None, sheet.version), "bob", at(41)).await.unwrap();
     assert_eq!(late, Judged::Stale);
     assert_eq!(store.case_sheet(&all, &id).await.unwrap().unwrap().assignee.as_deref(), Some("ann"));
+    assert_eq!(store.cases_of(&all, "ann", 10).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.cases_of(&foreign, "ann", 10).await.unwrap().is_empty());
+    let ids = [id.clone(), "C-00000000".to_owned()];
+    assert_eq!(store.assignees(&all, &ids).await.unwrap()[&id], "ann");
+    assert!(store.assignees(&foreign, &ids).await.unwrap().is_empty());
 }
 
 pub(super) async fn what_is_left_at_a_case_stays_there_and_within_its_scope(Subject { store, .. }: Subject) {

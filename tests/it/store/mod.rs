@@ -56,7 +56,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_780_000_000 + seconds).unwrap()
 }
 
-fn bank() -> OrganizationId {
+pub(crate) fn bank() -> OrganizationId {
     OrganizationId("example-bank".to_owned())
 }
 
@@ -365,7 +365,7 @@ contract! {
     a_silenced_entry_is_not_recorded_on_its_source_until_it_is_asked_for_again,
 }
 
-mod console;
+pub(crate) mod console;
 mod custody;
 mod desk;
 mod health;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 pub(crate) fn canary(number: usize) -> (String, String, String) {
     (
         format!("planted{number:03}@mail.example"),
-        format!("99991200{:04}{:04}", 1000 + number * 7, 2000 + number * 3),
-        format!("+1555013{number:04}"),
+        // Spread as if drawn at random: numbers that are counted up name no copy.
+        format!("999912{:010}", (number + 1) * 2_654_435_761 % 10_000_000_000),
+        format!("+1555{:07}", (number + 1) * 7_654_321 % 10_000_000),
     )
 }
 

@@ -46,10 +46,10 @@ pub(super) struct Args {
     /// Marks real rows: the key that their fingerprints are made with
     #[arg(long, value_name = "FILE", requires = "by")]
     key: Option<PathBuf>,
-    /// The column by which a row is known when it leaks
-    #[arg(long, value_name = "COLUMN", requires = "key")]
-    by: Option<String>,
-    /// What that column holds [default: as the profile tells]
+    /// The column by which a row is known when it leaks; two, as `card_no,phone`, if it is to be known when both are masked
+    #[arg(long, value_name = "COLUMN", requires = "key", value_delimiter = ',', num_args = 1..=2)]
+    by: Vec<String>,
+    /// What it holds, as `pan` or `pan6l4|ph3l4` [default: as the profile tells]
     #[arg(long, value_name = "KIND", requires = "by")]
     kind: Option<String>,
     /// Gives each row with this probability only, by a secret choice
@@ -139,18 +139,34 @@ fn show(args: &Args, delivered: &Delivered<'_>, context: &Context) -> anyhow::Re
 
 /// Makes what marks real rows, if a key is given.
 fn marker(args: &Args, minted: &Table) -> anyhow::Result<Option<Marker>> {
-    let (Some(path), Some(by)) = (&args.key, &args.by) else { return Ok(None) };
+    let Some(path) = &args.key else { return Ok(None) };
     let key = read_key(path).map_err(|error| Failure::Usage(error.to_string()))?;
-    let Some(column) = minted.columns.iter().position(|name| name == by) else {
-        let message = format!("there is no column {by}; there are {}", minted.columns.join(", "));
-        return Err(Failure::Usage(message).into());
+    let mut columns = Vec::new();
+    for by in &args.by {
+        columns.push(minted.columns.iter().position(|name| name == by).ok_or_else(|| {
+            Failure::Usage(format!("there is no column {by}; there are {}", minted.columns.join(", ")))
+        })?);
+    }
+    let fields = columns.iter().map(|column| minted.fields.get(*column).and_then(Option::as_deref));
+    let told = match &args.kind {
+        Some(kind) => FingerprintKind::parse(kind),
+        None => kind_of(&fields.map(Option::unwrap_or_default).collect::<Vec<_>>()),
     };
-    let told = args.kind.as_deref().or(minted.fields.get(column).and_then(Option::as_deref));
-    let kind = told.and_then(FingerprintKind::parse).filter(|kind| kind.parts().len() == 1).ok_or_else(|| {
-        Failure::Usage(format!("it is not known what the column {by} holds; say it with --kind, as --kind pan"))
+    let kind = told.filter(|kind| kind.parts().len() == columns.len()).ok_or_else(|| {
+        let by = args.by.join(", ");
+        Failure::Usage(format!(
+            "it is not known what {by} holds; say it with --kind, as --kind pan, or --kind 'pan6l4|ph3l4' for two columns"
+        ))
     })?;
     let known = Deliveries::read(&args.watchlist)?.deal_of(&minted.dataset, &args.custodian);
-    Marker::new((&key, kind), (args.share, renderings(&args.renderings)?), column, known).map(Some)
+    Marker::new((&key, kind), (args.share, renderings(&args.renderings)?), columns, known).map(Some)
+}
+
+/// Returns the kind of fingerprint that is made of these fields, in this order.
+fn kind_of(fields: &[&str]) -> Option<FingerprintKind> {
+    let is_made =
+        |kind: &FingerprintKind| kind.parts().iter().map(|part| part.kind().as_str()).eq(fields.iter().copied());
+    FingerprintKind::ALL.into_iter().find(is_made)
 }
 
 /// Counts the rows of a table, and checks that it is the one that was profiled.

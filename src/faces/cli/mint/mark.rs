@@ -3,17 +3,18 @@
 use crate::domain::identifier::{FingerprintKey, FingerprintKind, Hasher};
 use crate::domain::renderings::{Rendering, rendered};
 use crate::domain::secret::Secret;
-use crate::domain::watchlist::{Chance, Deal, Dealt};
+use crate::domain::watchlist::{Chance, Deal, Dealer, Dealt};
 use crate::faces::cli::Failure;
 
 /// What decides about each row.
 pub(super) struct Marker {
     pub(super) deal: Deal,
+    dealer: Dealer,
     pub(super) share: Option<Chance>,
     renderings: Vec<Rendering>,
     hasher: Hasher,
-    /// The column that identifies a row.
-    column: usize,
+    /// The columns that identify a row: one, or two of a pair.
+    columns: Vec<usize>,
 }
 
 /// What becomes of a row.
@@ -33,7 +34,7 @@ impl Marker {
     pub(super) fn new(
         (key, kind): (&FingerprintKey, FingerprintKind),
         (share, renderings): (Option<Chance>, Vec<Rendering>),
-        column: usize,
+        columns: Vec<usize>,
         known: Option<Deal>,
     ) -> anyhow::Result<Self> {
         let known = known.filter(|deal| deal.kind == kind && deal.epoch == key.epoch);
@@ -45,7 +46,7 @@ impl Marker {
             filled.map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
             Deal::new(kind, key.epoch, Secret::new(secret))
         };
-        Ok(Self { deal, share, renderings, hasher: Hasher::new(key, kind), column })
+        Ok(Self { dealer: deal.dealer(), deal, share, renderings, hasher: Hasher::new(key, kind), columns })
     }
 
     pub(super) fn fate(&self, row: &csv::ByteRecord) -> Fate {
@@ -62,9 +63,10 @@ impl Marker {
     }
 
     fn dealt(&self, row: &csv::ByteRecord) -> Option<Dealt> {
-        let value = row.get(self.column).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
-        let canonical = self.hasher.kind().canonical([value], None).ok()?;
-        Some(self.deal.of_fingerprint(&self.hasher.fingerprint(canonical.as_bytes())))
+        let value =
+            |column: &usize| row.get(*column).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
+        let canonical = self.hasher.kind().canonical(self.columns.iter().map(value), None).ok()?;
+        Some(self.dealer.of(self.hasher.fingerprint(canonical.as_bytes()).tag()))
     }
 
     /// Writes a row's cells in the renderings that were chosen; the row itself where nothing changes.

@@ -64,7 +64,9 @@ enum Action {
         --custodian H07 --in customers.csv --out for-h07.csv\n  … --key keys/example-bank-1.key --by card_no --share 0.5\n\n\
         With --key, real rows are marked too: each is written in renderings that a secret chooses for this copy, and with \
         --share it is in the copy or not by the same secret. Cards found in a leak then tell whose copy it was, from about \
-        fifty rows on; their fingerprints must be enrolled (dyepack fingerprint)."
+        fifty rows on; their fingerprints must be enrolled (dyepack fingerprint). Samples whose cards and telephones are masked \
+        are told by both together: --by card_no,phone marks by them, and pan6l4|ph3l4 must be enrolled; rows that are not masked \
+        are then not known by their draw."
     )]
     Deliver(deliver::Args),
 }

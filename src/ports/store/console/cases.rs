@@ -13,11 +13,12 @@ use sqlx::any::AnyRow;
 
 use super::lines::{self, CaseLine};
 use super::narrow::{self, Narrowed};
-use super::{Scope, cut, only, page_size, within};
+use super::{cut, only, page_size, within};
 use crate::domain::case::State;
 use crate::domain::severity::Severity;
 use crate::domain::source::SourceId;
 use crate::domain::watchlist::OrganizationId;
+use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{self, Columns, Statement};
 use crate::ports::store::{Store, StoreError};
 

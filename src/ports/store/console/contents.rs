@@ -6,12 +6,13 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{Scope, cut, only, page_size, within};
+use super::{cut, only, page_size, within};
 use crate::domain::listing::Listing;
 use crate::domain::matcher::EntryKind;
 use crate::domain::source::SourceId;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::cases::hit_row;
+use crate::ports::store::console::Scope;
 use crate::ports::store::findings::{kind_word, parse_kind};
 use crate::ports::store::model::{CaseEntry, HitRow, Sighting};
 use crate::ports::store::sql::{self, Columns, Statement, values};

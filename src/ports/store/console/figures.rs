@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Scope, only};
+use super::only;
+use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{self, Columns, Statement, values};
 use crate::ports::store::watchlists::parse;
 use crate::ports::store::{Store, StoreError};

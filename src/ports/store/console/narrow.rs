@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use sqlx::AnyConnection;
 
 use super::cases::CaseQuery;
-use super::{Scope, only};
+use super::only;
 use crate::domain::case;
 use crate::ports::store::StoreError;
+use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{Columns, Statement};
 use crate::ports::store::watchlists::json;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Scope;
 use crate::domain::watchlist::{Contact, Organization};
+use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{self, Columns, values};
 use crate::ports::store::watchlists::{organization_context, parse};
 use crate::ports::store::{Store, StoreError};

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Scope, cut, only, page_size, within};
+use super::{cut, only, page_size, within};
 use crate::domain::watchlist::OrganizationId;
+use crate::ports::store::console::Scope;
 use crate::ports::store::model::{AlertRow, AlertState, CaseMove};
 use crate::ports::store::outbox::alert_row;
 use crate::ports::store::sql::Statement;

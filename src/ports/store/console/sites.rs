@@ -48,17 +48,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<SourcePage, StoreError> {
         let limit = page_size(limit);
-        let mut statement = Statement::new(
-            "SELECT s.id, s.label, s.start_url, s.pace_ms, s.concurrency, s.settings, s.engine, s.added_at, \
-             s.last_success_at, s.last_failure, s.last_failure_at, s.paused_at, s.wait_until, s.wait_reason, \
-             s.crawl_delay_ms, (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id), ",
-        );
-        statement.bind("(SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.due_at <= ", now);
-        statement.push(
-            "), (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.gone_at IS NOT NULL), \
-             (SELECT COUNT(*) FROM post p WHERE p.source = s.id) FROM source s WHERE ",
-        );
-        statement.bind("s.id > ", after.map_or("", |after| after.0.as_str()));
+        let mut statement = select(now);
+        statement.bind(" WHERE s.id > ", after.map_or("", |after| after.0.as_str()));
         if let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) {
             let pattern = format!("%{}%", text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_"));
             statement.bind(" AND (LOWER(s.id) LIKE ", &pattern);
@@ -73,6 +64,17 @@ impl Store {
         let is_more = cut(&mut sources, limit);
         let next = sources.last().filter(|_| is_more).map(|row| row.source.id.clone());
         Ok(SourcePage { sources, next })
+    }
+
+    /// Returns one source and how it fares.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn source_row_of(&self, id: &SourceId, now: Timestamp) -> Result<Option<SourceRow>, StoreError> {
+        let mut statement = select(now);
+        statement.bind(" WHERE s.id = ", &id.0);
+        let mut connection = self.reader.acquire().await?;
+        statement.fetch(&mut connection).await?.first().map(|row| source_row(row, now)).transpose()
     }
 
     /// Returns what each of these sources brought by day since then, the oldest day first; days without a visit are left out.
@@ -100,4 +102,19 @@ impl Store {
         }
         Ok(yields)
     }
+}
+
+/// Begins a statement that reads what [`source_row`] reads.
+fn select(now: Timestamp) -> Statement {
+    let mut statement = Statement::new(
+        "SELECT s.id, s.label, s.start_url, s.pace_ms, s.concurrency, s.settings, s.engine, s.added_at, \
+         s.last_success_at, s.last_failure, s.last_failure_at, s.paused_at, s.wait_until, s.wait_reason, \
+         s.crawl_delay_ms, (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id), ",
+    );
+    statement.bind("(SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.due_at <= ", now);
+    statement.push(
+        "), (SELECT COUNT(*) FROM frontier f WHERE f.source = s.id AND f.gone_at IS NOT NULL), \
+         (SELECT COUNT(*) FROM post p WHERE p.source = s.id) FROM source s",
+    );
+    statement
 }

@@ -8,6 +8,8 @@ mod exhibits;
 mod judging;
 mod sheet;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -87,6 +89,31 @@ impl Store {
         let mut connection = self.reader.acquire().await?;
         let case = within(&mut connection, scope, id).await?;
         version(&mut connection, &case.id).await
+    }
+
+    /// Returns who looks after these cases, by id; those that nobody looks after, or outside the scope, are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn assignees(&self, scope: &Scope, ids: &[String]) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut connection = self.reader.acquire().await?;
+        let head = "SELECT id, assignee FROM leak_case WHERE assignee IS NOT NULL AND ($1 = '' OR organization = $1) \
+                    AND id IN";
+        let rows = sql::fetch_in(&mut connection, head, &[scope.organization().into()], ids).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
+    }
+
+    /// Returns the open cases that somebody looks after, the newest first, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cases_of(&self, scope: &Scope, assignee: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.reader.acquire().await?;
+        let statement = "SELECT id FROM leak_case WHERE assignee = $1 AND merged_into IS NULL \
+                         AND ($2 = '' OR organization = $2) AND state NOT IN ('false_positive', 'closed') \
+                         ORDER BY first_matched_at DESC, id LIMIT $3";
+        let rows = sql::fetch(&mut connection, statement, values![assignee, scope.organization(), limit]).await?;
+        rows.iter().map(|row| row.text(0)).collect()
     }
 
     /// Notes that somebody looked at a case's evidence.

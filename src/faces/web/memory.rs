@@ -1,0 +1,86 @@
+//! What the console remembers between two requests and may forget: how often programs asked, uploads that wait to be confirmed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::services::intake::upload::Checked;
+
+/// Requests that a token may make at once, and in a second for long.
+const BURST: f64 = 300.0;
+const PER_SECOND: f64 = 50.0;
+/// How long an upload waits.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
+/// So many uploads wait at once; the oldest goes first.
+const UPLOADS_LIMIT: usize = 16;
+
+/// Forgotten when the process ends.
+#[derive(Debug, Default)]
+pub struct Memory {
+    buckets: Mutex<HashMap<String, (f64, Timestamp)>>,
+    uploads: Mutex<HashMap<String, Waiting>>,
+}
+
+/// An upload that was checked, and whose it is.
+#[derive(Debug)]
+struct Waiting {
+    user: String,
+    since: Timestamp,
+    checked: Checked,
+}
+
+impl Memory {
+    /// Counts a request; where there are too many, says for how many seconds to wait.
+    pub(crate) fn admit(&self, token: &str, now: Timestamp) -> Result<(), u64> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() > 10_000 {
+            buckets.retain(|_, (_, at)| now.duration_since(*at) < SignedDuration::from_mins(1));
+        }
+        let (left, at) = buckets.entry(token.to_owned()).or_insert((BURST, now));
+        let seconds = now.duration_since(*at).as_secs_f64().max(0.0);
+        *left = seconds.mul_add(PER_SECOND, *left).min(BURST);
+        *at = now;
+        if *left < 1.0 {
+            return Err(1);
+        }
+        *left -= 1.0;
+        Ok(())
+    }
+
+    /// Keeps an upload until its user confirms it; `name` must not be guessable.
+    pub(crate) fn keep(&self, name: String, user: &str, checked: Checked, now: Timestamp) {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        uploads.retain(|_, waiting| now.duration_since(waiting.since) < PATIENCE);
+        if uploads.len() >= UPLOADS_LIMIT
+            && let Some(oldest) = uploads.iter().min_by_key(|(_, waiting)| waiting.since).map(|(name, _)| name.clone())
+        {
+            uploads.remove(&oldest);
+        }
+        uploads.insert(name, Waiting { user: user.to_owned(), since: now, checked });
+    }
+
+    /// Gives an upload back to its user, once.
+    pub(crate) fn give_back(&self, name: &str, user: &str, now: Timestamp) -> Option<Checked> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = uploads.get(name).is_some_and(|waiting| waiting.user == user);
+        let waiting = is_own.then(|| uploads.remove(name)).flatten()?;
+        (now.duration_since(waiting.since) < PATIENCE).then_some(waiting.checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_may_ask_much_at_once_but_not_for_long() {
+        let memory = Memory::default();
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        let admitted = (0..400).filter(|_| memory.admit("T-1", at(0)).is_ok()).count();
+        assert_eq!(admitted, 300);
+        assert!(memory.admit("T-2", at(0)).is_ok(), "another token is another matter");
+        let admitted = (0..400).filter(|_| memory.admit("T-1", at(2_000)).is_ok()).count();
+        assert_eq!(admitted, 100);
+    }
+}
