@@ -49,7 +49,7 @@ pub(crate) fn objection(message: &str) -> Option<String> {
             return Some(format!("{word:?}"));
         }
     }
-    if let Some(digits) = long_number(&without_own_links(&text)) {
+    if let Some(digits) = long_number(&without_own_marks(&text)) {
         return Some(format!("the number {digits}"));
     }
     // The addresses that every test bank plants.
@@ -80,9 +80,15 @@ fn readable(message: &Message<'_>) -> String {
     text
 }
 
-/// Takes out the links by which a mail is answered: their signatures may hold any digits.
-fn without_own_links(text: &str) -> String {
-    let is_own = |word: &str| word.contains("/acknowledge/") || word.contains("/confirm/");
+/// Takes out the links by which a mail is answered and the hashes it quotes: they may hold any digits.
+fn without_own_marks(text: &str) -> String {
+    let is_link = |word: &str| word.contains("/acknowledge/") || word.contains("/confirm/");
+    let is_hash = |word: &str| {
+        word.len() == 64
+            && word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && word.bytes().any(|byte| byte.is_ascii_lowercase())
+    };
+    let is_own = |word: &str| is_link(word) || is_hash(word);
     let line = |line: &str| line.split(' ').filter(|word| !is_own(word)).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -121,6 +127,9 @@ fn what_must_not_be_mailed_is_found_however_it_is_written() {
         )
     };
     assert_eq!(objection(&mail("two planted records, 622202=E2=80=A2=E2=80=A21234, seen 2026-11-20 14:03 UTC")), None);
+    let hash = "7976174664136d7ac1dd3e8d5556160955d74a4ddd4888a489679fd15eb2cb1c";
+    assert_eq!(objection(&mail(&format!("hash: {hash}"))), None);
+    assert!(objection(&mail(&hash[..63])).is_some(), "a shorter word is no hash");
     for body in [
         value.as_str(),
         &spaced.join("-"),
