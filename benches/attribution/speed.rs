@@ -15,16 +15,76 @@ use super::cpu;
 use super::dice::Dice;
 use super::leaks::{CUSTODIANS, Leak, P, plant, publish};
 
+/// Words of the table that identities are made after: given names, surnames, and how both are spelled in mail addresses.
+const PEOPLE: [[&str; 16]; 4] = [
+    [
+        "Amelia", "Bastian", "Corin", "Delphine", "Edric", "Fiora", "Gareth", "Hollis", "Ines", "Jorah", "Katrin",
+        "Leopold", "Maren", "Nadia", "Orson", "Petra",
+    ],
+    [
+        "Okafor", "Brandt", "Castell", "Dunmore", "Ellery", "Fenwick", "Grayling", "Hartwell", "Ingram", "Jessop",
+        "Kestrel", "Lowther", "Marlowe", "Norwood", "Oakes", "Penrose",
+    ],
+    [
+        "Лука",
+        "Савва",
+        "Глеб",
+        "Тихон",
+        "Арсений",
+        "Фома",
+        "Прохор",
+        "Макар",
+        "Мирон",
+        "Остап",
+        "Демид",
+        "Лев",
+        "Родион",
+        "Клим",
+        "Назар",
+        "Ефим",
+    ],
+    [
+        "Ветров",
+        "Громов",
+        "Лесков",
+        "Озеров",
+        "Полянов",
+        "Рощин",
+        "Снегов",
+        "Тучин",
+        "Утёсов",
+        "Хмелев",
+        "Цветков",
+        "Чагин",
+        "Шумов",
+        "Щукин",
+        "Яров",
+        "Зорин",
+    ],
+];
+
 /// Identities in three languages, every value from a reserved range.
 pub(crate) fn identities(count: usize) {
     let mut profiler = Profiler::new("id,name,phone,email,card_no,address,birth_date,balance".split(','));
-    for row in 0..3000_u32 {
-        let name = ["Amelia Okafor", "王小明", "Ветров Лука Глебович"][row as usize % 3];
+    let mut dice = Dice(11);
+    for row in 0..30_000_u32 {
+        let [given, surname] = [dice.below(16), dice.below(16)];
+        let (name, mail) = match row % 3 {
+            0 => {
+                let (given, surname) = (PEOPLE[0][given], PEOPLE[1][surname]);
+                (format!("{given} {surname}"), format!("{given}.{surname}{:03}", row % 1000).to_lowercase())
+            }
+            1 => (
+                ["王小明", "李伟", "张静怡", "陈思远"][given % 4].to_owned(),
+                format!("qq{:08}", 10_000_019 * (row % 9 + 1) + row),
+            ),
+            _ => (format!("{} {}", PEOPLE[3][surname], PEOPLE[2][given]), format!("user{:07}", 1_000_000 + 97 * row)),
+        };
         let cells = [
             format!("{}", row * 1009),
-            name.to_owned(),
+            name,
             "+1 555 0100000".to_owned(),
-            format!("user{row}@post.example"),
+            format!("{mail}@post.example"),
             "9999 1200 0000 0018".to_owned(),
             format!("{} Harbour Road, Gullhaven", row % 90 + 1),
             format!("19{:02}-04-{:02}", row % 60 + 40, row % 28 + 1),

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use dyepack::domain::source::Network;
 use dyepack::ports::clock::Clock;
+use dyepack::ports::fetch::Hooks;
 use dyepack::ports::mail::Mailer;
-use dyepack::services::watchkeeping::{Options, Ports, look};
+use dyepack::services::watchkeeping::{Operator, Options, Ports, look};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::mail::sink::{Sink, free_port};
@@ -21,7 +22,7 @@ fn now() -> Timestamp {
 fn options(operator: Option<&str>, folder: &std::path::Path) -> Options {
     Options {
         worker: "w".to_owned(),
-        operator: operator.map(str::to_owned),
+        operator: Operator { mail: operator.map(str::to_owned), hook: None },
         folder: PathBuf::from(folder),
         budget_bytes: None,
         drills: None,
@@ -35,7 +36,8 @@ async fn the_operator_is_told_once_when_a_network_goes_down_and_once_when_it_is_
     let store = Subject::open(&url).await.store;
     let clock = Clock::fixed(now());
     let mailer = Mailer::memory(Vec::new());
-    let ports = Ports { store: store.clone(), mailer: Some(mailer.clone()), clock: clock.clone() };
+    let ports =
+        Ports { store: store.clone(), mailer: Some(mailer.clone()), hooks: Hooks::default(), clock: clock.clone() };
     let options = options(Some("ops@host.example"), folder.path());
     store.note_lane(Network::Tor, Some("nothing answers at 127.0.0.1:9050"), now()).await.unwrap();
     let mut told = Vec::new();

@@ -33,6 +33,7 @@ fn line(copy: &CopyFact, phrases: &Phrases) -> String {
             }
             parts.join(phrases.comma)
         }
+        Verdict::Upstream => texts.own.to_owned(),
         Verdict::CannotTell => match copy.more_rows {
             Some(rows) => [texts.cannot_tell, phrases.comma, &fill(texts.more, &[("n", &rows.to_string())])].concat(),
             None => texts.cannot_tell.to_owned(),

@@ -48,6 +48,8 @@ pub struct CaseFacts {
     pub sealed_to: Option<String>,
     /// The address by which the reader acknowledges it.
     pub acknowledge: Option<String>,
+    /// The address of its page in the console, where the installation has one that others reach.
+    pub page: Option<Url>,
     /// For a mail to somebody who is told because nobody has acknowledged: since when they could have.
     pub unanswered_since: Option<Timestamp>,
     /// The organization's time zone; times are shown by its clocks.

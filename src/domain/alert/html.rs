@@ -185,7 +185,7 @@ fn with_commands(line: &str) -> String {
     for (number, part) in line.split('`').enumerate() {
         if number % 2 == 1 {
             html.add(format_args!(
-                "<code style=\"white-space:nowrap;padding:1px 5px;border-radius:4px;background:#eef0f2;\
+                "<code style=\"overflow-wrap:anywhere;padding:1px 5px;border-radius:4px;background:#eef0f2;\
                  font-family:ui-monospace,Menlo,Consolas,monospace;font-size:14px\">{}</code>",
                 escape(part)
             ));

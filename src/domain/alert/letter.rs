@@ -3,7 +3,7 @@
 //! Everything that enters here is cleaned and bounded here; the renderers only lay out and escape.
 
 use super::clean::{defang, defanged_link, masked_value, one_line, site_label, word};
-use super::facts::{CaseFacts, CustodianFact, EntryFact, Place, Sighting, Site};
+use super::facts::{CaseFacts, CopyFact, CustodianFact, EntryFact, Place, Sighting, Site};
 use super::phrases::{Phrases, Telling, fill};
 use super::{AlertReason, Tlp, copy, weight};
 use crate::domain::attribution;
@@ -334,7 +334,9 @@ fn custodians(facts: &CaseFacts, phrases: &Phrases) -> Section {
         Block::List(shares)
     };
     // Where the copies were weighed, the fact above says which; counts alone would say less, or seem to say otherwise.
-    let is_named = facts.copy.as_ref().is_some_and(|copy| copy.verdict == attribution::Verdict::CopyNamed);
+    let is_decided =
+        |copy: &CopyFact| matches!(copy.verdict, attribution::Verdict::CopyNamed | attribution::Verdict::Upstream);
+    let is_named = facts.copy.as_ref().is_some_and(is_decided);
     let mut blocks = match held.as_slice() {
         [_, _, ..] if is_named => vec![shares()],
         [] => vec![Block::Paragraph(texts.none.to_owned())],
@@ -392,7 +394,10 @@ fn place(sighting: &Sighting, facts: &CaseFacts, phrases: &Phrases) -> Card {
 }
 
 fn steps(facts: &CaseFacts, phrases: &Phrases) -> Section {
-    let command = format!("dyepack case show {}", word(&facts.case));
+    let command = match &facts.page {
+        Some(page) => page.to_string(),
+        None => format!("dyepack case show {}", word(&facts.case)),
+    };
     let steps = phrases.steps.iter().map(|step| fill(step, &[("command", &command)])).collect();
     Section { heading: phrases.labels.next.to_owned(), blocks: vec![Block::Steps(steps)] }
 }

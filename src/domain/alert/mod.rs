@@ -292,6 +292,7 @@ mod tests {
             news_since: None,
             sealed_to: None,
             acknowledge: None,
+            page: None,
             unanswered_since: None,
             zone: Zone::default(),
         }
@@ -401,6 +402,11 @@ mod tests {
             assert!(mail.text.contains(fact) && mail.html.contains(fact), "{fact}");
         }
         assert!(mail.text.contains("dyepack case show C-7F3K9Q2M"));
+        let page = Url::parse("https://dyepack.bank.example/cases/C-7F3K9Q2M").ok();
+        let mail = compose(&CaseFacts { page, ..facts() }, &addressing(Language::En), at(NOW));
+        for text in [mail.text.replace("\n   ", ""), mail.html] {
+            assert!(text.contains("dyepack.bank.example/cases/C-7F3K9Q2M") && !text.contains("case show"), "{text}");
+        }
     }
 
     #[test]
@@ -458,6 +464,7 @@ mod tests {
             ..named.clone()
         };
         let foreign = CopyFact { verdict: attribution::Verdict::NotOurs, ..open.clone() };
+        let own = CopyFact { verdict: attribution::Verdict::Upstream, ..open.clone() };
         for (copy, language, line) in [
             (
                 &named,
@@ -473,6 +480,9 @@ mod tests {
             (&open, Language::En, "Whose copy: cannot be told yet from the rows seen, about 40 more rows would do"),
             (&open, Language::Zh, "凭目前看到的数据行还无法判断，大约还需要 40 行"),
             (&open, Language::Ru, "по увиденным строкам пока сказать нельзя, хватило бы ещё примерно 40 строк"),
+            (&own, Language::En, "Whose copy: consistent with your organization's own copy, or one upstream of all"),
+            (&own, Language::Zh, "与本机构自有副本或所有交付的上游副本一致"),
+            (&own, Language::Ru, "согласуется с собственной копией организации"),
             (&foreign, Language::En, "Whose copy: the rows are not yours"),
             (&foreign, Language::Zh, "这些数据行不是贵机构的"),
             (&foreign, Language::Ru, "строки не ваши"),

@@ -191,6 +191,10 @@ fn proved(report: &Report) -> Section {
                 codes.join(", ")
             )
         }
+        Verdict::Upstream => "The findings are consistent with the organization's own copy, or one upstream of all deliveries, having been \
+             published: it holds what the copies hold together, and explains the findings better than any of them. No copy is named, \
+             even if marks of it alone were found. Several copies put together could look the same."
+            .to_owned(),
         Verdict::CannotTell => format!(
             "No copy is named: for none do the findings reach the strength at which a copy that was not published would be \
              named with probability {epsilon:e} at most."

@@ -20,6 +20,11 @@ use crate::domain::watchlist::{Deal, OWNER, Watchlist};
 pub const EPSILON: f64 = 1e-6;
 /// Above this, "upstream is not excluded" is said.
 const UPSTREAM: f64 = 0.01;
+/// Above this no copy is named, whatever its e-value: the organization's own copy explains the findings better, and it holds what
+/// every copy holds.
+const RATHER_UPSTREAM: f64 = 0.5;
+/// Above this the organization's own copy is named where no copy reaches the bound.
+const SURELY_UPSTREAM: f64 = 0.99;
 /// Origins below this probability are not listed.
 const LEAST_LISTED: f64 = 1e-4;
 const MOST_LISTED: usize = 10;
@@ -32,6 +37,8 @@ const GUESSED: f64 = 0.2;
 pub enum Verdict {
     /// The findings are consistent with the copies accused, within the bound.
     CopyNamed,
+    /// The findings are consistent with the organization's own copy, or one upstream of all deliveries.
+    Upstream,
     /// No copy reaches the bound.
     CannotTell,
     /// The rows are foreign.
@@ -152,9 +159,10 @@ impl Report {
             epsilon: findings.epsilon,
             ln_other: enrolled.ln_other(),
         });
-        let named: Vec<usize> = positions(&answer, |standing| standing.finding == Finding::Named);
+        let within: Vec<usize> = positions(&answer, |standing| standing.finding == Finding::Named);
+        let verdict = verdict(&answer, &within);
+        let named = if verdict == Verdict::CopyNamed { within } else { Vec::new() };
         let suspects = if named.is_empty() { most_probable(&answer) } else { named.clone() };
-        let verdict = verdict(&answer, &named);
         Self {
             verdict,
             lr_ours: rounded(answer.posterior.ln_ours / std::f64::consts::LN_10, 2),
@@ -183,6 +191,9 @@ impl Report {
         let codes: Vec<&str> = self.accused.iter().map(|accused| accused.code.as_str()).collect();
         let copies = match self.verdict {
             Verdict::NotOurs => return "the rows are not the organization's".to_owned(),
+            Verdict::Upstream => {
+                return "consistent with the organization's own copy, or one upstream of all deliveries".to_owned();
+            }
             Verdict::CannotTell => {
                 let more = self.more_rows.map(|rows| format!("; about {rows} more rows would do"));
                 return format!("cannot tell whose copy leaked{}", more.unwrap_or_default());
@@ -217,8 +228,12 @@ fn most_probable(answer: &Answer) -> Vec<usize> {
     }
 }
 
-fn verdict(answer: &Answer, named: &[usize]) -> Verdict {
-    if !named.is_empty() {
+/// `within`: the copies that reach the bound.
+fn verdict(answer: &Answer, within: &[usize]) -> Verdict {
+    let upstream = answer.posterior.probability(&Origin::Owner);
+    if upstream > if within.is_empty() { SURELY_UPSTREAM } else { RATHER_UPSTREAM } {
+        Verdict::Upstream
+    } else if !within.is_empty() {
         Verdict::CopyNamed
     } else if answer.posterior.probability(&Origin::Other) > 0.99 {
         Verdict::NotOurs
@@ -474,9 +489,18 @@ mod tests {
         let mut watchlist = watchlist();
         watchlist.canaries.retain(|canary| canary.p.is_some());
         let report = Report::of(&watchlist, &findings(&watchlist, |_| true));
-        assert_eq!(report.verdict, Verdict::CannotTell);
+        assert_eq!(report.verdict, Verdict::Upstream);
         assert_eq!(report.posterior[0].copies, [OWNER]);
         assert!(report.upstream_not_excluded);
+        assert!(report.line().contains("own copy, or one upstream"), "{}", report.line());
+    }
+
+    #[test]
+    fn where_the_marks_of_all_copies_are_found_together_no_copy_is_named() {
+        // What each copy alone holds is in the organization's own, too.
+        let watchlist = watchlist();
+        let report = Report::of(&watchlist, &findings(&watchlist, |_| true));
+        assert_eq!((report.verdict, report.accused.as_slice()), (Verdict::Upstream, [].as_slice()));
     }
 
     #[test]

@@ -21,19 +21,36 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 /// Random digits that a reserved range must leave: fewer would be met by chance.
 const LEAST_DIGITS: usize = 4;
 
-/// Makes records, no value twice.
+/// What records are made after: a profile made ready to draw from, and the values that others have.
 #[derive(Debug)]
-pub(super) struct Maker<'a> {
+pub(super) struct Model<'a> {
     profile: &'a Profile,
     names: Names,
     /// How the columns' texts are put together, by column and language.
     drawn: BTreeMap<(usize, Language), Drawn>,
+    /// The ranges of identifying columns, by column and language.
+    ranges: BTreeMap<(usize, Language), Vec<&'a str>>,
     languages: Vec<(Language, f64)>,
-    /// Identifying values that are taken, as [`mark`] gives them.
-    taken: HashSet<u64>,
+    /// Identifying values of canaries that were enrolled before, as [`mark`] gives them.
+    enrolled: HashSet<u64>,
     /// Real customers, whose values are not drawn.
     customers: &'a Fingerprints,
     today: Date,
+}
+
+/// Makes records, no value twice.
+#[derive(Debug)]
+pub(super) struct Maker<'a> {
+    model: &'a Model<'a>,
+    /// Identifying values of the records made, as [`mark`] gives them.
+    taken: HashSet<u64>,
+}
+
+/// One record, and the marks of its identifying values.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) cells: Vec<String>,
+    marks: Vec<u64>,
 }
 
 /// A person who is nobody.
@@ -45,7 +62,7 @@ struct Person {
     mail: Option<String>,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> Model<'a> {
     /// Checks that each identifying column has a range to draw from, and that what is drawn passes its public check.
     pub(super) fn new(
         profile: &'a Profile,
@@ -82,42 +99,38 @@ impl<'a> Maker<'a> {
             own.collect::<Vec<_>>()
         };
         let drawn = profile.columns.iter().enumerate().flat_map(of_column).collect();
-        let taken = taken.iter().map(|value| mark(value)).collect();
-        Ok(Self { profile, names: Names::new(), drawn, languages, taken, customers, today })
+        let ranges_of = |(at, column): (usize, &'a Column)| {
+            let field = column.field.as_deref().unwrap_or_default();
+            let all = profile.reserved.of(field);
+            [Language::En, Language::Zh, Language::Ru].map(|language| {
+                let own: Vec<&str> =
+                    all.iter().map(String::as_str).filter(|range| speaks(field, range, language)).collect();
+                let ranges = if own.is_empty() { all.first().map(String::as_str).into_iter().collect() } else { own };
+                ((at, language), ranges)
+            })
+        };
+        let ranges = profile.columns.iter().enumerate().flat_map(ranges_of).collect();
+        let enrolled = taken.iter().map(|value| mark(value)).collect();
+        Ok(Self { profile, names: Names::new(), drawn, ranges, languages, enrolled, customers, today })
     }
 
-    /// Makes one record, a cell for each column.
-    pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Vec<String>, MintError> {
-        let (person, profile) = (self.person(dice), self.profile);
-        profile.columns.iter().enumerate().map(|column| self.cell(column, &person, dice)).collect()
-    }
-
-    /// Draws a person. The habit of its mail name is drawn first and people until one fits, so that habits which leave few
-    /// free names are as frequent as in the table.
-    fn person(&self, dice: &mut Dice) -> Person {
-        let language = dice.weighted(&self.languages).copied().unwrap_or(Language::En);
-        let mut person = Person { language, name: self.name(language, dice), birth: self.birth(dice), mail: None };
-        let column = self.profile.columns.iter().position(|column| column.field.as_deref() == Some("email"));
-        let (Some(at), Some(domain)) = (column, dice.pick(&self.profile.reserved.email)) else { return person };
-        let pattern = self.drawn.get(&(at, language)).and_then(|drawn| drawn.draw(dice));
-        for _ in 0..PLAIN_TRIES {
-            let address = format!("{}@{domain}", mail_name(pattern.as_deref(), &person, dice));
-            if self.is_free("email", &address) {
-                person.mail = Some(address);
-                break;
-            }
-            // What is no part of a name does not change with the person.
-            if pattern.as_deref().is_some_and(|pattern| !pattern.contains('{')) {
-                break;
-            }
-            (person.name, person.birth) = (self.name(language, dice), self.birth(dice));
+    /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.
+    fn is_customers(&self, field: &str, value: &str) -> bool {
+        if self.customers.is_empty() {
+            return false;
         }
-        person
+        let Some(kind) = FingerprintKind::parse(field) else { return false };
+        let canonical = kind.canonical([value], None);
+        canonical.is_ok_and(|canonical| self.customers.holding(kind, canonical.as_bytes()).next().is_some())
     }
 
-    /// Tells whether nobody has a value: no canary, no customer.
-    fn is_free(&self, field: &str, value: &str) -> bool {
-        !self.taken.contains(&mark(value)) && !self.is_customers(field, value)
+    /// A mail name where no plain one was free: a habit may leave few names, or a single one, so the more attempts failed,
+    /// the more digits follow it.
+    fn longer_mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
+        let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
+        let mut name = mail_name(pattern.as_deref(), person, dice);
+        name.extend((0..2 * (1 + attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
+        name
     }
 
     /// A name as the table has them, or one of our own lists where it tells none.
@@ -157,8 +170,83 @@ impl<'a> Maker<'a> {
             jiff::Span::new().try_days(days).ok().and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
         day.unwrap_or(self.today).min(self.today)
     }
+}
 
-    fn cell(&mut self, (at, column): (usize, &Column), person: &Person, dice: &mut Dice) -> Result<String, MintError> {
+impl<'a> Maker<'a> {
+    pub(super) fn new(model: &'a Model<'a>) -> Self {
+        Self { model, taken: HashSet::new() }
+    }
+
+    /// Takes a record that another maker has made; gives back `None` if a value of it is taken.
+    pub(super) fn adopt(&mut self, made: Made) -> Option<Vec<String>> {
+        if made.marks.iter().any(|mark| self.taken.contains(mark)) {
+            return None;
+        }
+        self.taken.extend(&made.marks);
+        Some(made.cells)
+    }
+
+    /// Makes one record, a cell for each column.
+    pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Made, MintError> {
+        let person = self.person(dice);
+        let mut made = Made { cells: Vec::with_capacity(self.model.profile.columns.len()), marks: Vec::new() };
+        for column in self.model.profile.columns.iter().enumerate() {
+            let cell = self.cell(column, &person, &mut made.marks, dice)?;
+            made.cells.push(cell);
+        }
+        Ok(made)
+    }
+
+    /// Draws a person. The habit of its mail name is drawn first and people until one fits, so that habits which leave few
+    /// free names are as frequent as in the table.
+    fn person(&self, dice: &mut Dice) -> Person {
+        let model = self.model;
+        let language = dice.weighted(&model.languages).copied().unwrap_or(Language::En);
+        let mut person = Person { language, name: model.name(language, dice), birth: model.birth(dice), mail: None };
+        let column = model.profile.columns.iter().position(|column| column.field.as_deref() == Some("email"));
+        let (Some(at), Some(domain)) = (column, dice.pick(&model.profile.reserved.email)) else { return person };
+        let pattern = model.drawn.get(&(at, language)).and_then(|drawn| drawn.draw(dice));
+        for _ in 0..PLAIN_TRIES {
+            let address = format!("{}@{domain}", mail_name(pattern.as_deref(), &person, dice));
+            if self.is_free("email", &address) {
+                person.mail = Some(address);
+                break;
+            }
+            // What is no part of a name does not change with the person.
+            if pattern.as_deref().is_some_and(|pattern| !pattern.contains('{')) {
+                break;
+            }
+            (person.name, person.birth) = (model.name(language, dice), model.birth(dice));
+        }
+        person
+    }
+
+    /// Tells whether nobody has a value: no canary, no customer.
+    fn is_free(&self, field: &str, value: &str) -> bool {
+        !self.is_taken(mark(value)) && !self.model.is_customers(field, value)
+    }
+
+    fn is_taken(&self, mark: u64) -> bool {
+        self.taken.contains(&mark) || self.model.enrolled.contains(&mark)
+    }
+
+    /// Takes a value, unless another record has it.
+    fn take(&mut self, mark: u64, marks: &mut Vec<u64>) -> bool {
+        let is_free = !self.model.enrolled.contains(&mark) && self.taken.insert(mark);
+        if is_free {
+            marks.push(mark);
+        }
+        is_free
+    }
+
+    fn cell(
+        &mut self,
+        (at, column): (usize, &Column),
+        person: &Person,
+        marks: &mut Vec<u64>,
+        dice: &mut Dice,
+    ) -> Result<String, MintError> {
+        let model = self.model;
         let is_needed = column.field.is_some() || matches!(column.form, Form::Key { .. });
         if !is_needed && !dice.chance(column.filled) {
             return Ok(String::new());
@@ -166,22 +254,28 @@ impl<'a> Maker<'a> {
         Ok(match &column.form {
             Form::Name => person.name.whole.clone(),
             Form::Address => {
-                let drawn = self.drawn.get(&(at, person.language)).and_then(|drawn| drawn.address(dice));
-                drawn.unwrap_or_else(|| self.names.address(person.language, dice))
+                let drawn = model.drawn.get(&(at, person.language)).and_then(|drawn| drawn.address(dice));
+                drawn.unwrap_or_else(|| model.names.address(person.language, dice))
             }
             Form::Birth { style, .. } => style.write(person.birth),
-            Form::Identifier(shapes) => return self.identifier((at, column), shapes, person, dice),
-            Form::Key { first, last } => self.key(column, (*first, *last), dice)?,
+            Form::Identifier(shapes) => return self.identifier((at, column), shapes, person, marks, dice),
+            Form::Key { first, last } => self.key(column, (*first, *last), marks, dice)?,
             Form::Category(values) => dice.weighted(values).cloned().unwrap_or_default(),
             Form::Amount { decimals, quantiles } => format!("{:.*}", usize::from(*decimals), amount(quantiles, dice)),
-            Form::Day { style, quantiles } => style.write(self.day(between(quantiles, dice))),
+            Form::Day { style, quantiles } => style.write(model.day(between(quantiles, dice))),
             Form::Shape(shapes) => dice.weighted(shapes).map(|shape| fill_shape(shape, dice)).unwrap_or_default(),
         })
     }
 
-    fn key(&mut self, column: &Column, (first, last): (i64, i64), dice: &mut Dice) -> Result<String, MintError> {
+    fn key(
+        &mut self,
+        column: &Column,
+        (first, last): (i64, i64),
+        marks: &mut Vec<u64>,
+        dice: &mut Dice,
+    ) -> Result<String, MintError> {
         let span = u32::try_from(last.saturating_sub(first)).unwrap_or(u32::MAX);
-        let rows = u32::try_from(self.profile.rows).unwrap_or(u32::MAX);
+        let rows = u32::try_from(self.model.profile.rows).unwrap_or(u32::MAX);
         for _ in 0..TRIES {
             // Where every number is taken, canaries are the newest rows.
             let is_dense = span < rows.saturating_add(rows / 4);
@@ -190,7 +284,7 @@ impl<'a> Maker<'a> {
             } else {
                 first.saturating_add(i64::from(dice.below(span)))
             };
-            if self.taken.insert(mark(&format!("{}={number}", column.name))) {
+            if self.take(mark(&format!("{}={number}", column.name)), marks) {
                 return Ok(number.to_string());
             }
         }
@@ -202,16 +296,17 @@ impl<'a> Maker<'a> {
         (at, column): (usize, &Column),
         shapes: &[(String, f64)],
         person: &Person,
+        marks: &mut Vec<u64>,
         dice: &mut Dice,
     ) -> Result<String, MintError> {
+        let model = self.model;
         let field = column.field.as_deref().unwrap_or_default();
-        let ranges = self.profile.reserved.of(field);
-        let own: Vec<&String> = ranges.iter().filter(|range| speaks(field, range, person.language)).collect();
+        let ranges = model.ranges.get(&(at, person.language)).map(Vec::as_slice).unwrap_or_default();
         for attempt in 0..TRIES {
-            let range = dice.pick(&own).copied().or_else(|| ranges.first()).map(String::as_str).unwrap_or_default();
+            let range = dice.pick(ranges).copied().unwrap_or_default();
             let value = match field {
                 "email" if attempt == 0 && person.mail.is_some() => person.mail.clone(),
-                "email" => Some(format!("{}@{range}", self.longer_mail_name(at, person, attempt, dice))),
+                "email" => Some(format!("{}@{range}", model.longer_mail_name(at, person, attempt, dice))),
                 "pan" => luhn(&fill(range, dice)),
                 "iban" => iban(&fill(range, dice)),
                 "resident_id" => resident_id(range, person.birth, dice),
@@ -219,32 +314,11 @@ impl<'a> Maker<'a> {
             };
             let value =
                 value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
-            if !self.is_customers(field, &value) && self.taken.insert(mark(&value)) {
+            if !model.is_customers(field, &value) && self.take(mark(&value), marks) {
                 return Ok(dress(&value, shapes, dice));
             }
         }
         Err(MintError::Exhausted { field: field.to_owned() })
-    }
-}
-
-impl Maker<'_> {
-    /// A mail name where no plain one was free: a habit may leave few names, or a single one, so the more attempts failed,
-    /// the more digits follow it.
-    fn longer_mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
-        let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
-        let mut name = mail_name(pattern.as_deref(), person, dice);
-        name.extend((0..2 * (1 + attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
-        name
-    }
-
-    /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.
-    fn is_customers(&self, field: &str, value: &str) -> bool {
-        if self.customers.is_empty() {
-            return false;
-        }
-        let Some(kind) = FingerprintKind::parse(field) else { return false };
-        let canonical = kind.canonical([value], None);
-        canonical.is_ok_and(|canonical| self.customers.holding(kind, canonical.as_bytes()).next().is_some())
     }
 }
 

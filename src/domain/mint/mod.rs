@@ -13,12 +13,13 @@ mod wording;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::panic::resume_unwind;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use self::dice::Dice;
-use self::identity::Maker;
+use self::identity::{Made, Maker, Model};
 use super::fingerprints::Fingerprints;
 use super::watchlist::Chance;
 
@@ -26,6 +27,9 @@ pub use identity::comparable;
 pub use profile::{Column, DateStyle, Form, Profile, Profiler, Reserved};
 pub use spelling::Spelling;
 pub use wording::{Place, Wording};
+
+/// Lots in which records are made.
+const LOTS: usize = 8;
 
 /// Habits that names, addresses and numbers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,27 +189,25 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     if request.custodians.is_empty() {
         return Err(MintError::NoCustodian);
     }
-    let mut maker = Maker::new(profile, (&request.taken, &request.customers), request.planted_at)?;
-    let [mut draw, mut values, mut labels] = ["draw", "values", "labels"].map(|purpose| Dice::new(seed, purpose));
-    let mut plant = |holders: Vec<String>, p: Option<Chance>| {
-        let cells = maker.record(&mut values)?;
+    let model = Model::new(profile, (&request.taken, &request.customers), request.planted_at)?;
+    let [mut draw, mut labels] = ["draw", "labels"].map(|purpose| Dice::new(seed, purpose));
+    let alone = request.custodians.iter().flat_map(|custodian| (0..request.unique).map(move |_| custodian));
+    let alone = alone.map(|custodian| (vec![custodian.clone()], None));
+    let shared = (0..request.shared).zip(request.p.iter().cycle()).map(|(_, p)| {
+        let holders = request.custodians.iter().filter(|_| draw.chance(p.get())).cloned().collect();
+        (holders, Some(*p))
+    });
+    let draws: Vec<(Vec<String>, Option<Chance>)> = alone.chain(shared).collect();
+    let records = records(&model, draws.len(), seed)?;
+    let plant = |((holders, p), cells): ((Vec<String>, Option<Chance>), Vec<String>)| {
         let mut salt = String::with_capacity(32);
         for _ in 0..4 {
             let _ = write!(salt, "{:08x}", labels.bits());
         }
         let id = format!("m-{:08x}{:04x}", labels.bits(), labels.bits() >> 16);
-        Ok(Planted { id, holders, p, cells, place: labels.share(), salt })
+        Planted { id, holders, p, cells, place: labels.share(), salt }
     };
-    let mut canaries = Vec::new();
-    for custodian in &request.custodians {
-        for _ in 0..request.unique {
-            canaries.push(plant(vec![custodian.clone()], None)?);
-        }
-    }
-    for (_, p) in (0..request.shared).zip(request.p.iter().cycle()) {
-        let holders = request.custodians.iter().filter(|_| draw.chance(p.get())).cloned().collect();
-        canaries.push(plant(holders, Some(*p))?);
-    }
+    let mut canaries: Vec<Planted> = draws.into_iter().zip(records).map(plant).collect();
     canaries.sort_by(|one, other| one.id.cmp(&other.id));
     canaries.dedup_by(|later, first| later.id == first.id);
     Ok(Table {
@@ -216,6 +218,29 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
         key: profile.columns.iter().position(|column| matches!(column.form, Form::Key { .. })),
         canaries,
     })
+}
+
+/// Makes so many records, in lots that have random choices of their own, side by side: how many processors there are changes
+/// nothing. Where two lots met in a value, the later record is made anew.
+fn records(model: &Model<'_>, count: usize, seed: &[u8; 32]) -> Result<Vec<Vec<String>>, MintError> {
+    let lot = |number: usize| {
+        let mut dice = Dice::new(seed, &format!("values/{number}"));
+        let mut maker = Maker::new(model);
+        let share = count / LOTS + usize::from(number < count % LOTS);
+        (0..share).map(|_| maker.record(&mut dice)).collect::<Result<Vec<Made>, MintError>>()
+    };
+    let lots = std::thread::scope(|scope| {
+        let lot = &lot;
+        let running: Vec<_> = (0..LOTS).map(|number| scope.spawn(move || lot(number))).collect();
+        let ended = running.into_iter().map(|running| running.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Result<Vec<Vec<Made>>, MintError>>()
+    })?;
+    let (mut maker, mut dice) = (Maker::new(model), Dice::new(seed, "values/again"));
+    let settle = |made| match maker.adopt(made) {
+        Some(cells) => Ok(cells),
+        None => maker.record(&mut dice).map(|made| made.cells),
+    };
+    lots.into_iter().flatten().map(settle).collect()
 }
 
 #[cfg(test)]

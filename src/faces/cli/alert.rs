@@ -139,9 +139,13 @@ pub(super) async fn mailer(url: Option<&str>, context: &Context) -> anyhow::Resu
 /// Puts together what alerting needs.
 pub(super) fn ports(store: &Store, mailer: Mailer, context: &Context) -> alerting::Ports {
     let (vault, clock) = (context.vault(), context.clock.clone());
-    let alert = &context.config.alert;
-    let hooks = Hooks::new(&source::fetch_options(context), alert.private_hosts.clone());
-    alerting::Ports { store: store.clone(), vault, mailer, clock, links: context.config.console.url.clone(), hooks }
+    let (links, hooks) = (context.config.console.url.clone(), hooks(context));
+    alerting::Ports { store: store.clone(), vault, mailer, clock, links, hooks }
+}
+
+/// The way to webhooks.
+pub(super) fn hooks(context: &Context) -> Hooks {
+    Hooks::new(&source::fetch_options(context), context.config.alert.private_hosts.clone())
 }
 
 async fn contacts(organization: &str, context: &Context) -> anyhow::Result<(Vec<String>, Language)> {

@@ -9,7 +9,7 @@ use super::case::plain;
 use super::context::Context;
 use super::output::{Format, printable};
 use super::{Exit, Failure};
-use crate::domain::attribution::{Document, EPSILON, Report, Verdict};
+use crate::domain::attribution::{Document, EPSILON, Report};
 use crate::services::attributing::{Terms, attribute_again, attribute_case};
 use crate::services::intake;
 
@@ -136,9 +136,7 @@ fn difference(text: &str, again: &Report) -> anyhow::Result<Option<&'static str>
         "it was computed by another version; run that one"
     } else if given.table_sha256 != again.table_sha256 {
         "the watchlist is not the one it was computed from"
-    } else if (given.verdict == Verdict::CopyNamed) != (again.verdict == Verdict::CopyNamed)
-        || given.accused != again.accused
-    {
+    } else if given.verdict != again.verdict || given.accused != again.accused {
         "the same findings name other copies"
     } else {
         "the text was changed, though the copies it names are the same"

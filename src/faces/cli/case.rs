@@ -315,6 +315,7 @@ fn row((case, copy): (&CaseRow, Option<&Copy>)) -> Vec<String> {
 fn whose_copy(copy: &Copy) -> String {
     match copy.verdict {
         attribution::Verdict::CopyNamed => copy.accused.join(", "),
+        attribution::Verdict::Upstream => "OWNER".to_owned(),
         attribution::Verdict::CannotTell => "?".to_owned(),
         attribution::Verdict::NotOurs => "not ours".to_owned(),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
+use url::Url;
 
 use super::Failure;
 use crate::domain::retention::Retention;
@@ -53,7 +54,7 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EvidenceConfig {
     /// A time-stamping authority (RFC 3161); `None` if heads and exports are signed only.
-    pub(crate) authority: Option<url::Url>,
+    pub(crate) authority: Option<Url>,
 }
 
 /// `[store]`
@@ -100,8 +101,10 @@ pub(crate) struct NetworkConfig {
 /// `[operator]`
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OperatorConfig {
-    /// Where alarms go; `None` if nobody is to be mailed.
+    /// Where alarms are mailed; `None` if nobody is to be mailed.
     pub(crate) mail: Option<String>,
+    /// A webhook that they are posted to.
+    pub(crate) hook: Option<Secret<Url>>,
 }
 
 /// `[drill]`
@@ -173,8 +176,8 @@ impl FileConsole {
     fn checked(self) -> anyhow::Result<ConsoleOptions> {
         let url = variable("DYEPACK_CONSOLE_URL").or(self.url);
         let parse = |text: String| {
-            let parsed = url::Url::parse(&text).ok();
-            let is_sound = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.path() == "/";
+            let parsed = Url::parse(&text).ok();
+            let is_sound = |url: &Url| matches!(url.scheme(), "http" | "https") && url.path() == "/";
             let sound = parsed.filter(is_sound);
             sound.ok_or_else(|| {
                 usage(format!("[console] url = {text:?} is no address: write https://dyepack.bank.example"))
@@ -211,6 +214,7 @@ impl FileEvidence {
 #[serde(deny_unknown_fields, default)]
 struct FileOperator {
     mail: Option<String>,
+    hook_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -365,7 +369,10 @@ impl Config {
                 dkim,
             },
             network: file.network.checked()?,
-            operator: OperatorConfig { mail: variable("DYEPACK_OPERATOR_MAIL").or(file.operator.mail) },
+            operator: OperatorConfig {
+                hook: file.operator.hook(folder)?,
+                mail: variable("DYEPACK_OPERATOR_MAIL").or(file.operator.mail),
+            },
             drill: file.drill.checked()?,
             alert: AlertConfig { settle, private_hosts: file.alert.private_hosts },
             fingerprint_keys: fingerprint_keys(),
@@ -408,7 +415,7 @@ fn fingerprint_keys() -> Vec<Secret<String>> {
 }
 
 fn has_password(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| url.password().is_some())
+    Url::parse(url).is_ok_and(|url| url.password().is_some())
 }
 
 fn secret(path: &Path) -> anyhow::Result<Secret<String>> {
@@ -422,6 +429,23 @@ pub(crate) fn passwords(path: &Path) -> anyhow::Result<Vec<Secret<String>>> {
     let text = secret(path)?;
     let lines = text.reveal().lines().map(|line| line.trim_end_matches('\r'));
     Ok(lines.filter(|line| !line.is_empty()).map(|line| Secret::new(line.to_owned())).collect())
+}
+
+impl FileOperator {
+    /// The webhook: its address is a secret, so it stands in a file or the environment.
+    fn hook(&self, folder: &Path) -> anyhow::Result<Option<Secret<Url>>> {
+        let text = match (variable("DYEPACK_OPERATOR_HOOK"), &self.hook_file) {
+            (Some(text), _) => Secret::new(text),
+            (None, Some(path)) => secret(&folder.join(path))?,
+            (None, None) => return Ok(None),
+        };
+        let url = Url::parse(text.reveal().trim()).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+        url.map(Secret::new).map(Some).ok_or_else(|| {
+            usage(
+                "[operator] hook_file (or DYEPACK_OPERATOR_HOOK) holds no address that begins with https://".to_owned(),
+            )
+        })
+    }
 }
 
 fn usage(message: String) -> anyhow::Error {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::output::Format;
-use super::{Exit, drill, evidence};
+use super::{Exit, alert, drill, evidence};
 use crate::domain::health::{Alarm, ago};
 use crate::ports::mail::Mailer;
 use crate::ports::store::Store;
@@ -19,7 +19,8 @@ use crate::services::watchkeeping::{self, Options};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dyepack health\n\nEnds with 0 if all is well and with 1 if something is not. While a crawl \
-                  runs, each of these is mailed once to [operator] mail when it comes and once when it is over."
+                  runs, each of these is told once, to [operator] mail and to the webhook in [operator] hook_file, when it comes and once \
+                  when it is over."
 )]
 pub(super) struct Args {}
 
@@ -69,7 +70,10 @@ pub(super) async fn watch_options(worker: &str, store: &Store, context: &Context
     let since = first.unwrap_or_else(|| context.clock.now());
     Ok(Options {
         worker: worker.to_owned(),
-        operator: context.config.operator.mail.clone(),
+        operator: watchkeeping::Operator {
+            mail: context.config.operator.mail.clone(),
+            hook: context.config.operator.hook.clone(),
+        },
         folder: context.data_dir.clone(),
         budget_bytes: context.config.retention.budget_bytes(),
         drills: context.config.drill.every.map(|every| (every, since)),
@@ -94,7 +98,8 @@ impl<'a> Watch<'a> {
         context: &'a Context,
     ) -> anyhow::Result<Self> {
         let options = watch_options(worker, store, context).await?;
-        let ports = watchkeeping::Ports { store: store.clone(), mailer, clock: context.clock.clone() };
+        let hooks = alert::hooks(context);
+        let ports = watchkeeping::Ports { store: store.clone(), mailer, hooks, clock: context.clock.clone() };
         let heads = (evidence::heads_ports(store, context)?, evidence::heads_options(context));
         Ok(Self { ports, options, heads, context })
     }

@@ -59,6 +59,7 @@ const STARTER: &str = r#"# dyepack's settings. Every line that is commented out 
 
 [operator]
 # mail = "operator@your-host.example"    # told when a source, a network or the product itself is not well
+# hook_file = "operator.hook"            # also by a webhook that takes {"text": …} (Slack, Mattermost, Teams): its address, in a file
 
 [drill]
 # every = "24h"                          # an invented leak goes the whole way while a crawl runs; or "off"

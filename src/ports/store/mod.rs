@@ -69,7 +69,7 @@ pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::{AuditVerdict, Told};
 pub use users::{Credentials, InvitationKind, UserRow};
-pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
+pub use watchkeeping::{OperatorMail, OperatorWay, Recipients, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
 #[derive(Debug, Clone)]

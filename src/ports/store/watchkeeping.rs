@@ -1,4 +1,5 @@
-//! Alarms that stand, and the operator's outbox: one mail when an alarm comes, one when it goes, in the same transaction.
+//! Alarms that stand, and the operator's outbox: one message by each way when an alarm comes, one when it goes, in the same
+//! transaction.
 //!
 //! Not here: what counts as unwell and what a mail says (`domain::health`).
 
@@ -24,6 +25,15 @@ pub struct StandingAlarm {
     pub since: Timestamp,
 }
 
+/// Where the operator is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recipients<'a> {
+    /// A mail address.
+    pub mail: Option<&'a str>,
+    /// The webhook of the settings.
+    pub hook: bool,
+}
+
 /// What a look at the alarms changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Turned {
@@ -33,12 +43,31 @@ pub struct Turned {
     pub cleared: u64,
 }
 
+/// How the operator is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorWay {
+    /// By mail.
+    Mail,
+    /// By a post to the operator's own webhook, whose address is known to the settings alone.
+    Hook,
+}
+
+impl OperatorWay {
+    /// What stands in the outbox for it.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Hook => "hook",
+        }
+    }
+}
+
 /// A mail to the operator, leased to be sent.
 #[derive(Debug, Clone)]
 pub struct OperatorMail {
     /// Its id.
     pub id: String,
-    /// To whom.
+    /// To whom; `hook` for a post.
     pub recipient: String,
     /// The same on every try.
     pub message_id: String,
@@ -57,15 +86,15 @@ pub struct OperatorMail {
 }
 
 impl Store {
-    /// Puts the alarms that hold now on record: those that are new and those that no longer hold are mailed to `operator`,
-    /// if there is one, by a row of the outbox in the same transaction.
+    /// Puts the alarms that hold now on record: those that are new and those that no longer hold are told to `operator`
+    /// by each of these ways, a mail address or [`OperatorWay::Hook`], by a row of the outbox in the same transaction.
     ///
     /// # Errors
     /// When the database fails; nothing is written then.
     pub async fn settle_alarms(
         &self,
         alarms: &[Alarm],
-        operator: Option<&str>,
+        operator: &Recipients<'_>,
         now: Timestamp,
     ) -> Result<Turned, StoreError> {
         let standing = self.standing_alarms().await?;
@@ -118,25 +147,27 @@ impl Store {
             .collect()
     }
 
-    /// Leases the mail to the operator that is due longest, if one is.
+    /// Leases the message to the operator by one way that is due longest, if one is.
     ///
     /// # Errors
     /// When the database fails; nothing is leased then.
     pub async fn claim_operator_mail(
         &self,
+        way: OperatorWay,
         worker: &str,
         lease: Duration,
         now: Timestamp,
     ) -> Result<Option<OperatorMail>, StoreError> {
         const DUE: &str = "SELECT id, recipient, message_id, thread_root, subject, body, created_at, attempts \
                            FROM operator_mail WHERE state = 'queued' AND due_at <= $1 \
+                           AND CASE recipient WHEN 'hook' THEN 'hook' ELSE 'mail' END = $2 \
                            AND (lease IS NULL OR lease_until <= $1) ORDER BY due_at, created_at, id LIMIT 1";
-        if sql::fetch_one(&mut *self.reader.acquire().await?, DUE, values![now]).await?.is_none() {
+        if sql::fetch_one(&mut *self.reader.acquire().await?, DUE, values![now, way.word()]).await?.is_none() {
             return Ok(None);
         }
         let mut write = self.begin(Durability::Process).await?;
         let connection = write.connection();
-        let rows = sql::fetch_locking(connection, DUE, self.dialect.lock_suffix(), values![now]).await?;
+        let rows = sql::fetch_locking(connection, DUE, self.dialect.lock_suffix(), values![now, way.word()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let mail = mail(row, lease_name(worker)?)?;
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
@@ -180,10 +211,9 @@ impl Store {
 async fn queue(
     connection: &mut AnyConnection,
     (alarm, occasion): (&Alarm, Occasion),
-    operator: Option<&str>,
+    operator: &Recipients<'_>,
     (since, now): (Timestamp, Timestamp),
 ) -> Result<(), StoreError> {
-    let Some(recipient) = operator else { return Ok(()) };
     let id = |occasion: &str| {
         let since = since.as_millisecond().to_string();
         format!("O-{}", ids::base32(&["operator/1", alarm.kind.word(), &alarm.subject, &since, occasion], 16))
@@ -193,11 +223,15 @@ async fn queue(
         Occasion::Onset => (onset, None),
         Occasion::Cleared => (id("cleared"), Some(ids::message(&onset))),
     };
+    let text = body(alarm, occasion, since, now);
     let statement = "INSERT INTO operator_mail (id, recipient, message_id, thread_root, subject, body, state, created_at, \
                      due_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, 0) ON CONFLICT (id) DO NOTHING";
-    let text = body(alarm, occasion, since, now);
-    let values = values![&id, recipient, ids::message(&id), root, subject(alarm, occasion), text, now];
-    sql::execute(connection, statement, values).await.map(drop)
+    let hook = operator.hook.then(|| (OperatorWay::Hook.word(), format!("{id}-hook")));
+    for (recipient, id) in operator.mail.map(|address| (address, id)).into_iter().chain(hook) {
+        let values = values![&id, recipient, ids::message(&id), root.clone(), subject(alarm, occasion), &text, now];
+        sql::execute(connection, statement, values).await?;
+    }
+    Ok(())
 }
 
 fn mail(row: &AnyRow, lease: String) -> Result<OperatorMail, StoreError> {

@@ -135,7 +135,9 @@ pub(super) async fn known(ports: &Ports, claim: &AlertClaim, now: Timestamp) -> 
     let own = detail.alerts.iter().find(|alert| alert.id == claim.id);
     let news_since = own.filter(|_| !earlier.is_empty()).map(|alert| alert.created_at);
     let first_seen = if news_since.is_some() { first_seen(store, &detail).await? } else { BTreeMap::new() };
-    let facts = CaseFacts { copy, news_since, ..facts(&detail, claim, &first_seen) };
+    let base = ports.links.as_ref().map(|base| base.as_str().trim_end_matches('/'));
+    let page = base.and_then(|base| Url::parse(&format!("{base}/cases/{}", claim.case)).ok());
+    let facts = CaseFacts { copy, news_since, page, ..facts(&detail, claim, &first_seen) };
     let facts = sealed(facts, claim, watchlist.as_ref(), now);
     let addressing = Addressing {
         to: claim.contact.clone(),
@@ -231,6 +233,7 @@ fn facts(detail: &CaseDetail, claim: &AlertClaim, first_seen: &BTreeMap<(String,
         news_since: None,
         sealed_to: None,
         acknowledge: None,
+        page: None,
         unanswered_since: None,
         zone: claim.alerts.quiet.zone.clone(),
     }

@@ -1,5 +1,5 @@
-//! Keeps watch over the watch itself: judges sources, networks, disk and drills, and mails the operator once when
-//! something is no longer well and once when it is well again.
+//! Keeps watch over the watch itself: judges sources, networks, disk and drills, and tells the operator, by mail and by a
+//! webhook of his own, once when something is no longer well and once when it is well again.
 //!
 //! Not here: what counts as unwell (`domain::health`), the alerts to organizations (`alerting`).
 
@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
+use url::Url;
 
 use crate::domain::alert::AlertMail;
 use crate::domain::alert::retry::{Eagerness, delay};
 use crate::domain::escape;
 use crate::domain::health::{Alarm, Disk, DrillPast, Situation, alarms};
+use crate::domain::secret::Secret;
 use crate::ports::clock::Clock;
 use crate::ports::disk;
-use crate::ports::mail::Mailer;
-use crate::ports::store::{OperatorMail, Store, StoreError, Turned};
+use crate::ports::fetch::{Hooks, POST_LIMIT, Post};
+use crate::ports::mail::{Accepted, Mailer};
+use crate::ports::store::{OperatorMail, OperatorWay, Recipients, Store, StoreError, Turned};
 
 /// Least time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -37,8 +40,19 @@ pub struct Ports {
     pub store: Store,
     /// The way out; without it alarms are on record only.
     pub mailer: Option<Mailer>,
+    /// The way to the operator's webhook.
+    pub hooks: Hooks,
     /// The time.
     pub clock: Clock,
+}
+
+/// Where the operator is told; on record only without either.
+#[derive(Debug, Clone, Default)]
+pub struct Operator {
+    /// A mail address.
+    pub mail: Option<String>,
+    /// A webhook that takes `{"text": …}`, as those of Slack, Mattermost and Teams do. Its address is a secret.
+    pub hook: Option<Secret<Url>>,
 }
 
 /// What is watched, and who is told.
@@ -46,8 +60,8 @@ pub struct Ports {
 pub struct Options {
     /// Name of this worker, for its leases.
     pub worker: String,
-    /// The operator's address.
-    pub operator: Option<String>,
+    /// Where the operator is told.
+    pub operator: Operator,
     /// Where things are kept.
     pub folder: PathBuf,
     /// Bytes that the folder may take; as much as the disk has if `None`.
@@ -78,7 +92,9 @@ pub async fn run(ports: Ports, options: Options) -> Infallible {
 pub async fn look(ports: &Ports, options: &Options) -> Result<Turned, StoreError> {
     let now = ports.clock.now();
     let found = judge(&ports.store, options, now).await?.1;
-    let turned = ports.store.settle_alarms(&found, options.operator.as_deref(), now).await?;
+    let operator = &options.operator;
+    let recipients = Recipients { mail: operator.mail.as_deref(), hook: operator.hook.is_some() };
+    let turned = ports.store.settle_alarms(&found, &recipients, now).await?;
     if turned.onsets > 0 {
         tracing::warn!(alarms = turned.onsets, "something is no longer well; see: dyepack health");
     }
@@ -114,27 +130,73 @@ pub async fn judge(store: &Store, options: &Options, now: Timestamp) -> Result<(
     Ok((situation, found))
 }
 
-/// Sends the operator's mails that are due.
+/// Sends what the operator is to be told and is due, by each way that there is: one that is shut keeps nothing from the other.
 async fn deliver(ports: &Ports, options: &Options) -> Result<(), StoreError> {
-    let Some(mailer) = &ports.mailer else { return Ok(()) };
-    let lease = mailer.longest_attempt() * 2;
-    for _ in 0..MAILS_AT_ONCE {
-        let claimed = ports.store.claim_operator_mail(&options.worker, lease, ports.clock.now()).await?;
-        let Some(mail) = claimed else { return Ok(()) };
-        let tried = match mailer.render(&written(&mail)) {
-            Ok(message) => {
-                mailer.send(&mail.recipient, &message).await.map_err(|error| (error.to_string(), error.is_permanent()))
+    if let Some(mailer) = &ports.mailer {
+        deliver_by(&Way::Mail(mailer), ports, options).await?;
+    }
+    if let Some(url) = &options.operator.hook {
+        deliver_by(&Way::Hook(&ports.hooks, url.reveal()), ports, options).await?;
+    }
+    Ok(())
+}
+
+/// A way to the operator.
+enum Way<'a> {
+    Mail(&'a Mailer),
+    Hook(&'a Hooks, &'a Url),
+}
+
+impl Way<'_> {
+    const fn kind(&self) -> OperatorWay {
+        match self {
+            Self::Mail(_) => OperatorWay::Mail,
+            Self::Hook(..) => OperatorWay::Hook,
+        }
+    }
+
+    /// Longest time that one attempt may take.
+    fn longest_attempt(&self) -> Duration {
+        match self {
+            Self::Mail(mailer) => mailer.longest_attempt(),
+            Self::Hook(..) => POST_LIMIT,
+        }
+    }
+
+    /// Makes one attempt; an error says why it failed, and whether for good.
+    async fn send(&self, mail: &OperatorMail) -> Result<Option<Accepted>, (String, bool)> {
+        match self {
+            Self::Mail(mailer) => {
+                let message = mailer.render(&written(mail)).map_err(|error| (format!("cannot {error}"), true))?;
+                let sent = mailer.send(&mail.recipient, &message).await;
+                sent.map(Some).map_err(|error| (error.to_string(), error.is_permanent()))
             }
-            Err(error) => Err((format!("cannot {error}"), true)),
-        };
+            Self::Hook(hooks, url) => {
+                let body = serde_json::json!({ "text": format!("{}\n\n{}", mail.subject, mail.body) }).to_string();
+                let sent = hooks.post(&Post { url, headers: &[], body: body.as_bytes(), ca: None }).await;
+                sent.map(|_| None).map_err(|error| (error.to_string(), error.is_permanent()))
+            }
+        }
+    }
+}
+
+async fn deliver_by(way: &Way<'_>, ports: &Ports, options: &Options) -> Result<(), StoreError> {
+    let lease = way.longest_attempt() * 2;
+    for _ in 0..MAILS_AT_ONCE {
+        let claimed = ports.store.claim_operator_mail(way.kind(), &options.worker, lease, ports.clock.now()).await?;
+        let Some(mail) = claimed else { return Ok(()) };
+        let tried = way.send(&mail).await;
         let now = ports.clock.now();
         match tried {
             Ok(accepted) => {
                 ports.store.operator_mail_sent(&mail, now).await?;
-                accepted.close().await;
+                if let Some(accepted) = accepted {
+                    accepted.close().await;
+                }
             }
             Err((reason, is_permanent)) => {
-                let eagerness = if mailer.is_local() { Eagerness::Quick } else { Eagerness::Patient };
+                let is_local = matches!(way, Way::Mail(mailer) if mailer.is_local());
+                let eagerness = if is_local { Eagerness::Quick } else { Eagerness::Patient };
                 let wait = delay(eagerness, mail.attempts.saturating_add(1), &mail.id).filter(|_| !is_permanent);
                 let retry_at = wait.and_then(|wait| now.checked_add(wait).ok());
                 tracing::warn!(

@@ -24,14 +24,14 @@ use crate::world::program::python;
 const SECRET: &str = "a-key-of-more-than-twenty-characters";
 
 /// A receiver that ends with the test.
-struct Receiver {
+pub(super) struct Receiver {
     child: Child,
     folder: TempDir,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Receiver {
-    fn start(script: &str, options: &[&str]) -> Self {
+    pub(super) fn start(script: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(script);
         let mut child = Command::new(python())
@@ -63,7 +63,7 @@ impl Receiver {
         names.iter().map(|name| fs::read_to_string(name).unwrap()).collect()
     }
 
-    fn posts(&self) -> Vec<Value> {
+    pub(super) fn posts(&self) -> Vec<Value> {
         self.kept("json").iter().map(|text| serde_json::from_str(text).unwrap()).collect()
     }
 }

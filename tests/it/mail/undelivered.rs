@@ -1,7 +1,9 @@
-//! An alert that is refused for good: the operator is told by another mail, `health` shows it, and it can be sent again.
+//! An alert that is refused for good: the operator is told by another mail or, where no mail goes out, by a webhook; `health`
+//! shows it, and it can be sent again.
 
 use std::path::Path;
 
+use super::channels::Receiver;
 use super::sink::Sink;
 use crate::world::forum::{Content, Forum};
 use crate::world::program::Installation;
@@ -48,4 +50,42 @@ fn an_alert_that_is_refused_for_good_is_told_to_the_operator_and_sent_again_when
     assert_eq!(to.iter().filter(|to| *to == "soc@test-bank.example").count(), 1, "{to:?}");
     let shown = String::from_utf8(installation.run(&["health", "--format", "json"]).stdout).unwrap();
     assert!(!shown.contains("alert-undelivered"), "{shown}");
+}
+
+#[test]
+fn an_operator_whose_mail_server_takes_nothing_is_told_by_a_webhook_once() {
+    let (sink, receiver) = (Sink::start(&["--refuse", "99"]), Receiver::start("hook_sink.py", &[]));
+    let installation = Installation::new();
+    let folder = tempfile::tempdir().unwrap();
+    let watchlist = write_watchlist(folder.path(), 3);
+    let (email, pan, phone) = canary(1);
+    let forum =
+        Forum::serve(Content { threads: vec![vec![format!("selling base: Planted Person;{pan};{phone};{email}")]] });
+    let hook = folder.path().join("operator.hook");
+    std::fs::write(&hook, format!("http://127.0.0.1:{}/services/T0/B0/secret-of-the-hook\n", receiver.port)).unwrap();
+    let config = folder.path().join("dyepack.toml");
+    let text = format!(
+        "[mail]\nurl = \"{}\"\n[operator]\nmail = \"ops@dyepack.example\"\nhook_file = \"{}\"\n[alert]\nprivate_hosts = [\"127.0.0.1\"]\n",
+        sink.url("smtp"),
+        hook.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let crawl = || {
+        let url = forum.url();
+        let config = config.to_str().unwrap();
+        let args =
+            ["crawl", "--once", "--watchlist", watchlist.to_str().unwrap(), "--source", &url, "--config", config];
+        let output = installation.run(&args);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = crawl();
+    let about_mail = |posts: &[serde_json::Value]| {
+        let is_told = |post: &&serde_json::Value| post.to_string().contains("is not told of its leaks");
+        posts.iter().filter(is_told).count()
+    };
+    assert_eq!(about_mail(&receiver.posts()), 1, "{said} {:?}", receiver.posts());
+    assert!(!said.contains("secret-of-the-hook"), "{said}");
+    let again = crawl();
+    assert_eq!(about_mail(&receiver.posts()), 1, "told once: {again}");
+    assert!(sink.received().is_empty());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dyepack::domain::evidence::head::Head;
 use dyepack::domain::evidence::ledger::Kind;
-use dyepack::ports::store::{HeadRow, Reached};
+use dyepack::ports::store::{HeadRow, OperatorWay, Reached};
 use jiff::SignedDuration;
 
 use super::*;
@@ -45,7 +45,7 @@ pub(super) async fn a_days_head_is_recorded_once_with_its_mails_and_its_stamp_fo
     let again = head(&subject.another().await, "2026-05-28", 20).await;
     assert!(!subject.another().await.record_head(&again, &recipients, at(20)).await.unwrap(), "one a day");
     let mut mails = Vec::new();
-    while let Some(mail) = store.claim_operator_mail("w", LEASE, at(30)).await.unwrap() {
+    while let Some(mail) = store.claim_operator_mail(OperatorWay::Mail, "w", LEASE, at(30)).await.unwrap() {
         assert!(mail.body.contains(&first.document), "{}", mail.body);
         store.operator_mail_sent(&mail, at(31)).await.unwrap();
         mails.push(mail.recipient);

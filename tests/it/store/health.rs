@@ -2,6 +2,7 @@
 
 use dyepack::domain::health::{Alarm, AlarmKind, DrillRun};
 use dyepack::domain::source::Network;
+use dyepack::ports::store::{OperatorWay, Recipients};
 use jiff::SignedDuration;
 
 use super::*;
@@ -78,7 +79,7 @@ fn alarm(subject: &str, detail: &str) -> Alarm {
 pub(super) async fn an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes(subject: Subject) {
     let store = &subject.store;
     let other = subject.another().await;
-    let operator = Some("ops@host.example");
+    let operator = &Recipients { mail: Some("ops@host.example"), hook: false };
     let turned = store.settle_alarms(&[alarm("Tor", "since 2 min")], operator, at(0)).await.unwrap();
     assert_eq!((turned.onsets, turned.cleared), (1, 0));
     for (store, detail) in [(store, "since 3 min"), (&other, "since 4 min")] {
@@ -90,7 +91,7 @@ pub(super) async fn an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes(
     assert_eq!((turned.onsets, turned.cleared), (1, 1));
 
     let mut mails = Vec::new();
-    while let Some(mail) = store.claim_operator_mail("w", LEASE, at(100)).await.unwrap() {
+    while let Some(mail) = store.claim_operator_mail(OperatorWay::Mail, "w", LEASE, at(100)).await.unwrap() {
         assert_eq!(mail.recipient, "ops@host.example");
         store.operator_mail_sent(&mail, at(101)).await.unwrap();
         mails.push(mail);
@@ -103,20 +104,31 @@ pub(super) async fn an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes(
     assert!(onset.body.contains("start it"), "{}", onset.body);
 
     // Nobody to tell: it stands all the same.
-    store.settle_alarms(&[], None, at(110)).await.unwrap();
+    store.settle_alarms(&[], &Recipients::default(), at(110)).await.unwrap();
     assert!(store.standing_alarms().await.unwrap().is_empty());
-    assert!(store.claim_operator_mail("w", LEASE, at(120)).await.unwrap().is_none());
+    assert!(store.claim_operator_mail(OperatorWay::Mail, "w", LEASE, at(120)).await.unwrap().is_none());
 
     store.settle_alarms(&[alarm("Tor", "again")], operator, at(200)).await.unwrap();
-    let mail = store.claim_operator_mail("w", LEASE, at(200)).await.unwrap().unwrap();
+    let mail = store.claim_operator_mail(OperatorWay::Mail, "w", LEASE, at(200)).await.unwrap().unwrap();
     assert_ne!(mail.message_id, onset.message_id, "it is another time");
-    assert!(store.claim_operator_mail("v", LEASE, at(201)).await.unwrap().is_none(), "it is leased");
+    assert!(store.claim_operator_mail(OperatorWay::Mail, "v", LEASE, at(201)).await.unwrap().is_none(), "it is leased");
     store.operator_mail_failed(&mail, "refused", Some(at(300))).await.unwrap();
-    assert!(store.claim_operator_mail("v", LEASE, at(299)).await.unwrap().is_none());
-    let again = store.claim_operator_mail("v", LEASE, at(300)).await.unwrap().unwrap();
+    assert!(store.claim_operator_mail(OperatorWay::Mail, "v", LEASE, at(299)).await.unwrap().is_none());
+    let again = store.claim_operator_mail(OperatorWay::Mail, "v", LEASE, at(300)).await.unwrap().unwrap();
     assert_eq!((again.id.as_str(), again.attempts), (mail.id.as_str(), 1));
     store.operator_mail_failed(&again, "refused", None).await.unwrap();
-    assert!(store.claim_operator_mail("v", LEASE, at(9_999)).await.unwrap().is_none(), "given up");
+    assert!(store.claim_operator_mail(OperatorWay::Mail, "v", LEASE, at(9_999)).await.unwrap().is_none(), "given up");
+}
+
+pub(super) async fn each_way_to_the_operator_has_messages_of_its_own(Subject { store, .. }: Subject) {
+    let both = Recipients { mail: Some("ops@host.example"), hook: true };
+    store.settle_alarms(&[alarm("Tor", "since 2 min")], &both, at(0)).await.unwrap();
+    for (way, recipient) in [(OperatorWay::Hook, "hook"), (OperatorWay::Mail, "ops@host.example")] {
+        let message = store.claim_operator_mail(way, "w", LEASE, at(1)).await.unwrap().unwrap();
+        assert_eq!(message.recipient, recipient);
+        assert!(store.claim_operator_mail(way, "w", LEASE, at(1)).await.unwrap().is_none(), "one each");
+        store.operator_mail_sent(&message, at(2)).await.unwrap();
+    }
 }
 
 pub(super) async fn the_last_drill_of_each_place_is_told(Subject { store, .. }: Subject) {

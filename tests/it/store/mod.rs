@@ -346,6 +346,7 @@ contract! {
     a_network_that_is_down_gives_nothing_to_claim,
     what_a_source_brings_is_counted_by_the_hour,
     an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
+    each_way_to_the_operator_has_messages_of_its_own,
     the_last_drill_of_each_place_is_told,
     pages_of_cases_go_through_all_once_in_order_within_the_scope,
     cases_are_found_by_source_custodian_and_words,

@@ -18,7 +18,8 @@ pub(super) use super::desk::{
 };
 pub(super) use super::health::{
     a_network_that_is_down_gives_nothing_to_claim, an_alarm_is_mailed_once_when_it_comes_and_once_when_it_goes,
-    the_last_drill_of_each_place_is_told, what_a_source_brings_is_counted_by_the_hour,
+    each_way_to_the_operator_has_messages_of_its_own, the_last_drill_of_each_place_is_told,
+    what_a_source_brings_is_counted_by_the_hour,
 };
 pub(super) use super::manners::{
     a_grown_thread_is_due_at_its_last_known_page, a_list_goes_on_to_its_next_page_while_its_last_row_is_news,

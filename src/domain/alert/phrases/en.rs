@@ -87,6 +87,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         several: "consistent with the copies delivered to {codes}, error ≤ {epsilon}",
         between: "leaked between {from} and {to}",
         upstream: "a leak upstream of all copies is not excluded",
+        own: "consistent with your organization's own copy, or one upstream of all deliveries",
         cannot_tell: "cannot be told yet from the rows seen",
         more: "about {n} more rows would do",
         not_ours: "the rows are not yours",

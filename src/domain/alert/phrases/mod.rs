@@ -115,6 +115,7 @@ pub(super) struct Copies {
     /// `{from}`, `{to}`.
     pub(super) between: &'static str,
     pub(super) upstream: &'static str,
+    pub(super) own: &'static str,
     pub(super) cannot_tell: &'static str,
     /// `{n}`.
     pub(super) more: &'static str,

@@ -59,6 +59,7 @@ pub(super) const PHRASES: Phrases = Phrases {
         several: "与交付给 {codes} 的多份副本一致，误差 ≤ {epsilon}",
         between: "泄露于 {from} 至 {to} 之间",
         upstream: "不排除所有副本的上游泄露",
+        own: "与本机构自有副本或所有交付的上游副本一致",
         cannot_tell: "凭目前看到的数据行还无法判断",
         more: "大约还需要 {n} 行",
         not_ours: "这些数据行不是贵机构的",

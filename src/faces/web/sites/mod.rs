@@ -73,7 +73,7 @@ impl ToldAll {
 pub(crate) async fn tell_all(console: &Console) -> Result<ToldAll, Problem> {
     let options = watchkeeping::Options {
         worker: "console".to_owned(),
-        operator: None,
+        operator: watchkeeping::Operator::default(),
         folder: console.folder.clone(),
         // What the disk may take is told by the watch; here sources are judged.
         budget_bytes: None,
