@@ -1,8 +1,9 @@
 //! Pages a second and CPU seconds per 1000 pages, for the whole pipeline: fetch, read, match, store.
 //!
-//! `cargo bench --bench pipeline [-- PAGES]` serves MyBB-shaped thread pages of about 90 KB from a process of its own,
-//! fetches each of them with bare reqwest (the floor), then crawls them into a fresh SQLite store. CPU is this process's
-//! own (user and system), so the server is not counted.
+//! `cargo bench --bench pipeline [-- PAGES [CANARIES]]` serves MyBB-shaped thread pages of about 90 KB from a process of its own,
+//! fetches each of them with bare reqwest (the floor), then crawls them into a fresh SQLite store, matching against the canaries of
+//! `watchlists/example-bank` and as many invented ones as are asked for. CPU is this process's own (user and system), so the server
+//! is not counted, nor is the enrolment.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -16,6 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dyepack::domain::source::Source;
+use dyepack::domain::watchlist::Canary;
 use dyepack::ports::clock::Clock;
 use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::{FetchOptions, Fetcher};
@@ -42,15 +44,17 @@ fn main() {
         serve(args.next().unwrap().parse().unwrap());
     }
     let pages = first.and_then(|pages| pages.parse().ok()).unwrap_or(2000);
+    let canaries = args.next().and_then(|canaries| canaries.parse().ok()).unwrap_or(0);
     let (mut server, url) = start_server(pages);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("{pages} pages of a thread, about 90 KB each");
     println!("{:<34} {:>8} {:>10} {:>14} {:>10}", "", "pages", "pages/s", "CPU s / 1000", "peak MB");
     runtime.block_on(async {
         floor(&url, pages).await;
-        pipeline(&url).await;
+        pipeline(&url, canaries).await;
     });
-    peer(&url);
+    scrapy(&url);
+    spider(&url);
     server.kill().unwrap();
     server.wait().unwrap();
 }
@@ -77,24 +81,22 @@ async fn floor(url: &str, pages: usize) {
 }
 
 /// Crawls the forum from its start page until nothing is due.
-async fn pipeline(url: &str) {
+async fn pipeline(url: &str, canaries: u32) {
     let folder = tempfile::tempdir().unwrap();
     let store_url = format!("sqlite:{}", folder.path().join("bench.db").display());
     let clock = Clock::system();
     let store = Store::open(&store_url, Seal::from_key(&[7; 32])).await.unwrap();
-    let watchlist = intake::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/example-bank")).unwrap();
+    let mut watchlist = intake::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/example-bank")).unwrap();
+    let enrolled = watchlist.canaries.len();
+    watchlist.canaries.extend((0..canaries).map(invented));
     store.replace_watchlist(&watchlist, clock.now()).await.unwrap();
+    println!("{enrolled} canaries and {canaries} invented ones");
+    drop(watchlist);
+    // A crawl of nothing compiles the watchlist.
+    crawl_all(&store, folder.path()).await;
     store.add_source(&Source::from_url(url).unwrap(), clock.now()).await.unwrap();
-    let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
-    let policy = RecordPolicy { settle: Duration::from_mins(1) };
-    let mut options = crawl::CrawlOptions::new("bench", policy);
-    options.until = crawl::Until::NothingDue { patience: Duration::from_secs(5) };
-    let (_stop, stopped) = watch::channel(false);
     let usage = Usage::now();
-    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
-    let evidence = Evidence::new(folder.path(), Seal::from_key(&[7; 32]));
-    let ports = crawl::Ports { store, vault: Vault::default(), fetcher, evidence, sandbox, clock };
-    let summary = crawl::run(ports, options, stopped).await.unwrap();
+    let summary = crawl_all(&store, folder.path()).await;
     usage.report("crawl: fetch, read, match, store", summary.progress.pages);
     println!(
         "posts {}, hits {}, failures {}",
@@ -102,9 +104,45 @@ async fn pipeline(url: &str) {
     );
 }
 
+/// Crawls what is due.
+async fn crawl_all(store: &Store, folder: &Path) -> crawl::Summary {
+    let clock = Clock::system();
+    let fetcher = Fetcher::new(FetchOptions::default(), clock.clone());
+    let policy = RecordPolicy { settle: Duration::from_mins(1) };
+    let mut options = crawl::CrawlOptions::new("bench", policy);
+    options.until = crawl::Until::NothingDue { patience: Duration::from_secs(5) };
+    let (_stop, stopped) = watch::channel(false);
+    let sandbox = Sandbox::new(env!("CARGO_BIN_EXE_dyepack").into(), Allowance::of_attachments());
+    let evidence = Evidence::new(folder, Seal::from_key(&[7; 32]));
+    let ports = crawl::Ports { store: store.clone(), vault: Vault::default(), fetcher, evidence, sandbox, clock };
+    crawl::run(ports, options, stopped).await.unwrap()
+}
+
+/// A canary with a card of a reserved range, a telephone number and a mail address, none of which the pages hold.
+fn invented(number: u32) -> Canary {
+    let seed = u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let fields = [
+        ("pan", format!("999912{:010}", seed % 10_000_000_000)),
+        ("phone", format!("+8612{:09}", seed % 1_000_000_000)),
+        (
+            "email",
+            format!("{}.{number}@mail.example-bank.example", ["ash", "birch", "cedar", "elm"][number as usize % 4]),
+        ),
+    ];
+    Canary {
+        id: format!("x-{number}"),
+        dataset: "customers".to_owned(),
+        holders: vec!["H01".to_owned()],
+        planted_at: "2026-01-01".parse().ok(),
+        retired_at: None,
+        p: None,
+        fields: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
 /// Crawls the same forum by Scrapy, which matches with pyahocorasick and keeps posts in SQLite, where a Python with both is
 /// named (`DYEPACK_BENCH_PYTHON`).
-fn peer(url: &str) {
+fn scrapy(url: &str) {
     let what = "Scrapy, pyahocorasick, SQLite";
     let Some(python) = std::env::var_os("DYEPACK_BENCH_PYTHON") else {
         println!("{what:<34} skipped: DYEPACK_BENCH_PYTHON names no Python with them");
@@ -124,6 +162,20 @@ fn peer(url: &str) {
     let pages = words.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or_default();
     usage.report(what, pages);
     println!("pages, posts, hits {}", words.trim());
+}
+
+/// Follows the same forum's links by the crate spider, where `DYEPACK_BENCH_SPIDER` names the program built from
+/// `benches/peers/spider`.
+fn spider(url: &str) {
+    let what = "spider, links alone";
+    let Some(program) = std::env::var_os("DYEPACK_BENCH_SPIDER") else {
+        println!("{what:<34} skipped: DYEPACK_BENCH_SPIDER names no program");
+        return;
+    };
+    let usage = Usage::of_children();
+    let output = Command::new(program).arg(url).output().unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    usage.report(what, words.trim().parse().unwrap_or_default());
 }
 
 fn start_server(pages: usize) -> (Child, String) {

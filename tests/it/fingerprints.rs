@@ -165,6 +165,20 @@ fn a_customer_in_a_leak_is_found_by_scan_and_the_value_is_masked() {
 }
 
 #[test]
+fn a_customers_card_of_a_bin_that_the_watchlist_does_not_tell_is_found() {
+    let scene = Scene::new();
+    let key = scene.key("1");
+    let toml = fs::read_to_string(scene.path("watchlists/example-bank/organization.toml")).unwrap();
+    assert!(toml.contains("bin = [\"9999") && !toml.contains("\"4000"), "the bank tells other ranges");
+    fs::write(scene.path("bank/customers.csv"), "card\n4000001234567899\n").unwrap();
+    row(&scene.fingerprint("pan", &key, "pan-1.dpf"));
+    fs::write(scene.path("bank/leak.csv"), "1;4000 0012 3456 7899\n2;4000001234567881\n").unwrap();
+    let run = scene.run(&["scan", "--watchlist", "watchlists", "bank/leak.csv"]);
+    let rows: Vec<Value> = run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.iter().filter(|row| row["kind"] == "fingerprint").count(), 1, "{}", run.out);
+}
+
+#[test]
 fn a_missing_key_is_told_by_validate_import_and_check_with_a_remedy() {
     let scene = Scene::new();
     let key = scene.key("1");

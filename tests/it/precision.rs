@@ -41,7 +41,7 @@ const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 const HEX: &[u8] = b"0123456789abcdef";
 
 fn line(dice: &mut Dice) -> String {
-    match dice.below(12) {
+    match dice.below(13) {
         0 => format!(
             ".c{} {{ margin: {}.{:06}px {}.{:04}em; }}",
             dice.below(99),
@@ -91,7 +91,13 @@ fn line(dice: &mut Dice) -> String {
             dice.below(9_999_999_999),
             dice.below(99_999_999)
         ),
-        10 => dice.text(BASE64, 76),
+        10 => format!(
+            "    {}.{:011},\n    0.{:010},",
+            dice.below(999),
+            dice.below(99_999_999_999),
+            dice.below(9_999_999_999)
+        ),
+        11 => dice.text(BASE64, 76),
         _ => format!(
             "{:04} {:04}\n{:04} {:04} 一二三 {}",
             dice.below(9999),

@@ -44,6 +44,10 @@ pub(super) struct Tied {
 const CHANCE_BITS: u32 = 10;
 /// A name in full is worth no more beside masked values: others bear it, too.
 const NAME_BITS: u32 = 12;
+/// A number of more digits is not met in the decimals of another by chance.
+const CHANCE_DIGITS: usize = 12;
+/// Digits of a decimal fraction that are more than a price or a date has.
+const LONG_DECIMALS: usize = 7;
 /// One masked field of a hit tells so much at least: the last three digits of a number, or its like.
 const NUMBER_BITS: u32 = 10;
 
@@ -87,6 +91,9 @@ fn weigh(
     let Some((record, first)) = row.first() else { return Vec::new() };
     let part = part(text, record, row);
     let mut finds: Vec<Find> = row.iter().map(|(_, find)| find.clone()).collect();
+    for find in finds.iter_mut().filter(|find| is_decimals(text, &find.range)) {
+        find.target.stands_alone = false;
+    }
     for companion in companions {
         let is_found = |find: &Find| find.target.field == companion.field;
         if finds.iter().any(is_found) {
@@ -116,6 +123,32 @@ fn weigh(
         return Vec::new();
     }
     finds.into_iter().map(|find| Tied { find, strength, row: record.range.start }).collect()
+}
+
+/// Tells whether a find is decimals of a number, as in `14.4263302826`: tables of those hold every short number by chance.
+fn is_decimals(text: &str, range: &Range<usize>) -> bool {
+    let is_part = |byte: &&u8| byte.is_ascii_digit() || **byte == b'.';
+    let bytes = text.as_bytes();
+    let found = bytes.get(range.clone()).unwrap_or_default();
+    let digits = found.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits > CHANCE_DIGITS || !found.iter().all(|byte| is_part(&byte)) {
+        return false;
+    }
+    let before = bytes.get(..range.start).unwrap_or_default();
+    let start = range.start - before.iter().rev().take(CHANCE_DIGITS).take_while(is_part).count();
+    let after = bytes.get(range.end..).unwrap_or_default();
+    let end = range.end + after.iter().take(CHANCE_DIGITS).take_while(is_part).count();
+    let number = bytes.get(start..end).unwrap_or_default();
+    // A full stop may end the sentence.
+    let number = number.strip_suffix(b".").unwrap_or(number);
+    let mut parts = number.split(|byte| *byte == b'.');
+    let is_international = before.get(..start).and_then(<[u8]>::last) == Some(&b'+');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(whole), Some(decimals), None) => {
+            !whole.is_empty() && decimals.len() >= LONG_DECIMALS && !is_international
+        }
+        _ => false,
+    }
 }
 
 fn is_enough_in_full(finds: &[Find]) -> bool {
@@ -160,5 +193,34 @@ fn part(text: &str, record: &Record, row: &[(Record, Find)]) -> Range<usize> {
             let line_end = memchr::memchr(b'\n', ahead).unwrap_or(ahead.len());
             record.range.start..record.range.end.max(end + line_end)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_of_a_number_are_told_from_a_telephone_number() {
+        let found = |text: &str, value: &str| {
+            let start = text.find(value).unwrap();
+            is_decimals(text, &(start..start + value.len()))
+        };
+        for text in [
+            "  14.4263302826,\n",
+            "14.4263302826.",
+            "x=-0.4263302826;",
+            "(4263302826)\n0.4263302826".split('\n').nth(1).unwrap(),
+        ] {
+            assert!(found(text, "4263302826"), "{text}");
+        }
+        assert!(found("4.263302826", "4.263302826"));
+        for text in
+            ["4263302826", "+1.4263302826", "tel. 4263302826", "1. 4263302826", "1.2.4263302826", "12:4263302826"]
+        {
+            assert!(!found(text, "4263302826"), "{text}");
+        }
+        assert!(!found("+1.426.330.2826", "426.330.2826") && !found("1.4111111111111111", "4111111111111111"));
+        assert!(!found("14.426330", "426330"), "a price");
     }
 }

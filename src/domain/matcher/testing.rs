@@ -34,8 +34,6 @@ pub(super) struct Testing {
 struct Lookup {
     organization: OrganizationId,
     kind: FingerprintKind,
-    /// First digits of the organization's own cards; no others can be among its fingerprints.
-    prefixes: Vec<String>,
     /// Forms of the organization's own account numbers, if it told them; no others can be among its fingerprints.
     patterns: Vec<AccountPattern>,
     sets: Vec<(Hasher, Arc<FingerprintSet>)>,
@@ -56,10 +54,9 @@ impl Testing {
                 continue;
             }
             let own = |issued: FingerprintKind| anchors(organization).filter(|_| kind == issued);
-            let prefixes = own(FingerprintKind::Pan).map(|own| own.bin.clone()).unwrap_or_default();
             let patterns = own(FingerprintKind::Account).map(|own| own.account.clone()).unwrap_or_default();
             let sets = vec![(hasher.clone(), Arc::clone(set))];
-            lookups.push(Lookup { organization: organization.clone(), kind, prefixes, patterns, sets });
+            lookups.push(Lookup { organization: organization.clone(), kind, patterns, sets });
         }
         lookups.sort_by(|left, right| (&left.organization, left.kind).cmp(&(&right.organization, right.kind)));
         Self { lookups }
@@ -530,7 +527,7 @@ impl<'a> Tester<'a> {
         }
         let value = self.waiting.len();
         for (index, lookup) in lookups.iter().enumerate().filter(|(_, lookup)| takes(lookup)) {
-            for (reading, canonical) in readings.iter().enumerate().filter(|(_, canonical)| lookup.is_own(canonical)) {
+            for (reading, canonical) in readings.iter().enumerate() {
                 for ((hasher, _), questions) in
                     lookup.sets.iter().zip(self.questions.get_mut(index).into_iter().flatten())
                 {
@@ -667,15 +664,7 @@ impl Lookup {
         }
     }
 
-    /// Tells whether a value may be one that the organization issues.
-    fn is_own(&self, canonical: &[u8]) -> bool {
-        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| canonical.starts_with(prefix.as_bytes()))
-    }
-
     fn find(&self, canonical: &[u8]) -> Option<Fingerprint> {
-        if !self.is_own(canonical) {
-            return None;
-        }
         self.sets.iter().find_map(|(hasher, set)| {
             let fingerprint = hasher.fingerprint(canonical);
             set.contains(&fingerprint).then_some(fingerprint)

@@ -80,6 +80,8 @@ struct Delivered<'a> {
     share: Option<f64>,
     /// Real rows whose rendering was changed.
     rendered: u64,
+    /// Real rows that carry no mark, where a key is given: what they are drawn by is no valid value in them.
+    unmarked: u64,
 }
 
 /// Runs `mint deliver`.
@@ -114,6 +116,7 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         suppression: &suppression,
         share: args.share.map(f64::from),
         rendered: written.rendered,
+        unmarked: written.unmarked,
     };
     show(args, &delivered, context)
 }
@@ -133,6 +136,13 @@ fn show(args: &Args, delivered: &Delivered<'_>, context: &Context) -> anyhow::Re
                 output.line(format_args!("{rendered} real rows were rendered by this copy's own secret"))?;
             }
         }
+    }
+    if delivered.unmarked > 0 {
+        output.note(format_args!(
+            "{} rows hold no valid {}: they are in every copy and carry no mark; mend the column, or draw by another",
+            delivered.unmarked,
+            args.by.join(", ")
+        ));
     }
     Ok(Exit::Done)
 }
@@ -198,6 +208,7 @@ struct Mixing<'a> {
 struct Written {
     rows: u64,
     rendered: u64,
+    unmarked: u64,
 }
 
 impl Mixing<'_> {
@@ -232,7 +243,10 @@ impl Mixing<'_> {
                     written.rendered += u64::from(!std::ptr::eq(shown, &raw const record));
                     writer.write_byte_record(shown)?;
                 }
-                (_, Fate::Given(_) | Fate::Plain | Fate::LeftOut) => writer.write_byte_record(&record)?,
+                (marker, Fate::Given(_) | Fate::Plain | Fate::LeftOut) => {
+                    written.unmarked += u64::from(marker.is_some());
+                    writer.write_byte_record(&record)?;
+                }
             }
             (row, written.rows) = (row + 1, written.rows + 1);
             (self.step)();
