@@ -3,8 +3,9 @@
 //! Structure counts more than style: ids, link shapes and script variables survive a change of theme.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use scraper::ElementRef;
 use url::Url;
 
@@ -61,14 +62,15 @@ const TOLD: [(Engine, &Signs); 8] = [
 /// Tells the engine; `Generic` where no engine shows two signs.
 pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Detected {
     let mut signs = Held::new();
-    document_signs(survey, text, &mut signs);
+    document_signs(survey, &mut signs);
+    script_signs(text, &mut signs);
     for (_, url) in anchors {
         link_signs(url, &mut signs);
         let route = Route::of(url);
         signs.extend(TOLD.iter().filter_map(|(engine, told)| Some((*engine, "link", (told.link)(&route)?))));
     }
     for (engine, told) in TOLD {
-        table_signs(engine, told, survey, text, &mut signs);
+        table_signs(engine, told, survey, &mut signs);
     }
     for id in &survey.order {
         id_signs(id, &mut signs);
@@ -87,7 +89,7 @@ pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], tex
     Detected { engine, signs }
 }
 
-fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, text: &str, signs: &mut Held) {
+fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, signs: &mut Held) {
     if !told.generator.is_empty() && survey.generator.to_ascii_lowercase().contains(told.generator) {
         signs.insert((engine, "meta", "generator"));
     }
@@ -95,19 +97,14 @@ fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, text: &str, si
         signs.insert((engine, "footer", "credit"));
     }
     let has_number = |prefix: &&str| survey.order.iter().any(|id| dom::numbered(id, prefix).is_some());
-    let bytes = text.as_bytes();
-    let head = bytes.get(..SCRIPT_BYTES.min(bytes.len())).unwrap_or_default();
-    let foot = bytes.get(head.len().max(bytes.len().saturating_sub(SCRIPT_BYTES))..).unwrap_or_default();
-    let is_named = |global: &&str| [head, foot].iter().any(|part| memmem::find(part, global.as_bytes()).is_some());
     let ids = told.ids.iter().copied().filter(|id| survey.ids.contains_key(id));
     let ids = ids.chain(told.numbered.iter().copied().filter(has_number)).map(|id| ("id", id));
     let attributes = told.attributes.iter().copied().filter(|name| survey.attributes.contains(name));
-    let globals = told.globals.iter().copied().filter(is_named);
-    let names = ids.chain(attributes.map(|name| ("attribute", name))).chain(globals.map(|name| ("script", name)));
+    let names = ids.chain(attributes.map(|name| ("attribute", name)));
     signs.extend(names.map(|(place, mark)| (engine, place, mark)));
 }
 
-fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Held) {
+fn document_signs(survey: &Survey<'_>, signs: &mut Held) {
     let generator = survey.generator.to_ascii_lowercase();
     for (engine, name) in
         [(Engine::Mybb, "mybb"), (Engine::Phpbb, "phpbb"), (Engine::Discuz, "discuz"), (Engine::Wordpress, "wordpress")]
@@ -122,26 +119,6 @@ fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Held) {
     if survey.body_id.starts_with("nv_") {
         signs.insert((Engine::Discuz, "id", "body"));
     }
-    for (engine, variable) in [
-        (Engine::Mybb, "my_post_key"),
-        (Engine::Mybb, "MyBBEditor"),
-        (Engine::Discuz, "discuz_uid"),
-        (Engine::Discuz, "STATICURL"),
-        (Engine::Phpbb, "phpbb style name"),
-        (Engine::Phpbb, "phpbb_alert"),
-        (Engine::Telegram, "tgme_widget_message"),
-        (Engine::Telegram, "tgme_channel_"),
-        (Engine::Telegram, "js-message_history"),
-        (Engine::Telegram, "tgme_page_"),
-        (Engine::Telegram, "data-post=\""),
-        (Engine::Wordpress, "/wp-content/"),
-        (Engine::Wordpress, "/wp-includes/"),
-        (Engine::Wordpress, "/wp-json/"),
-    ] {
-        if memmem::find(text.as_bytes(), variable.as_bytes()).is_some() {
-            signs.insert((engine, "script", variable));
-        }
-    }
     for line in survey.lines.iter().rev().take(60) {
         for (engine, name) in [(Engine::Mybb, "MyBB"), (Engine::Phpbb, "phpBB"), (Engine::Discuz, "Discuz!")] {
             if line.contains(name) {
@@ -151,6 +128,62 @@ fn document_signs(survey: &Survey<'_>, text: &str, signs: &mut Held) {
     }
     if survey.title.contains("Powered by Discuz!") {
         signs.insert((Engine::Discuz, "words", "title"));
+    }
+}
+
+/// Names in scripts that tell an engine wherever they stand on a page.
+const ANYWHERE: [(Engine, &str); 14] = [
+    (Engine::Mybb, "my_post_key"),
+    (Engine::Mybb, "MyBBEditor"),
+    (Engine::Discuz, "discuz_uid"),
+    (Engine::Discuz, "STATICURL"),
+    (Engine::Phpbb, "phpbb style name"),
+    (Engine::Phpbb, "phpbb_alert"),
+    (Engine::Telegram, "tgme_widget_message"),
+    (Engine::Telegram, "tgme_channel_"),
+    (Engine::Telegram, "js-message_history"),
+    (Engine::Telegram, "tgme_page_"),
+    (Engine::Telegram, "data-post=\""),
+    (Engine::Wordpress, "/wp-content/"),
+    (Engine::Wordpress, "/wp-includes/"),
+    (Engine::Wordpress, "/wp-json/"),
+];
+
+/// All names in scripts, with whether they count wherever they stand, and a search for where the next one begins.
+struct Names {
+    names: Vec<(Engine, &'static str, bool)>,
+    search: AhoCorasick,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let anywhere = ANYWHERE.into_iter().map(|(engine, name)| (engine, name, true));
+    let globals =
+        |(engine, told): (Engine, &'static Signs)| told.globals.iter().map(move |name| (engine, *name, false));
+    let names: Vec<(Engine, &'static str, bool)> = anywhere.chain(TOLD.into_iter().flat_map(globals)).collect();
+    // Of this kind it searches by vector instructions.
+    let builder = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(names.iter().map(|name| name.1));
+    Names { search: builder.expect("a few short words fit an automaton"), names }
+});
+
+/// Looks for all names in one pass.
+fn script_signs(text: &str, signs: &mut Held) {
+    let Names { names, search } = &*NAMES;
+    let head_end = SCRIPT_BYTES.min(text.len());
+    let foot_start = head_end.max(text.len().saturating_sub(SCRIPT_BYTES));
+    let mut missing: Vec<&(Engine, &'static str, bool)> = names.iter().collect();
+    let mut from = 0;
+    while let Some(first) = search.find(Input::new(text).span(from..text.len())) {
+        let start = first.start();
+        let rest = text.as_bytes().get(start..).unwrap_or_default();
+        missing.retain(|(engine, name, is_anywhere)| {
+            let counts = *is_anywhere || start + name.len() <= head_end || start >= foot_start;
+            let is_held = counts && rest.starts_with(name.as_bytes());
+            if is_held {
+                signs.insert((*engine, "script", name));
+            }
+            !is_held
+        });
+        from = start + 1;
     }
 }
 

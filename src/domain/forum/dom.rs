@@ -14,7 +14,10 @@ pub(super) fn name(element: ElementRef<'_>) -> &str {
 
 /// Returns an attribute's value.
 pub(super) fn attr<'a>(element: ElementRef<'a>, key: &str) -> Option<&'a str> {
-    element.value().attr(key)
+    // A look-up by name makes an interned name of the key each time; few elements have more than a handful.
+    let attributes = element.value().attrs.iter();
+    let mut own = attributes.filter(|(name, _)| name.ns.is_empty() && name.prefix.is_none());
+    own.find(|(name, _)| *name.local == *key).map(|(_, value)| &**value)
 }
 
 /// Returns the element's id.
@@ -107,7 +110,11 @@ pub(super) fn push_words(line: &mut String, text: &str) {
 
 /// The same, until the line is longer than `limit` bytes.
 fn push_words_up_to(line: &mut String, text: &str, limit: usize) {
-    let mut words = text.split(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+    let is_blank = |letter: char| match letter {
+        '\0'..='\x7f' => letter.is_ascii_whitespace() || letter == '\u{b}',
+        _ => letter.is_whitespace() || letter == '\u{feff}',
+    };
+    let mut words = text.split(is_blank);
     line.push_str(words.next().unwrap_or_default());
     for word in words {
         if line.len() > limit {

@@ -68,6 +68,24 @@ pub(super) fn read(body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) 
     text.finish()
 }
 
+/// Returns where, behind `start`, a text has the first blank that is no space or follows one: up to there it is taken over
+/// as it stands.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at once")]
+fn evenly_written(bytes: &[u8], start: usize) -> usize {
+    const CHUNK: usize = 32;
+    // 0xc2 may begin a blank that does not break.
+    let is_odd = |(before, byte): (&u8, &u8)| (*byte < b' ') | (*byte == 0xc2) | ((*byte == b' ') & (*before == b' '));
+    let before = bytes.get(start.saturating_sub(1)..).unwrap_or_default();
+    let rest = bytes.get(start..).unwrap_or_default();
+    let chunks = before.chunks_exact(CHUNK).zip(rest.chunks_exact(CHUNK));
+    let is_even = |(before, chunk): &(&[u8], &[u8])| {
+        !before.iter().zip(chunk.iter()).fold(false, |seen, pair| seen | is_odd(pair))
+    };
+    let even = chunks.take_while(is_even).count() * CHUNK;
+    let found = before.iter().zip(rest).skip(even).position(is_odd);
+    start + found.map_or(rest.len(), |at| even + at)
+}
+
 /// Tells whether an element is a quote, a control or hidden, on any engine.
 pub(super) fn is_never_text(element: ElementRef<'_>) -> bool {
     matches!(
@@ -118,20 +136,31 @@ impl Text {
         }
         // Boards that show code without `pre` write a tab as four blanks that do not break.
         let tabbed = if self.code > 0 { words.replace("\u{a0}\u{a0}\u{a0}\u{a0}", "\u{b}") } else { String::new() };
-        let is_blank = |letter: char| matches!(letter, '\u{b}' | '\u{a0}') || letter.is_ascii_whitespace();
-        for piece in (if self.code > 0 { tabbed.as_str() } else { words }).split_inclusive(is_blank) {
-            let Some(blank) = piece.chars().next_back().filter(|last| is_blank(*last)) else {
-                self.out.push_str(piece);
-                continue;
-            };
-            self.out.push_str(piece.strip_suffix(blank).unwrap_or_default());
-            match blank {
-                '\u{b}' => self.out.push('\t'),
+        let mut rest = if self.code > 0 { tabbed.as_str() } else { words };
+        while let Some(first) = rest.chars().next() {
+            let after = match first {
+                '\u{b}' => {
+                    self.out.push('\t');
+                    1
+                }
                 // A blank that authors typed twice; boards keep it so that columns stay apart.
-                '\u{a0}' => self.out.push(' '),
-                _ if self.out.is_empty() || self.out.ends_with([' ', '\n', '\t']) => {}
-                _ => self.out.push(' '),
-            }
+                '\u{a0}' => {
+                    self.out.push(' ');
+                    first.len_utf8()
+                }
+                blank if blank.is_ascii_whitespace() => {
+                    if !(self.out.is_empty() || self.out.ends_with([' ', '\n', '\t'])) {
+                        self.out.push(' ');
+                    }
+                    1
+                }
+                _ => {
+                    let evenly = evenly_written(rest.as_bytes(), first.len_utf8());
+                    self.out.push_str(rest.get(..evenly).unwrap_or(rest));
+                    evenly
+                }
+            };
+            rest = rest.get(after..).unwrap_or_default();
         }
     }
 
@@ -186,7 +215,9 @@ impl Text {
 
     fn finish(self) -> String {
         let mut text = String::with_capacity(self.out.len());
-        for line in self.out.split(['\n', '\r']) {
+        let mut start = 0;
+        let ends = memchr::memchr2_iter(b'\n', b'\r', self.out.as_bytes()).chain([self.out.len()]);
+        for line in ends.map(|end| self.out.get(std::mem::replace(&mut start, end + 1)..end).unwrap_or_default()) {
             let line = line.trim_end();
             if !line.trim_start().is_empty() {
                 if !text.is_empty() {

@@ -234,9 +234,7 @@ struct Token<'a> {
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let is_part = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b':' | b'#' | b'*')
-    };
+    let is_part = |byte: &u8| IS_PART.get(usize::from(*byte)).is_some_and(|is_part| *is_part);
     let bytes = text.as_bytes();
     let mut rest = 0;
     std::iter::from_fn(move || {
@@ -246,6 +244,14 @@ fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
         Some(Token { text: text.get(start..rest)?, start })
     })
 }
+
+/// Which bytes handles and addresses are made of.
+static IS_PART: LazyLock<Vec<bool>> = LazyLock::new(|| {
+    let is_part = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'+' | b'/' | b':' | b'#' | b'*')
+    };
+    (0..=u8::MAX).map(is_part).collect()
+});
 
 /// Finds fingerprints of OpenPGP keys, ten groups of four digits, and whole keys: where the reader is to look, kind and place.
 fn keys(text: &str) -> Vec<(usize, (ContactKind, usize, usize))> {
@@ -293,6 +299,12 @@ fn recognise(part: &Part<'_>, token: &Token<'_>) -> Option<(ContactKind, usize, 
     let mut body = token.text;
     if body.len() < 4 {
         return None;
+    }
+    // Most tokens are words.
+    if body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let (at, label) = (token.start, label_before(text, token.start));
+        let by_shape = shape(body, label, || part.plain.source(at, at + body.len()));
+        return by_shape.or_else(|| labelled(body, label?)).map(|kind| (kind, at, at + body.len()));
     }
     let prefixes = ["https://", "http://", "t.me/", "telegram.me/", "tg://resolve?domain="];
     for prefix in prefixes.into_iter().filter(|_| token.text.contains('/')) {
@@ -422,6 +434,14 @@ fn labelled(body: &str, label: ContactKind) -> Option<ContactKind> {
 
 /// The word right before a place that announces a contact: `telegram:`, `飞机 `, `xmpp -`.
 fn label_before(text: &str, at: usize) -> Option<ContactKind> {
+    let before = text.as_bytes().get(..at)?;
+    // Most places are told by the word before them alone, without a look at its letters.
+    let is_gap = |byte: &&u8| byte.is_ascii() && !byte.is_ascii_alphanumeric();
+    let gap = before.iter().rev().take_while(is_gap).count();
+    let word = before.get(..at - gap)?;
+    if gap >= 40 || (word.last()?.is_ascii() && !LABEL_FORMS.may_end(word)) {
+        return None;
+    }
     let start = super::fold::floor_boundary(text, at.saturating_sub(40));
     let near = text.get(start..at)?;
     let near = near.rsplit('\n').next()?.trim_end_matches(|sign: char| !sign.is_alphanumeric());

@@ -1,9 +1,12 @@
 //! Dates that a listing names: when the data is from, when it was posted.
 
+use std::sync::LazyLock;
+
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
 use super::Found;
+use super::forms::Forms;
 use super::numbers::Number;
 use super::post::{Part, Post};
 
@@ -148,6 +151,9 @@ const MONTHS: [(&str, i8); 114] = [
     ("دیسمبر", 12),
 ];
 
+static MONTH_STARTS: LazyLock<Forms<i8>> = LazyLock::new(|| Forms::starting(MONTHS));
+static MONTH_ENDS: LazyLock<Forms<i8>> = LazyLock::new(|| Forms::ending(MONTHS));
+
 /// Finds the dates of a post, at most eight.
 pub(super) fn find(post: &Post<'_>) -> Vec<Found<Dated>> {
     let mut dates = Vec::new();
@@ -259,33 +265,27 @@ fn named(before: &str, rest: &str, start: usize) -> Option<Parts> {
         let from = start - (before.len() - rest.len()) - "thang".len();
         return Some((number, Some(month.parse().ok()?), None, from, start + 4));
     }
-    let last = ahead.as_bytes().last();
-    let month_before = MONTHS.iter().filter(|(name, _)| name.as_bytes().last() == last).filter(|(name, _)| {
-        ahead.strip_suffix(name).is_some_and(|rest| !rest.ends_with(|last: char| last.is_alphanumeric()))
-    });
-    if let Some((name, month)) = month_before.max_by_key(|(name, _)| name.len()) {
+    let month_before = MONTH_ENDS.at_end(ahead, |_, rest| !rest.ends_with(|last: char| last.is_alphanumeric()));
+    if let Some((name, month)) = month_before {
         let from = start - (before.len() - ahead.len()) - name.len();
         if digits == 4 {
-            return Some((number, Some(*month), None, from, start + 4));
+            return Some((number, Some(month), None, from, start + 4));
         }
         let after = rest.get(digits..)?.trim_start_matches(['s', 't', 'n', 'd', 'r', 'h', ',', ' ']);
         let year: i16 = after.get(..4)?.parse().ok()?;
         return Some((
             year,
-            Some(*month),
+            Some(month),
             Some(i8::try_from(number).ok()?),
             from,
             start + (rest.len() - after.len()) + 4,
         ));
     }
     let after = rest.get(digits..)?.trim_start_matches(['s', 't', 'n', 'd', 'r', 'h', ' ']);
-    let (name, month) = MONTHS
-        .iter()
-        .filter(|(name, _)| after.starts_with(|first: char| first.is_alphabetic()) && after.starts_with(name))
-        .max_by_key(|(name, _)| name.len())?;
+    let (name, month) = MONTH_STARTS.at_start(after, |_, _| true)?;
     let tail = after.get(name.len()..)?.trim_start_matches([' ', '.', ',']);
     let year: i16 = tail.get(..4)?.parse().ok()?;
-    Some((year, Some(*month), Some(i8::try_from(number).ok()?), start, start + (rest.len() - tail.len()) + 4))
+    Some((year, Some(month), Some(i8::try_from(number).ok()?), start, start + (rest.len() - tail.len()) + 4))
 }
 
 /// Four digits that can only be a year.

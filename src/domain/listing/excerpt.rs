@@ -103,8 +103,8 @@ fn weigh(passages: &mut [Passage], text: &str, mentions: &[Mention]) {
                 passage.weight += weight(mention.concept);
             }
         }
-        let signs = text.get(passage.range.clone()).unwrap_or_default().bytes();
-        let has_sign = signs.into_iter().any(|byte| matches!(byte, b'$' | b'@'));
+        let bytes = text.as_bytes().get(passage.range.clone()).unwrap_or_default();
+        let has_sign = memchr::memchr2(b'$', b'@', bytes).is_some();
         passage.weight += u32::from(has_sign) * 2;
         rest = rest.get(inside..).unwrap_or_default();
     }

@@ -263,7 +263,9 @@ impl Features {
             .flat_map(|part| &part.mentions)
             .filter(|mention| mention.concept == Concept::Field)
             .count();
-        let asks = |text: &str| text.contains(['?', '؟']) || text.contains('吗');
+        let asks = |text: &str| {
+            memchr::memchr(b'?', text.as_bytes()).is_some() || (!text.is_ascii() && text.contains(['؟', '吗']))
+        };
         let shouts = written.chars().filter(char::is_ascii_uppercase).count() > 8
             && !written.chars().any(|letter| letter.is_ascii_lowercase());
         let amounts = facts.prices_in_head + facts.prices_in_body + facts.volumes_in_head + facts.volumes_in_body;
@@ -452,10 +454,11 @@ fn has_sentences(text: &str) -> bool {
     let (mut words, mut letters, mut han) = (0, 0, 0);
     for character in text.chars() {
         match character {
+            'a'..='z' => letters += 1,
+            ' ' => letters = 0,
             '\n' | '.' | '!' | '?' | '。' | '！' | '？' | ';' | '|' | ':' | '•' | '-' => {
                 (words, letters, han) = (0, 0, 0);
             }
-            ' ' => letters = 0,
             _ if is_han(character) => (letters, han) = (letters + 1, han + 1),
             _ => letters += usize::from(is_alphabetic(character)),
         }

@@ -12,52 +12,102 @@ use crate::domain::span::ByteSpan;
 pub(super) struct Folded<'a> {
     source: &'a str,
     pub(super) text: String,
-    /// For each byte of `text`, the first byte of the source character it came from.
-    origin: Vec<u32>,
+    runs: Vec<Run>,
+}
+
+/// From which byte of the source the bytes of a folded text come, from one on until the next run begins.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// First byte of the folded text.
+    at: usize,
+    /// First byte of the source.
+    from: usize,
+    /// Whether character stands for character of the same length; else all of the run comes from the character at `from`.
+    is_even: bool,
+}
+
+impl Run {
+    /// Tells where the byte at `at` of the folded text would come from if the run went on.
+    const fn source_of(&self, at: usize) -> usize {
+        if self.is_even { self.from + (at - self.at) } else { self.from }
+    }
 }
 
 impl<'a> Folded<'a> {
     /// Folds at most `limit` bytes of a text.
     pub(super) fn new(source: &'a str, limit: usize) -> Self {
         let source = source.get(..floor_boundary(source, limit)).unwrap_or_default();
-        let mut folded =
-            Self { source, text: String::with_capacity(source.len()), origin: Vec::with_capacity(source.len()) };
+        let mut folded = Self { source, text: String::with_capacity(source.len()), runs: Vec::new() };
         let mut at = 0;
         while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
             let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
             folded.push_ascii(rest.get(..plain).unwrap_or_default(), at);
             at += plain;
             let wide = rest.get(plain..).unwrap_or_default();
-            for character in wide.chars().take_while(|character| !character.is_ascii()) {
-                let from = u32::try_from(at).unwrap_or(u32::MAX);
-                fold_wide(character, |character| folded.push(character, from));
-                at += character.len_utf8();
+            let usual = usual_end(wide);
+            folded.push_usual(wide.get(..usual).unwrap_or_default(), at);
+            at += usual;
+            let wide = wide.get(usual..).unwrap_or_default();
+            for character in wide.chars().take_while(|character| !(character.is_ascii() || is_usual(*character))) {
+                let width = character.len_utf8();
+                fold_wide(character, |character| folded.push(character, (at, width)));
+                at += width;
             }
         }
         folded
     }
 
-    fn push_ascii(&mut self, run: &str, at: usize) {
+    fn push_ascii(&mut self, run: &str, from: usize) {
+        if run.is_empty() {
+            return;
+        }
         let start = self.text.len();
+        self.go_on(from, true);
         self.text.push_str(run);
         if let Some(run) = self.text.get_mut(start..) {
             run.make_ascii_lowercase();
         }
-        let at = u32::try_from(at).unwrap_or(u32::MAX);
-        self.origin.extend((0..run.len()).map(|step| at.saturating_add(u32::try_from(step).unwrap_or(u32::MAX))));
     }
 
-    fn push(&mut self, character: char, at: u32) {
+    /// Writes what means itself.
+    fn push_usual(&mut self, run: &str, from: usize) {
+        if !run.is_empty() {
+            self.go_on(from, true);
+            self.text.push_str(run);
+        }
+    }
+
+    /// Writes a character that comes from one of so many bytes.
+    fn push(&mut self, character: char, (from, width): (usize, usize)) {
+        self.go_on(from, character.len_utf8() == width);
         self.text.push(character);
-        self.origin.resize(self.text.len(), at);
+    }
+
+    /// Begins a run unless what is written next goes on with the last one.
+    fn go_on(&mut self, from: usize, is_even: bool) {
+        let at = self.text.len();
+        let goes_on = |last: &Run| last.is_even == is_even && last.source_of(at) == from;
+        if !self.runs.last().is_some_and(goes_on) {
+            self.runs.push(Run { at, from, is_even });
+        }
+    }
+
+    /// Returns the first byte of the source character that a byte of the folded text came from.
+    fn origin(&self, at: usize) -> Option<usize> {
+        let run = self.runs.get(self.runs.partition_point(|run| run.at <= at).checked_sub(1)?)?;
+        (at < self.text.len()).then(|| floor_boundary(self.source, run.source_of(at)))
     }
 
     /// Maps a range of the folded text to the bytes of the source it came from.
     pub(super) fn span(&self, start: usize, end: usize) -> ByteSpan {
-        let first = self.origin.get(start).map_or(self.source.len(), |at| *at as usize);
-        let last = end.checked_sub(1).and_then(|last| self.origin.get(last)).map_or(first, |at| *at as usize);
-        let width = self.source.get(last..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        ByteSpan::new(first as u64, (last + width) as u64)
+        let first = self.origin(start).unwrap_or(self.source.len());
+        let last = end.checked_sub(1).and_then(|last| self.origin(last)).unwrap_or(first);
+        ByteSpan::new(first as u64, (last + self.width(last)) as u64)
+    }
+
+    /// Returns the length of the source character at a place.
+    fn width(&self, at: usize) -> usize {
+        self.source.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
     }
 
     /// Returns the source text behind a range of the folded text.
@@ -70,20 +120,16 @@ impl<'a> Folded<'a> {
     /// Undoes what hides words from readers that look for them: Latin and Cyrillic letters mixed in one word, digits for
     /// letters, letters set apart. Handles, addresses and amounts are left alone: a word is only touched if most of it is letters.
     pub(super) fn unmasked(&self) -> Self {
-        let mut plain = Self {
-            source: self.source,
-            text: String::with_capacity(self.text.len()),
-            origin: Vec::with_capacity(self.origin.len()),
-        };
+        let mut plain = Self { source: self.source, text: String::with_capacity(self.text.len()), runs: Vec::new() };
         // Everything before `copied` is in `plain`; most texts are copied in one piece.
         let (mut copied, mut rest) = (0, 0);
-        while let Some(word) = next_word(&self.text, rest) {
+        while let Some(word) = next_doubtful_word(&self.text, rest) {
             rest = word.end;
             if let Some(run) = spaced_out(&self.text, &word) {
                 plain.copy(self, copied, word.start);
                 for (at, character) in self.text.get(word.start..run).unwrap_or_default().char_indices() {
                     if character.is_alphabetic() {
-                        plain.push(character, self.origin.get(word.start + at).copied().unwrap_or_default());
+                        plain.push(character, self.character(word.start + at));
                     }
                 }
                 (copied, rest) = (run, run);
@@ -93,8 +139,8 @@ impl<'a> Folded<'a> {
                 // Letters that no Latin letter looks like make the word Cyrillic.
                 let is_cyrillic = written.chars().any(|letter| is_cyrillic(letter) && to_latin(letter) == letter);
                 for (at, character) in written.char_indices() {
-                    let at = self.origin.get(word.start + at).copied().unwrap_or_default();
-                    plain.push(if is_cyrillic { to_cyrillic(character) } else { to_latin(character) }, at);
+                    let written = self.character(word.start + at);
+                    plain.push(if is_cyrillic { to_cyrillic(character) } else { to_latin(character) }, written);
                 }
                 copied = word.end;
             }
@@ -106,13 +152,13 @@ impl<'a> Folded<'a> {
     /// Keeps some ranges only, each as a line of its own.
     pub(super) fn excerpt(&self, ranges: &[Range<usize>]) -> Self {
         let length = ranges.iter().map(|range| range.len() + 1).sum();
-        let mut excerpt =
-            Self { source: self.source, text: String::with_capacity(length), origin: Vec::with_capacity(length) };
+        let mut excerpt = Self { source: self.source, text: String::with_capacity(length), runs: Vec::new() };
         for range in ranges {
             excerpt.copy(self, range.start, range.end);
             if !excerpt.text.ends_with('\n') {
-                let last = excerpt.origin.last().copied().unwrap_or_default();
-                excerpt.push('\n', last);
+                let last = excerpt.text.len().checked_sub(1).map_or((0, 0), |last| excerpt.character(last));
+                excerpt.go_on(last.0, false);
+                excerpt.text.push('\n');
             }
         }
         excerpt
@@ -120,13 +166,29 @@ impl<'a> Folded<'a> {
 
     /// Returns where the byte at `at` of `other`, another folding of the same text, stands in this one.
     pub(super) fn position_of(&self, other: &Self, at: usize) -> usize {
-        let Some(origin) = other.origin.get(at) else { return self.text.len() };
-        self.origin.partition_point(|mine| mine < origin)
+        let Some(origin) = other.origin(at) else { return self.text.len() };
+        let next = self.runs.partition_point(|run| run.from < origin);
+        let end = self.runs.get(next).map_or(self.text.len(), |run| run.at);
+        let inside = next.checked_sub(1).and_then(|before| self.runs.get(before)).filter(|run| run.is_even);
+        inside.map(|run| run.at + (origin - run.from)).filter(|at| *at < end).unwrap_or(end)
     }
 
-    fn copy(&mut self, from: &Self, start: usize, end: usize) {
-        self.text.push_str(from.text.get(start..end).unwrap_or_default());
-        self.origin.extend_from_slice(from.origin.get(start..end).unwrap_or_default());
+    /// Returns where the source character behind a byte of the folded text lies, and its length.
+    fn character(&self, at: usize) -> (usize, usize) {
+        let from = self.origin(at).unwrap_or_default();
+        (from, self.width(from))
+    }
+
+    fn copy(&mut self, other: &Self, start: usize, end: usize) {
+        let Some(piece) = other.text.get(start..end).filter(|piece| !piece.is_empty()) else { return };
+        let first = other.runs.partition_point(|run| run.at <= start).saturating_sub(1);
+        let last = other.runs.partition_point(|run| run.at < end);
+        let ahead = self.text.len();
+        for run in other.runs.get(first..last).unwrap_or_default() {
+            let at = run.at.max(start);
+            self.runs.push(Run { at: ahead + (at - start), from: run.source_of(at), is_even: run.is_even });
+        }
+        self.text.push_str(piece);
     }
 }
 
@@ -157,6 +219,59 @@ impl Word {
     const fn is_mixed(&self) -> bool {
         let letters = self.latin + self.cyrillic;
         (self.latin > 0 && self.cyrillic > 0) || (self.signs > 0 && letters >= 3 && self.signs * 2 <= letters)
+    }
+}
+
+/// Finds the next word that may be mixed or spaced out; passes over those of several letters of one script alone.
+fn next_doubtful_word(text: &str, from: usize) -> Option<Word> {
+    let bytes = text.as_bytes();
+    let mut from = from;
+    loop {
+        let rest = bytes.get(from..)?;
+        let start = rest.iter().position(|byte| LETTERS.of(*byte) & (LATIN | CYRILLIC) != 0)?;
+        let word = rest.get(start..)?;
+        let latin = word.iter().take_while(|byte| LETTERS.of(**byte) == LATIN).count();
+        let cyrillic = if latin == 0 { lead_count(word) } else { 0 };
+        let length = latin + 2 * cyrillic;
+        if latin + cyrillic < 2 || word.get(length).is_some_and(|next| LETTERS.of(*next) != 0) {
+            return next_word(text, from + start);
+        }
+        from += start + length;
+    }
+}
+
+/// Counts the Cyrillic letters, of two bytes each, that a text begins with.
+fn lead_count(bytes: &[u8]) -> usize {
+    bytes.iter().step_by(2).take_while(|byte| LETTERS.of(**byte) == CYRILLIC).count()
+}
+
+/// What a byte may be in a word, as a bit.
+struct Letters([u8; 256]);
+
+const LATIN: u8 = 1;
+const CYRILLIC: u8 = 2;
+const SIGN: u8 = 4;
+
+static LETTERS: Letters = Letters::table();
+
+impl Letters {
+    const fn table() -> Self {
+        let mut table = [0; 256];
+        let mut byte = 0_u8;
+        while byte < u8::MAX {
+            table[byte as usize] = match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => LATIN,
+                0xd0..=0xd3 => CYRILLIC,
+                b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$' => SIGN,
+                _ => 0,
+            };
+            byte += 1;
+        }
+        Self(table)
+    }
+
+    const fn of(&self, byte: u8) -> u8 {
+        self.0[byte as usize]
     }
 }
 
@@ -288,6 +403,20 @@ const BASES: [(u32, &str); 4] = [
 /// Traditional characters of the trade's vocabulary, each followed by its simplified form.
 const TRADITIONAL: &str = "數数據据庫库資资訊讯戶户賣卖買买購购價价錢钱銀银證证號号碼码電电話话聯联繫系係系飛飞機机擔担開开資资產产業业務务險险貸贷網网絡络車车學学員员個个條条萬万億亿實实時时間间獨独貨货單单發发護护照照駕驾駛驶執执圖图庫库國国內内灣湾東东馬马貓猫愛爱會会員员賬账帳账碼码軟软體体腳脚本本遠远權权限限後后臺台務务報报導导記记詐诈騙骗諮咨詢询請请問问為为麼么嗎吗誰谁聽听說说覺觉個个點点這这樣样們们來来還还讓让給给對对應应該该長长張张門门題题論论壇坛貼贴規规則则禁禁廣广經经過过進进運运遊游戲戏視视頻频頁页鏈链結结鏡镜導导航航換换匯汇幣币儲储納纳稅税醫医療疗師师婦妇嬰婴兒儿閱阅讀读寫写檔档處处理理優优惠惠誠诚質质驗验測测試试無无複复雜杂餘余額额歲岁齡龄職职業业聘聘訂订購购淨净減减標标識识別别歷历屆届畢毕羅罗雲云鑰钥匙匙隱隐藝艺術术團团隊队認认證证賭赌棋棋牌牌賬账單单積积極极歡欢迎迎傳传輸输轉转讓让贈赠盤盘離离線线動动態态級级類类極极選选舉举黨党衛卫軍军龍龙劃划劵券債债償偿貴贵賤贱費费賠赔賺赚趙赵錄录錯错鋪铺關关閉闭陳陈陽阳隨随難难電电靜静韓韩頭头預预領领頻频顧顾飯饭館馆驚惊鬆松麗丽麵面黃黄齊齐";
 
+/// Tells whether a character beyond ASCII is one of the many that mean themselves.
+fn is_usual(character: char) -> bool {
+    match character {
+        'а'..='я' | '\u{3001}' | '\u{3002}' => true,
+        '\u{4e00}'..='\u{9fff}' => simplified(character) == character,
+        _ => false,
+    }
+}
+
+/// Returns where the first character stands that does not mean itself.
+fn usual_end(text: &str) -> usize {
+    text.char_indices().find(|(_, character)| !is_usual(*character)).map_or(text.len(), |(at, _)| at)
+}
+
 fn fold_wide(character: char, mut push: impl FnMut(char)) {
     match character {
         'а'..='я' => return push(character),
@@ -319,6 +448,7 @@ fn fold_wide(character: char, mut push: impl FnMut(char)) {
         '–' | '—' | '‑' => push('-'),
         '【' => push('['),
         '】' => push(']'),
+        '\u{3001}'..='\u{303f}' => push(character),
         other => match base_letter(code).or_else(|| small_capital(other)) {
             Some(base) => push(base),
             None => other.to_lowercase().for_each(push),
@@ -417,5 +547,29 @@ mod tests {
     #[test]
     fn a_cut_never_splits_a_character() {
         assert_eq!(Folded::new("数据", 4).text, "数");
+    }
+
+    #[test]
+    fn every_character_is_known_where_it_was_written() {
+        let written = "Ｓell，數據 s3ll Sеll p-r-o-d 𝐒İß база。now ẞ e\u{301}x д4ta\n";
+        let plain = Folded::new(written, 1 << 20);
+        let words = plain.unmasked();
+        let excerpt = words.excerpt(&[0..12, 17..21, words.text.len() - 9..words.text.len()]);
+        for folded in [&plain, &words, &excerpt] {
+            let origins: Vec<usize> =
+                (0..folded.text.len()).map(|at| usize::try_from(folded.span(at, at + 1).start).unwrap()).collect();
+            assert!(origins.is_sorted(), "{origins:?}");
+            for (at, character) in folded.text.char_indices() {
+                assert!((at..at + character.len_utf8()).all(|byte| origins[byte] == origins[at]), "{character}");
+                let there = origins.partition_point(|origin| *origin < origins[at]);
+                assert_eq!(folded.position_of(folded, at), there);
+                assert!(plain.position_of(folded, at) <= plain.text.len());
+            }
+        }
+        assert!(
+            words.text.starts_with("sell,数据 sell sell prod ") && words.text.ends_with(" дата\n"),
+            "{}",
+            words.text
+        );
     }
 }

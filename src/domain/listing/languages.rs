@@ -1,6 +1,5 @@
 //! Which languages a post is written in, by script and by small words.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -46,16 +45,23 @@ const JUDGED: usize = 1_500;
 /// Names the languages of a post, the most used first; each makes up a fifth of its letters or words.
 pub(super) fn of(texts: [&str; 2]) -> Vec<Language> {
     let texts = texts.map(|text| text.get(..floor_boundary(text, JUDGED)).unwrap_or_default());
+    let mut words = Words::default();
     let (mut han, mut cyrillic, mut latin, mut arabic, mut persian, mut vietnamese) =
         (0_usize, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
-    for character in texts.iter().flat_map(|text| text.chars()) {
+    // A blank ends the last word of a text.
+    for character in texts.iter().flat_map(|text| text.chars().chain([' '])) {
+        if character.is_ascii() {
+            latin += usize::from(character.is_ascii_alphabetic());
+            words.ascii(character);
+            continue;
+        }
+        words.other(character);
         match character {
             'پ' | 'چ' | 'ژ' | 'گ' | 'ک' | 'ی' => persian += 1,
             '\u{600}'..='\u{6ff}' => arabic += 1,
             '\u{400}'..='\u{4ff}' => cyrillic += 1,
             'ă' | 'đ' | 'ơ' | 'ư' | '\u{1ea0}'..='\u{1eff}' => vietnamese += 1,
             _ if is_han(character) => han += 3,
-            _ if character.is_ascii_alphabetic() => latin += 1,
             _ => {}
         }
     }
@@ -66,7 +72,7 @@ pub(super) fn of(texts: [&str; 2]) -> Vec<Language> {
     let latin_language = if vietnamese * 20 > latin && vietnamese > 2 {
         Language::Vi
     } else if latin > 0 {
-        by_words(texts)
+        words.most_used()
     } else {
         Language::En
     };
@@ -76,33 +82,68 @@ pub(super) fn of(texts: [&str; 2]) -> Vec<Language> {
     shares.into_iter().map(|(_, language)| language).collect()
 }
 
-/// For each small word, the languages it belongs to, as bits in the order of [`SMALL`].
-static LANGUAGES_OF: LazyLock<HashMap<&str, u8>> = LazyLock::new(|| {
-    let mut languages_of = HashMap::new();
-    for (at, (_, words)) in SMALL.iter().enumerate() {
-        words.iter().for_each(|word| *languages_of.entry(*word).or_default() |= 1 << at);
-    }
+/// The small words as numbers, sorted, each with the languages it belongs to, as bits in the order of [`SMALL`].
+static LANGUAGES_OF: LazyLock<Vec<(u64, u8)>> = LazyLock::new(|| {
+    let of = |(at, (_, words)): (usize, &(Language, &'static [&'static str]))| {
+        words.iter().map(move |word| (number(word), 1 << at)).collect::<Vec<_>>()
+    };
+    let mut languages_of: Vec<(u64, u8)> = SMALL.iter().enumerate().flat_map(of).collect();
+    languages_of.sort_unstable();
     languages_of
 });
 
-fn by_words(texts: [&str; 2]) -> Language {
-    let mut counts = [0_usize; SMALL.len()];
-    let mut lower = String::with_capacity(8);
-    for word in texts
-        .iter()
-        .flat_map(|text| text.split(|sign: char| !sign.is_alphabetic()))
-        .filter(|word| (2..=8).contains(&word.len()))
-    {
-        lower.clear();
-        lower.push_str(word);
-        lower.make_ascii_lowercase();
-        let languages = LANGUAGES_OF.get(lower.as_str()).copied().unwrap_or_default();
-        for (at, count) in counts.iter_mut().enumerate() {
-            *count += usize::from(languages >> at & 1);
+/// A word of up to eight bytes as a number.
+fn number(word: &str) -> u64 {
+    word.bytes().fold(0, |number, byte| number << 8 | u64::from(byte))
+}
+
+/// The small words counted so far, and the word that is being read.
+#[derive(Default)]
+struct Words {
+    counts: [usize; SMALL.len()],
+    number: u64,
+    length: usize,
+    /// Whether the word holds letters that no small word has.
+    is_other: bool,
+}
+
+impl Words {
+    fn ascii(&mut self, character: char) {
+        if character.is_ascii_alphabetic() {
+            self.number = self.number << 8 | u64::from(u32::from(character.to_ascii_lowercase()));
+            self.length += 1;
+        } else {
+            self.end();
         }
     }
-    let best = counts.iter().zip(&SMALL).rev().max_by_key(|(count, _)| **count);
-    best.filter(|(count, _)| **count > 0).map_or(Language::En, |(_, (language, _))| *language)
+
+    fn other(&mut self, character: char) {
+        if matches!(character, '\u{4e00}'..='\u{9fff}') || character.is_alphabetic() {
+            self.is_other = true;
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        let (number, length, is_other) = (self.number, self.length, self.is_other);
+        (self.number, self.length, self.is_other) = (0, 0, false);
+        if is_other || !(2..=8).contains(&length) {
+            return;
+        }
+        let first = LANGUAGES_OF.partition_point(|(known, _)| *known < number);
+        let same = LANGUAGES_OF.get(first..).unwrap_or_default().iter().take_while(|(known, _)| *known == number);
+        for (_, languages) in same {
+            for (at, count) in self.counts.iter_mut().enumerate() {
+                *count += usize::from(languages >> at & 1);
+            }
+        }
+    }
+
+    fn most_used(&self) -> Language {
+        let best = self.counts.iter().zip(&SMALL).rev().max_by_key(|(count, _)| **count);
+        best.filter(|(count, _)| **count > 0).map_or(Language::En, |(_, (language, _))| *language)
+    }
 }
 
 #[cfg(test)]

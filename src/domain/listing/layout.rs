@@ -30,7 +30,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         let range = start..start + piece.len();
         start = range.end;
         let line = piece.trim();
-        let (opens, closes) = if line.contains('[') {
+        let (opens, closes) = if memchr::memchr(b'[', line.as_bytes()).is_some() {
             (line.matches("[quote").count(), line.matches("[/quote]").count())
         } else {
             (0, 0)
@@ -92,9 +92,10 @@ fn is_row(line: &str) -> bool {
     let line = line.get(..super::fold::floor_boundary(line, JUDGED)).unwrap_or_default();
     // One pass a sign: each is a few instructions for sixteen bytes.
     let count = |sign: u8| line.bytes().filter(|byte| *byte == sign).count();
-    let has_address = count(b'@') > 0;
+    let has = |sign: u8| memchr::memchr(sign, line.as_bytes()).is_some();
+    let has_address = has(b'@');
     let has_values =
-        has_address || line.bytes().filter(u8::is_ascii_digit).count() >= 4 || (count(b'*') > 1 && line.contains("**"));
+        has_address || line.bytes().filter(u8::is_ascii_digit).count() >= 4 || (has(b'*') && line.contains("**"));
     if !(has_values || line.starts_with(['i', '(', '{'])) {
         return false;
     }
@@ -130,10 +131,10 @@ fn is_login(line: &str) -> bool {
 fn is_value(cell: &str) -> bool {
     let digits = cell.bytes().filter(u8::is_ascii_digit).count();
     let length = cell.chars().count();
+    let holds = |sign: u8| memchr::memchr(sign, cell.as_bytes()).is_some();
     (digits >= 4 && digits * 2 >= length)
-        || (cell.contains('@') && cell.contains('.') && !cell.contains(' '))
-        || cell.contains("***")
-        || cell.contains("****")
+        || (holds(b'@') && holds(b'.') && !holds(b' '))
+        || (holds(b'*') && cell.contains("***"))
 }
 
 #[cfg(test)]

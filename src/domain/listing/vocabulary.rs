@@ -163,6 +163,9 @@ const OPENING: usize = 6;
 
 /// Which phrases start with which bytes: two small tables that say no to nearly every place, then the phrases themselves.
 struct Openings {
+    /// A bit for the first three bytes of each place where a phrase may be; some share one. Shorter phrases have all bits
+    /// of what may follow them.
+    triples: Vec<u64>,
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
     may_open: Vec<u64>,
@@ -200,8 +203,12 @@ impl Openings {
     const BITS: u32 = 18;
 
     fn of(phrases: &[Phrase]) -> Self {
-        let mut openings =
-            Self { lengths: vec![0; 1 << 16], may_open: vec![0; 1 << (Self::BITS - 6)], phrases: HashMap::default() };
+        let mut openings = Self {
+            triples: vec![0; 1 << (Self::TRIPLE_BITS - 6)],
+            lengths: vec![0; 1 << 16],
+            may_open: vec![0; 1 << (Self::BITS - 6)],
+            phrases: HashMap::default(),
+        };
         for (number, phrase) in (0_u32..).zip(phrases) {
             let bytes = phrase.text.as_bytes();
             let opening = bytes.get(..OPENING).unwrap_or(bytes);
@@ -213,6 +220,7 @@ impl Openings {
                     *lengths |= 1 << (opening.len() - 1);
                 }
             }
+            openings.allow(opening);
             let key = Self::key(opening);
             let (word, bit) = Self::place(key);
             if let Some(word) = openings.may_open.get_mut(word) {
@@ -223,6 +231,34 @@ impl Openings {
         let length = |number: &u32| phrases.get(*number as usize).map_or(0, |phrase| phrase.text.len());
         openings.phrases.values_mut().for_each(|list| list.sort_by_key(|number| std::cmp::Reverse(length(number))));
         openings
+    }
+
+    const TRIPLE_BITS: u32 = 15;
+
+    /// Notes the first three bytes that a text may have where a phrase stands.
+    fn allow(&mut self, opening: &[u8]) {
+        let of = |at: usize| opening.get(at).map_or(0..=u8::MAX, |byte| *byte..=*byte);
+        for (first, second) in of(0).flat_map(|first| of(1).map(move |second| (first, second))) {
+            for third in of(2) {
+                let (slot, bit) = Self::triple([first, second, third]);
+                if let Some(slot) = self.triples.get_mut(slot) {
+                    *slot |= 1 << bit;
+                }
+            }
+        }
+    }
+
+    /// Tells by three bytes whether a phrase may stand at a place.
+    fn may_be_at(&self, bytes: &[u8], at: usize) -> bool {
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let (slot, bit) = Self::triple([byte(at), byte(at + 1), byte(at + 2)]);
+        self.triples.get(slot).is_some_and(|slot| slot >> bit & 1 == 1)
+    }
+
+    fn triple([first, second, third]: [u8; 3]) -> (usize, u32) {
+        let key = u32::from(first) << 16 | u32::from(second) << 8 | u32::from(third);
+        let hash = key.wrapping_mul(0x9e37_79b1) >> (32 - Self::TRIPLE_BITS);
+        ((hash >> 6) as usize, hash & 63)
     }
 
     /// The openings that a text may have, as numbers, the longest first.
@@ -283,14 +319,7 @@ pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usiz
 fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     let vocabulary = &*VOCABULARY;
     let mut covered = 0;
-    let mut is_inside = false;
-    let (from, line) = (line.start, text.get(line).unwrap_or_default());
-    for (start, character) in line.char_indices().map(|(at, character)| (from + at, character)) {
-        let (was_inside, is_letter) = (is_inside, is_letter(character));
-        is_inside = is_letter;
-        if was_inside && (is_letter || character.is_ascii_digit()) {
-            continue;
-        }
+    for start in places(text, line).filter(|at| vocabulary.openings.may_be_at(text.as_bytes(), *at)) {
         let Some((end, phrase)) = vocabulary.longest_at(text, start).filter(|(end, _)| *end > covered) else {
             continue;
         };
@@ -298,6 +327,34 @@ fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
         let concepts = vocabulary.phrases.get(phrase as usize).map_or(&[][..], |phrase| &phrase.concepts);
         mentions.extend(concepts.iter().map(|&(concept, tag)| Mention { concept, tag, start, end, phrase }));
     }
+}
+
+/// Where a phrase may start: at every character that does not stand behind a letter, or is neither letter nor digit.
+fn places(text: &str, line: Range<usize>) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes().get(..line.end).unwrap_or_default();
+    let (mut at, mut is_behind_letter) = (line.start, false);
+    std::iter::from_fn(move || {
+        while let Some(byte) = bytes.get(at) {
+            let start = at;
+            let (is_letter, may_be_inside) = if byte.is_ascii() {
+                at += 1;
+                (byte.is_ascii_lowercase(), byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            } else {
+                let character = text.get(at..)?.chars().next()?;
+                at += character.len_utf8();
+                let is_letter = is_letter(character);
+                (is_letter, is_letter)
+            };
+            if is_letter {
+                // The rest of the word, as far as it is Latin, starts nothing.
+                at += bytes.get(at..).unwrap_or_default().iter().take_while(|next| next.is_ascii_lowercase()).count();
+            }
+            if !(std::mem::replace(&mut is_behind_letter, is_letter) && may_be_inside) {
+                return Some(start);
+            }
+        }
+        None
+    })
 }
 
 /// Bytes between an everyday word and a thing of the trade, at most, for the word to count.

@@ -1,24 +1,19 @@
 //! Names, addresses and other values that are compared as they stand, between boundaries.
 //!
 //! A name alone is never a hit, so most of these are looked for only where another field of their entry was found. Only
-//! for entries with two such fields one of them is sought everywhere: few literals, and short ones, by an automaton; many by
-//! eight bytes of each (`grams`), because an automaton of thousands waits for memory at every byte.
+//! for entries with two such fields one of them is sought everywhere: by eight bytes of each (`grams`), because an automaton
+//! that tells overlapping finds visits every byte; those that have no such eight bytes by an automaton that need not.
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::grams::Grams;
-
-/// Up to so many literals the automaton is faster.
-const FEW: usize = 100;
 
 /// Literals sought everywhere, each with the values that share it.
 #[derive(Debug, Default)]
 pub(super) struct Literals {
-    automaton: Option<AhoCorasick>,
-    /// Which literal each of the automaton's patterns is.
-    patterns: Vec<u32>,
+    short: Short,
     grams: Grams,
     /// Values, and where those of each literal end.
     values: Vec<u32>,
@@ -29,30 +24,19 @@ impl Literals {
     /// Prepares the search.
     ///
     /// An automaton too large for memory is left out: its entries are then found by their other fields only.
-    pub(super) fn build(literals: Vec<(String, u32)>) -> Self {
-        Self::with_few(literals, FEW)
-    }
-
-    fn with_few(mut literals: Vec<(String, u32)>, few: usize) -> Self {
+    pub(super) fn build(mut literals: Vec<(String, u32)>) -> Self {
         literals.sort_unstable();
         literals.dedup();
         let groups = literals.chunk_by(|(left, _), (right, _)| left == right);
         let texts: Vec<&str> =
             groups.clone().filter_map(|group| group.first()).map(|(text, _)| text.as_str()).collect();
-        let (grams, patterns) = if texts.len() > few { Grams::build(&texts) } else { (Grams::default(), all(&texts)) };
-        let short = patterns.iter().filter_map(|literal| texts.get(*literal as usize));
-        let automaton = if patterns.is_empty() {
-            None
-        } else {
-            AhoCorasick::builder().match_kind(MatchKind::Standard).build(short).ok()
-        };
+        let (grams, others) = if texts.is_empty() { (Grams::default(), Vec::new()) } else { Grams::build(&texts) };
         let ends = groups.scan(0, |end, group| {
             *end += u32::try_from(group.len()).unwrap_or_default();
             Some(*end)
         });
         Self {
-            automaton,
-            patterns,
+            short: Short::build(&texts, &others),
             grams,
             ends: ends.collect(),
             values: literals.iter().map(|(_, value)| *value).collect(),
@@ -67,12 +51,7 @@ impl Literals {
             }
         };
         self.grams.walk(text, &mut tell);
-        let Some(automaton) = &self.automaton else { return };
-        for hit in automaton.find_overlapping_iter(text) {
-            if let Some(literal) = self.patterns.get(hit.pattern().as_usize()) {
-                tell(hit.range(), *literal);
-            }
-        }
+        self.short.walk(text, &mut tell);
     }
 
     fn values_of(&self, literal: u32) -> &[u32] {
@@ -83,13 +62,58 @@ impl Literals {
 
     /// Bytes kept.
     pub(super) fn bytes(&self) -> usize {
-        let automaton = self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage);
-        automaton + self.grams.bytes() + 4 * (self.values.len() + self.ends.len() + self.patterns.len())
+        self.short.bytes() + self.grams.bytes() + 4 * (self.values.len() + self.ends.len())
     }
 }
 
-fn all(texts: &[&str]) -> Vec<u32> {
-    (0..u32::try_from(texts.len()).unwrap_or_default()).collect()
+/// Literals without eight bytes of their own.
+#[derive(Debug, Default)]
+struct Short {
+    /// Tells where the next one begins.
+    automaton: Option<AhoCorasick>,
+    /// Each with its number, sorted.
+    literals: Vec<(Box<str>, u32)>,
+    /// The lengths there are.
+    lengths: Vec<usize>,
+}
+
+impl Short {
+    fn build(texts: &[&str], chosen: &[u32]) -> Self {
+        let literal = |number: &u32| Some((Box::from(*texts.get(*number as usize)?), *number));
+        let mut literals: Vec<(Box<str>, u32)> = chosen.iter().filter_map(literal).collect();
+        literals.retain(|(text, _)| !text.is_empty());
+        literals.sort_unstable();
+        let mut lengths: Vec<usize> = literals.iter().map(|(text, _)| text.len()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let patterns = literals.iter().map(|(text, _)| text.as_bytes());
+        // Of this kind it searches by vector instructions where there are few, and skips ahead where there are some.
+        let builder = || AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(patterns).ok();
+        let automaton = if literals.is_empty() { None } else { builder() };
+        Self { automaton, literals, lengths }
+    }
+
+    /// Calls `found` with the range and the number of every literal, in order of their places.
+    fn walk(&self, text: &str, found: &mut impl FnMut(Range<usize>, u32)) {
+        let Some(automaton) = &self.automaton else { return };
+        let mut from = 0;
+        while let Some(first) = automaton.find(Input::new(text).span(from..text.len())) {
+            let start = first.start();
+            for length in &self.lengths {
+                let Some(part) = text.get(start..start + length) else { continue };
+                let Ok(at) = self.literals.binary_search_by(|(literal, _)| (**literal).cmp(part)) else { continue };
+                if let Some((_, number)) = self.literals.get(at) {
+                    found(start..start + length, *number);
+                }
+            }
+            from = start + 1;
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let texts: usize = self.literals.iter().map(|(text, _)| text.len() + size_of::<(Box<str>, u32)>()).sum();
+        texts + self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage)
+    }
 }
 
 /// Finds the first bounded occurrence of any of the spellings within a part of the text.
@@ -148,18 +172,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn many_literals_are_found_like_few(
+        fn literals_are_found_as_by_a_naive_search(
             text in "(улица |дом |main |st |[0-9]{1,2} |北京|市|海淀区|é|«|-|[a-c]{1,3}){0,40}",
             literals in proptest::collection::btree_set("(улица|дом|main|北京|海淀区|é|«|-)(улица | дом|main | st|[0-9]{1,2} |市|海淀区|-){1,4}", 1..12),
         ) {
             let literals: Vec<(String, u32)> = literals.into_iter().zip(0..).collect();
-            let found = |few: usize| {
-                let mut found = Vec::new();
-                Literals::with_few(literals.clone(), few).walk(&text, |range, value| found.push((range.start, range.end, value)));
-                found.sort_unstable();
-                found
-            };
-            prop_assert_eq!(found(0), found(usize::MAX));
+            let mut found = Vec::new();
+            Literals::build(literals.clone()).walk(&text, |range, value| found.push((range.start, range.end, value)));
+            found.sort_unstable();
+            let mut expected = Vec::new();
+            for (literal, value) in &literals {
+                let starts = (0..text.len()).filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(literal)));
+                let ranges = starts.map(|at| at..at + literal.len()).filter(|range| is_bounded(&text, range));
+                expected.extend(ranges.map(|range| (range.start, range.end, *value)));
+            }
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
         }
     }
 

@@ -16,6 +16,35 @@ pub(super) fn reversed(line: &str) -> String {
     line.chars().rev().collect()
 }
 
+/// Appends a line read backwards: its bytes turned round, then those of each character turned back.
+fn push_reversed(out: &mut String, line: &str) {
+    let mut bytes = line.as_bytes().to_vec();
+    bytes.reverse();
+    let mut at = 0;
+    while at < bytes.len() {
+        // Most of a line is seen to be ASCII eight bytes at a time.
+        if bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).is_some_and(|chunk| chunk.is_ascii()) {
+            at += 8;
+            continue;
+        }
+        if bytes.get(at).is_some_and(u8::is_ascii) {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        let is_behind_lead = |byte: &&u8| (0x80..0xc0).contains(*byte);
+        at = start + 1 + bytes.iter().skip(start).take_while(is_behind_lead).count();
+        if let Some(character) = bytes.get_mut(start..at) {
+            character.reverse();
+        }
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(reversed) => out.push_str(reversed),
+        // Cannot be: the characters are those of the line.
+        Err(_) => out.extend(line.chars().rev()),
+    }
+}
+
 /// The lines of a text that may hold a value worth it, each reversed in its place.
 #[derive(Debug, Default)]
 pub(super) struct Reversed {
@@ -32,7 +61,7 @@ impl Reversed {
             if is_worth_reading(line) {
                 let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
                 reversed.places.copy(reversed.lines.len(), at, line.len() + end.len());
-                reversed.lines.extend(line.chars().rev());
+                push_reversed(&mut reversed.lines, line);
                 reversed.lines.push_str(end);
             }
             at += line.len();
@@ -67,6 +96,11 @@ pub(super) fn next(text: &str, from: usize) -> Option<Range<usize>> {
     let mut from = from;
     loop {
         let word = next_word(bytes, from..bytes.len())?;
+        // A plain number means what it says.
+        if bytes.get(word.clone())?.iter().all(u8::is_ascii_digit) {
+            from = word.end;
+            continue;
+        }
         if meanings(bytes.get(word.clone())?).any(|meant| meant.is_some()) {
             return Some(word);
         }

@@ -248,7 +248,7 @@ async fn ready_sources(
     let statement = "SELECT id, pace_ms, crawl_delay_ms, concurrency, ready_at, next_allowed_at, settings FROM source \
                      WHERE ready_at IS NOT NULL AND ready_at <= $1 AND next_allowed_at <= $1 AND paused_at IS NULL \
                      AND (wait_until IS NULL OR wait_until <= $1) AND ($2 = '' OR id = $2) \
-                     AND network NOT IN ($4, $5, $6) ORDER BY turn, id LIMIT $3";
+                     AND network NOT IN ($4, $5, $6) ORDER BY turn, id LIMIT CAST($3 AS BIGINT)";
     // Twice the limit: those whose slots are taken go to the end of the row and do not keep others from their turn.
     let examined = request.limit.saturating_mul(2).clamp(8, 256);
     let mut values = values![now, only, examined];
@@ -285,10 +285,11 @@ async fn due_rows(
     (source, kind): (&str, LinkKind),
     (now, limit): (Timestamp, u64),
 ) -> Result<Vec<AnyRow>, StoreError> {
+    // SQLite plans a statement anew for every value of a bare `LIMIT $4`; of a cast it does not look at the value.
     let statement = "SELECT link_key, url, kind, post, mark, name, thread, attempts, etag, last_modified, body_digest, \
                      due_at, last_visited_at FROM frontier \
                      WHERE source = $1 AND kind_rank = $2 AND due_at IS NOT NULL AND due_at <= $3 \
-                     AND (lease IS NULL OR lease_until <= $3) ORDER BY due_at, found_at, link_key LIMIT $4";
+                     AND (lease IS NULL OR lease_until <= $3) ORDER BY due_at, found_at, link_key LIMIT CAST($4 AS BIGINT)";
     let values = values![source, kind_rank(kind), now, limit];
     sql::fetch_locking(connection, statement, dialect.lock_suffix(), values).await
 }

@@ -29,6 +29,7 @@ mod ledger;
 pub mod model;
 mod open;
 mod outbox;
+mod packed;
 mod rates;
 mod recall;
 mod recipients;
@@ -156,11 +157,15 @@ impl Store {
     }
 
     fn seal_text(&self, plain: &str, context: &str) -> Result<Vec<u8>, StoreError> {
-        Ok(self.seal.seal(plain.as_bytes(), context)?)
+        match packed::pack(plain) {
+            Some(packed) => Ok(self.seal.seal(&packed, context)?),
+            None => Ok(self.seal.seal(plain.as_bytes(), context)?),
+        }
     }
 
     fn open_text(&self, sealed: &[u8], context: &str) -> Result<Secret<String>, StoreError> {
-        let plain = self.seal.open(sealed, context)?;
-        Ok(Secret::new(String::from_utf8(plain).map_err(|_| StoreError::damaged("sealed text", context))?))
+        let opened = self.seal.open(sealed, context)?;
+        let plain = packed::unpack(opened).ok_or_else(|| StoreError::damaged("sealed text", context))?;
+        Ok(Secret::new(plain))
     }
 }

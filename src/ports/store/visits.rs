@@ -3,6 +3,7 @@
 //! A repeated visit writes nothing new: every row is keyed by what it is. Not here: hits and their cases (`findings`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -179,14 +180,22 @@ impl Store {
             url: &'a str,
             sale: f64,
         }
+        // The text is most of it, and is escaped faster apart.
+        let text = post.text.reveal();
         let shown = Shown {
-            text: post.text.reveal(),
+            text: "",
             author: post.author.as_deref(),
             posted_at: post.posted_at.map(Timestamp::as_millisecond),
             url: post.url.as_str(),
             sale: post.listing.sale,
         };
-        Ok(self.seal.digest(json(&shown)?.as_bytes()))
+        let shown = json(&shown)?;
+        let (before, after) = shown.split_once("\"\"").unwrap_or((&shown, ""));
+        let mut whole = String::with_capacity(shown.len() + text.len() + text.len() / 8);
+        whole.push_str(before);
+        push_quoted(&mut whole, text);
+        whole.push_str(after);
+        Ok(self.seal.digest(whole.as_bytes()))
     }
 
     /// Returns the posts of a source, sorted by thread and time.
@@ -221,6 +230,41 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Appends a text as JSON writes it; runs without signs to escape are copied as they stand.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches many bytes are compared at once")]
+fn push_quoted(json: &mut String, text: &str) {
+    const CHUNK: usize = 32;
+    let is_plain = |byte: u8| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    let (bytes, mut at, mut copied) = (text.as_bytes(), 0, 0);
+    json.push('"');
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let chunks = rest.chunks_exact(CHUNK);
+        let plain =
+            chunks.take_while(|chunk| chunk.iter().fold(true, |all, byte| all & is_plain(*byte))).count() * CHUNK;
+        let tail = rest.get(plain..).unwrap_or_default();
+        at += plain + tail.iter().take(CHUNK).take_while(|byte| is_plain(**byte)).count();
+        let Some(byte) = bytes.get(at).filter(|byte| !is_plain(**byte)) else { continue };
+        json.push_str(text.get(copied..at).unwrap_or_default());
+        match byte {
+            b'"' => json.push_str("\\\""),
+            b'\\' => json.push_str("\\\\"),
+            b'\n' => json.push_str("\\n"),
+            b'\r' => json.push_str("\\r"),
+            b'\t' => json.push_str("\\t"),
+            0x08 => json.push_str("\\b"),
+            0x0c => json.push_str("\\f"),
+            other => {
+                // Writing to a string cannot fail.
+                let _ = write!(json, "\\u{other:04x}");
+            }
+        }
+        at += 1;
+        copied = at;
+    }
+    json.push_str(text.get(copied..).unwrap_or_default());
+    json.push('"');
 }
 
 /// What a post promises, as its columns hold it: kind of goods, rows, freshness, exclusivity.
@@ -524,4 +568,20 @@ pub(super) fn post_context(source: &SourceId, thread: &str, post: &str) -> Strin
 
 pub(super) fn listing_context(source: &SourceId, thread: &str, post: &str) -> String {
     super::ids::digest(&["listing", &source.0, thread, post])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_quoted_as_json_quotes_it() {
+        let controls: String = (0_u8..0x30).chain(0x7e..0x80).map(char::from).collect();
+        let long = "张三, selling \"9990\" \\ 4838;\n\t".repeat(40);
+        for text in ["", "x", "a\nb", &controls, &long, &"y".repeat(100), &format!("{}\n", "z".repeat(32))] {
+            let mut quoted = String::new();
+            push_quoted(&mut quoted, text);
+            assert_eq!(quoted, serde_json::to_string(text).unwrap());
+        }
+    }
 }
