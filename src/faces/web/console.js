@@ -12,7 +12,7 @@
   // What a form has done is said once.
   const here = new URL(location.href);
   if (here.searchParams.has("said")) {
-    ["said", "n"].forEach((name) => here.searchParams.delete(name));
+    ["said", "n", "off"].forEach((name) => here.searchParams.delete(name));
     history.replaceState(null, "", here);
   }
 

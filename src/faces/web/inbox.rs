@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::Console;
 use super::actor::Actor;
-use super::filter::{Choice, Filter};
+use super::filter::{Choice, Filter, NAME_LIMIT, saved_query};
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
 use super::problem::{Problem, Said};
@@ -79,7 +79,7 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
-    let filter = Filter::read(&fields, &actor);
+    let filter = Filter::read(&fields, &actor.viewer.zone);
     let note = said(&fields, &actor);
     inbox(&console, &actor, filter, note).await
 }
@@ -231,7 +231,7 @@ struct MovedPage {
 
 async fn move_many(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    let back = Filter::read(&Fields::parse(fields.get("query").as_bytes()), actor).url();
+    let back = Filter::read(&Fields::parse(fields.get("query").as_bytes()), &actor.viewer.zone).url();
     let to = case::State::parse(fields.get("to")).ok_or_else(|| {
         Problem::refused(
             Said::new("Choose where the cases go", "请选择目标状态"),
@@ -285,8 +285,8 @@ async fn move_many(State(console): State<Arc<Console>>, posted: Posted) -> Resul
 
 async fn save_filter(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    let filter = Filter::read(&Fields::parse(fields.get("query").as_bytes()), actor);
-    let name: String = words::plain(fields.get("name")).chars().take(60).collect();
+    let filter = Filter::read(&Fields::parse(fields.get("query").as_bytes()), &actor.viewer.zone);
+    let name: String = words::plain(fields.get("name")).chars().take(NAME_LIMIT).collect();
     if name.is_empty() {
         return Err(Problem::refused(
             Said::new("The filter has no name", "筛选没有名称"),
@@ -294,9 +294,7 @@ async fn save_filter(State(console): State<Arc<Console>>, posted: Posted) -> Res
         ));
     }
     let is_removed = !fields.get("forget").is_empty();
-    let query = if is_removed { String::new() } else { filter.query_text() };
-    // A filter that filters nothing is the inbox itself.
-    let query = if query.is_empty() && !is_removed { "state=".to_owned() } else { query };
+    let query = if is_removed { String::new() } else { saved_query(fields.get("query"), &actor.viewer.zone) };
     console.store.save_filter(&actor.user.id, (&name, &query)).await?;
     let mark = if filter.url().contains('?') { '&' } else { '?' };
     let said = if is_removed { "forgotten" } else { "saved" };

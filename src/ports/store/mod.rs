@@ -68,7 +68,7 @@ pub use rekey::{Reached, Resealed};
 pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::{AuditVerdict, Told};
-pub use users::{Credentials, InvitationKind, UserRow};
+pub use users::{Changed, Credentials, InvitationKind, UserRow};
 pub use watchkeeping::{OperatorMail, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
