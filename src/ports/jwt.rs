@@ -60,13 +60,11 @@ impl Keys {
     /// A token without a key's name is of the only key there is.
     fn named(&self, name: Option<&str>) -> Option<&Jwk> {
         let signs = |key: &&Jwk| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
-        match name {
-            Some(name) => self.0.iter().filter(signs).find(|key| key.common.key_id.as_deref() == Some(name)),
-            None => {
-                let mut keys = self.0.iter().filter(signs);
-                keys.next().filter(|_| keys.next().is_none())
-            }
+        let mut keys = self.0.iter().filter(signs);
+        if let Some(name) = name {
+            return keys.find(|key| key.common.key_id.as_deref() == Some(name));
         }
+        keys.next().filter(|_| keys.next().is_none())
     }
 }
 

@@ -90,6 +90,16 @@ pub async fn reset_factor(store: &Store, by: &UserRow, name_or_id: &str) -> Resu
     store.user(&user.id).await?.ok_or(UserError::Unknown(user.id))
 }
 
+/// Lets a user be bound anew to somebody at the organization's own login; their sessions end.
+///
+/// # Errors
+/// `Own`, `Unknown`; when the database fails.
+pub async fn forget_subject(store: &Store, by: &UserRow, name_or_id: &str) -> Result<UserRow, UserError> {
+    let user = find(store, by, name_or_id).await?;
+    store.forget_subject(&user.id).await?;
+    store.user(&user.id).await?.ok_or(UserError::Unknown(user.id))
+}
+
 /// Ends every session of a user; returns how many there were.
 ///
 /// # Errors

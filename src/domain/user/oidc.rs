@@ -263,7 +263,10 @@ mod tests {
     fn a_token_counts_only_for_us_now_and_for_this_login() {
         let good = check(&json!({})).unwrap();
         assert_eq!(good.subject, "https://login.example 7");
-        assert_eq!((good.email.as_deref(), good.groups.as_slice()), (Some("ann@bank.example"), &["soc".to_owned()][..]));
+        assert_eq!(
+            (good.email.as_deref(), good.groups.as_slice()),
+            (Some("ann@bank.example"), &["soc".to_owned()][..])
+        );
         for change in [
             json!({"aud": ["dyepack"]}),
             json!({"aud": ["other", "dyepack"], "azp": "dyepack"}),
@@ -289,9 +292,13 @@ mod tests {
 
     #[test]
     fn only_an_address_that_is_verified_says_who_somebody_is() {
-        for (verified, is_known) in
-            [(json!(true), true), (json!("true"), true), (json!(false), false), (json!("yes"), false), (json!(null), false)]
-        {
+        for (verified, is_known) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!("yes"), false),
+            (json!(null), false),
+        ] {
             let identity = check(&json!({"email_verified": verified})).unwrap();
             assert_eq!(identity.email.is_some(), is_known, "{verified}");
         }
@@ -307,8 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_told_of_somebody_else_completes_nothing() {
-        let mut claims: Claims =
-            serde_json::from_value(json!({"iss": "i", "sub": "7", "aud": "a", "exp": 1})).unwrap();
+        let mut claims: Claims = serde_json::from_value(json!({"iss": "i", "sub": "7", "aud": "a", "exp": 1})).unwrap();
         assert!(claims.is_brief(&settings()));
         let told = |value: Value| value.as_object().unwrap().clone();
         claims.complete(told(json!({"sub": "8", "email": "eve@bank.example", "email_verified": true})));

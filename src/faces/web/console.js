@@ -72,7 +72,7 @@
   };
 
   const keys = $("[data-keys]");
-  all("[data-help]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => keys.showModal()); });
+  all("[data-help]").forEach((button) => { button.classList.remove("scripted"); button.addEventListener("click", () => keys.showModal()); });
   let after = "";
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (keys && keys.open)) return;

@@ -93,12 +93,12 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
     };
     let ids: Vec<String> = cases.cases.iter().map(|line| line.id.clone()).collect();
     let mut assignees = store.assignees(&actor.scope, &ids).await?;
-    let counts = store.case_counts(&actor.scope).await?;
-    let outlines = store.organization_outlines(&actor.scope).await?;
+    let counts = console.memory.case_counts(store, &actor.scope).await?;
+    let organizations = store.organizations(&actor.scope).await?;
     let sources = store.source_names(&actor.scope).await?;
-    let mut custodians: Vec<String> = outlines
+    let mut custodians: Vec<String> = organizations
         .iter()
-        .flat_map(|outline| outline.organization.custodians.iter().map(|custodian| custodian.code.clone()))
+        .flat_map(|organization| organization.custodians.iter().map(|custodian| custodian.code.clone()))
         .collect();
     custodians.sort();
     custodians.dedup();
@@ -121,10 +121,7 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
                 row(line, assignee, actor)
             })
             .collect(),
-        organizations: outlines
-            .into_iter()
-            .map(|outline| (outline.organization.id.0, outline.organization.name))
-            .collect(),
+        organizations: organizations.into_iter().map(|one| (one.id.0, one.name)).collect(),
         sources,
         custodians,
         saved: store.saved_filters(&actor.user.id).await?,

@@ -62,8 +62,8 @@ async fn users_page(
     link: Option<(String, String)>,
 ) -> Result<Response, Problem> {
     let users = console.store.users().await?;
-    let outlines = console.store.organization_outlines(&actor.scope).await?;
-    let named = outlines.into_iter().map(|outline| (outline.organization.id.0, outline.organization.name));
+    let organizations = console.store.organizations(&actor.scope).await?;
+    let named = organizations.into_iter().map(|one| (one.id.0, one.name));
     let l = actor.layout(Section::Users, actor.t("Users", "用户")).noting(note);
     let roles = Role::ALL.map(|role| (role.as_str(), l.role_name(role))).into();
     page(&UsersPage { l, own: actor.user.id.clone(), users, roles, organizations: named.collect(), link })
@@ -111,6 +111,7 @@ async fn change(State(console): State<Arc<Console>>, posted: Posted) -> Result<R
             users::change(store, by, name, &edit, now).await?;
         }
         "factor" => users::reset_factor(store, by, name).await.map(drop)?,
+        "subject" => users::forget_subject(store, by, name).await.map(drop)?,
         "sessions" => users::end_sessions(store, by, name).await.map(drop)?,
         _ => return Err(Problem::missing()),
     }

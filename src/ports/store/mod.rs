@@ -41,6 +41,7 @@ mod sessions;
 mod severity;
 mod sources;
 mod sql;
+mod subjects;
 mod triage;
 mod users;
 mod visits;
@@ -93,6 +94,14 @@ enum Dialect {
 }
 
 impl Dialect {
+    /// Returns how texts are compared without regard to the case of their letters.
+    const fn like(self) -> &'static str {
+        match self {
+            Self::Sqlite => "LIKE ",
+            Self::Postgres => "ILIKE ",
+        }
+    }
+
     const fn lock_suffix(self) -> &'static str {
         match self {
             Self::Sqlite => "",

@@ -29,6 +29,8 @@ pub struct UserRow {
     pub has_password: bool,
     /// Whether an authenticator app is set up.
     pub has_totp: bool,
+    /// Whether the user has come in by the organization's own login.
+    pub has_subject: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// Since when it may not log in.
@@ -95,7 +97,8 @@ macro_rules! select_users {
             "SELECT u.id, u.name, u.role, u.organization, ",
             "CAST(CASE WHEN u.password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), ",
             "CAST(CASE WHEN u.sealed_totp IS NULL THEN 0 ELSE 1 END AS BIGINT), u.created_at, u.disabled_at, ",
-            "(SELECT MAX(s.seen_at) FROM console_session s WHERE s.console_user = u.id) FROM console_user u ",
+            "(SELECT MAX(s.seen_at) FROM console_session s WHERE s.console_user = u.id), ",
+            "CAST(CASE WHEN u.oidc_subject IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM console_user u ",
             $rest
         )
     };
@@ -374,8 +377,8 @@ async fn must_be_enrolled(connection: &mut AnyConnection, organization: &Organiz
 async fn is_last_admin(connection: &mut AnyConnection, user: &str) -> Result<bool, StoreError> {
     let statement = "UPDATE console_user SET role = role WHERE role = 'admin'";
     sql::execute(connection, statement, values![]).await?;
-    let statement =
-        "SELECT id FROM console_user WHERE role = 'admin' AND disabled_at IS NULL AND password_hash IS NOT NULL";
+    let statement = "SELECT id FROM console_user WHERE role = 'admin' AND disabled_at IS NULL \
+                     AND (password_hash IS NOT NULL OR oidc_subject IS NOT NULL)";
     let rows = sql::fetch(connection, statement, values![]).await?;
     let able = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(able.as_slice() == [user])
@@ -404,6 +407,7 @@ fn user_row(row: &AnyRow) -> Result<UserRow, StoreError> {
         created_at: row.time(6)?,
         disabled_at: row.maybe_time(7)?,
         seen_at: row.maybe_time(8)?,
+        has_subject: row.int(9)? != 0,
         id,
     })
 }

@@ -85,6 +85,7 @@ impl Desk {
             options,
             fetching: FetchOptions::default(),
             reach: Reach::Trial,
+            provider: None,
             folder: folder.path().to_owned(),
             memory: Memory::default(),
         };

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,9 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/api/v1/users", get(list).post(invite))
         .route("/api/v1/users/{user}", get(show).patch(change))
         .route("/api/v1/users/{user}/link", post(invite_again))
-        .route("/api/v1/users/{user}/factor", axum::routing::delete(reset_factor))
-        .route("/api/v1/users/{user}/sessions", axum::routing::delete(end_sessions))
+        .route("/api/v1/users/{user}/factor", delete(reset_factor))
+        .route("/api/v1/users/{user}/sign_on", delete(forget_subject))
+        .route("/api/v1/users/{user}/sessions", delete(end_sessions))
 }
 
 /// A user as programs see it.
@@ -42,6 +43,8 @@ struct UserShown<'a> {
     /// Whether the invitation was taken up.
     is_active: bool,
     has_second_factor: bool,
+    /// Whether the user has come in by the organization's own login.
+    has_sign_on: bool,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
     seen_at: Option<Timestamp>,
@@ -54,8 +57,9 @@ impl<'a> From<&'a UserRow> for UserShown<'a> {
             name: &user.name,
             role: user.role,
             organization: user.organization.as_ref().map(|own| own.0.as_str()),
-            is_active: user.has_password,
+            is_active: user.has_password || user.has_subject,
             has_second_factor: user.has_totp,
+            has_sign_on: user.has_subject,
             created_at: user.created_at,
             disabled_at: user.disabled_at,
             seen_at: user.seen_at,
@@ -154,6 +158,16 @@ async fn reset_factor(
 ) -> Result<Response, Problem> {
     let user = users::reset_factor(&console.store, &program.user, &user).await?;
     tracing::info!(by = program.user.id, user = user.id, "a second factor was taken away");
+    json(&UserShown::from(&user))
+}
+
+async fn forget_subject(
+    State(console): State<Arc<Console>>,
+    By { program, .. }: By<Staffs>,
+    Path(user): Path<String>,
+) -> Result<Response, Problem> {
+    let user = users::forget_subject(&console.store, &program.user, &user).await?;
+    tracing::info!(by = program.user.id, user = user.id, "a user may be bound anew");
     json(&UserShown::from(&user))
 }
 
