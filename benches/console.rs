@@ -81,6 +81,7 @@ async fn run(url: &str, folder: &Path, (cases, hits): (u64, u64)) {
         options: Options::default(),
         fetching: FetchOptions::default(),
         reach: Reach::Public,
+        provider: None,
         folder: folder.to_owned(),
         memory: Memory::default(),
     };

@@ -43,6 +43,8 @@ with tempfile.TemporaryDirectory() as place:
     try:
         link = first(demo.stdout, r"(http://\S+/welcome/\S+)")
         base = link.split("/welcome/")[0]
+        for name, role in (("ann@example-bank.example", ["member", "--organization", "example-bank"]), ("bob", ["analyst"])):
+            subprocess.run([program, "user", "invite", name, "--role", *role, "--data", data], check=True, capture_output=True)
         port = first(driver.stdout, r"successfully on port (\d+)")
         for look, language, scheme, width in [
             ("light", "en", "light", 1360), ("dark", "en", "dark", 1360), ("phone", "en", "light", 390), ("chinese", "zh-CN", "light", 1360),

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod disk;
 pub mod evidence;
 pub mod fetch;
+pub mod jwt;
 pub mod mail;
 pub mod sandbox;
 pub mod seal;

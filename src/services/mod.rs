@@ -13,4 +13,5 @@ pub mod intake;
 pub mod sourcing;
 pub mod tokens;
 pub mod triage;
+pub mod users;
 pub mod watchkeeping;

@@ -16,6 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["src/ports/store"]),
     ("reqwest", &["src/ports/fetch"]),
     ("lettre", &["src/ports/mail"]),
+    ("jsonwebtoken", &["src/ports/jwt.rs"]),
     ("pgp", &["src/ports/mail/openpgp.rs"]),
     ("rand08", &["src/ports/mail/openpgp.rs"]),
     ("rustls", &["src/ports/tls.rs"]),

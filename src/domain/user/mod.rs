@@ -3,6 +3,7 @@
 //! Not here: keeping users (`ports::store`), logging them in (`services::access`).
 
 pub mod grant;
+pub mod oidc;
 pub mod password;
 pub mod totp;
 

@@ -137,9 +137,11 @@ async fn hold(store: &Store, (id, step): (&str, &Step), is_held: bool, context: 
 fn told(error: TriageError) -> anyhow::Error {
     match error {
         TriageError::Store(error) => plain(error),
-        TriageError::Unsaid(_) | TriageError::TooLong { .. } | TriageError::Forbidden => {
-            anyhow::Error::new(Failure::Usage(format!("cannot {error}")))
-        }
+        TriageError::Unsaid(_)
+        | TriageError::TooLong { .. }
+        | TriageError::Forbidden
+        | TriageError::Assignee(_)
+        | TriageError::NotAsked => anyhow::Error::new(Failure::Usage(format!("cannot {error}"))),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::retention::Retention;
 use crate::domain::secret::Secret;
 use crate::domain::severity::Table;
 use crate::domain::source::Source;
+use crate::domain::user::oidc;
 use crate::faces::web::Options as ConsoleOptions;
 use crate::ports::fetch::{Proxy, ProxyKind};
 use crate::ports::mail::DkimOptions;
@@ -170,10 +171,50 @@ struct FileConsole {
     password_is_enough: bool,
     behind_proxy: bool,
     four_eyes: bool,
+    oidc: Option<FileOidc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileOidc {
+    issuer: String,
+    client_id: String,
+    #[serde(default)]
+    client_secret_file: Option<PathBuf>,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    groups_claim: Option<String>,
+}
+
+impl FileOidc {
+    fn checked(self, folder: &Path) -> anyhow::Result<oidc::Settings> {
+        // The rules of sites hold for it, too; and nobody may listen to what is said there.
+        let source = Source::from_url(&self.issuer)
+            .map_err(|error| usage(format!("[console.oidc] issuer = {:?} cannot be used: {error}", self.issuer)))?;
+        if source.start_url.scheme() != "https" && !source.is_local() {
+            return Err(usage(format!("[console.oidc] issuer = {:?} must begin with https://", self.issuer)));
+        }
+        let client_secret = match (variable("DYEPACK_OIDC_CLIENT_SECRET"), self.client_secret_file) {
+            (Some(text), _) => Some(Secret::new(text)),
+            (None, Some(file)) => Some(secret(&folder.join(file))?),
+            (None, None) => None,
+        };
+        Ok(oidc::Settings {
+            issuer: self.issuer,
+            client_id: self.client_id,
+            client_secret,
+            label: self.label,
+            group: self.group,
+            groups_claim: self.groups_claim.unwrap_or_else(|| "groups".to_owned()),
+        })
+    }
 }
 
 impl FileConsole {
-    fn checked(self) -> anyhow::Result<ConsoleOptions> {
+    fn checked(self, folder: &Path) -> anyhow::Result<ConsoleOptions> {
         let url = variable("DYEPACK_CONSOLE_URL").or(self.url);
         let parse = |text: String| {
             let parsed = Url::parse(&text).ok();
@@ -188,6 +229,7 @@ impl FileConsole {
             is_password_enough: self.password_is_enough,
             is_behind_proxy: self.behind_proxy,
             takes_two: self.four_eyes,
+            oidc: self.oidc.map(|oidc| oidc.checked(folder)).transpose()?,
         })
     }
 }
@@ -378,7 +420,7 @@ impl Config {
             fingerprint_keys: fingerprint_keys(),
             archive: ArchiveConfig { passwords },
             severity: file.severity,
-            console: file.console.checked()?,
+            console: file.console.checked(folder)?,
             retention: file.retention.checked().map_err(|error| usage(error.to_string()))?,
             evidence: file.evidence.checked()?,
         })
@@ -511,6 +553,31 @@ mod tests {
         assert_eq!(every("[drill]\nevery = \"90m\"\n").unwrap(), Some(Duration::from_mins(90)));
         assert_eq!(every("[drill]\nevery = \"off\"\n").unwrap(), None);
         assert!(every("[drill]\nevery = \"soon\"\n").is_err());
+    }
+
+    #[test]
+    fn single_sign_on_is_encrypted_and_its_secret_stands_elsewhere() {
+        let text = |issuer: &str| {
+            format!(
+                "[console.oidc]\nissuer = \"{issuer}\"\nclient_id = \"d\"\nclient_secret_file = \"mail.password\"\n"
+            )
+        };
+        let settings = load(&text("https://login.example/realm")).unwrap().console.oidc.unwrap();
+        assert_eq!(
+            (settings.issuer.as_str(), settings.groups_claim.as_str()),
+            ("https://login.example/realm", "groups")
+        );
+        assert_eq!(settings.client_secret.as_ref().unwrap().reveal(), "s3cret");
+        assert!(!format!("{settings:?}").contains("s3cret"));
+        assert!(load(&text("http://127.0.0.1:9400")).is_ok(), "a trial on this machine");
+        for issuer in ["http://login.example", "https://10.0.0.1", "login.example"] {
+            let error = load(&text(issuer)).unwrap_err().to_string();
+            assert!(error.contains("[console.oidc] issuer"), "{error}");
+        }
+        assert!(
+            load("[console.oidc]\nissuer = \"https://login.example\"\nclient_id = \"d\"\nclient_secret = \"x\"\n")
+                .is_err()
+        );
     }
 
     #[test]

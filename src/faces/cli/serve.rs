@@ -14,10 +14,12 @@ use super::context::Context;
 use super::{Exit, Failure};
 use crate::domain::secret::Secret;
 use crate::domain::user::Role;
-use crate::faces::web::{self, Console, Memory, Options};
+use crate::faces::web::{self, Console, Memory, Options, SIGNED_ON};
 use crate::ports::evidence::Evidence;
+use crate::ports::fetch::Fetcher;
 use crate::ports::store::{InvitationKind, Store};
 use crate::services::access;
+use crate::services::access::oidc::Provider;
 use crate::services::sourcing::Reach;
 
 /// Serves the console: triage in a browser
@@ -98,6 +100,8 @@ pub(super) async fn start(
     let address = listener.local_addr().context("cannot tell where the console listens")?;
     let options = context.config.console.clone();
     let base = base(&options, address);
+    let fetching = super::source::fetch_options(context);
+    let provider = provider(&options, &base, Fetcher::new(fetching.clone(), context.clock.clone()))?;
     // What only this machine reaches may look at this machine's own sites: a trial.
     let is_trial = address.ip().is_loopback() && options.url.is_none();
     let console = Arc::new(Console {
@@ -106,8 +110,9 @@ pub(super) async fn start(
         vault: context.vault(),
         clock: context.clock.clone(),
         options,
-        fetching: super::source::fetch_options(context),
+        fetching,
         reach: if is_trial { Reach::Trial } else { Reach::Public },
+        provider,
         folder: context.data_dir.clone(),
         memory: Memory::default(),
     });
@@ -121,11 +126,18 @@ pub(super) async fn start(
     Ok(Running { base, console, server })
 }
 
+/// Prepares the organization's own login, if the settings name one.
+fn provider(options: &Options, base: &str, fetcher: Fetcher) -> anyhow::Result<Option<Provider>> {
+    let Some(settings) = options.oidc.clone() else { return Ok(None) };
+    let redirect = url::Url::parse(&format!("{base}{SIGNED_ON}")).context("cannot tell where people come back")?;
+    Ok(Some(Provider::new(settings, redirect, fetcher)))
+}
+
 /// Says where it is; while there is nobody who could log in, makes the first administrator's link.
 pub(super) async fn announce(running: &Running, context: &Context) -> anyhow::Result<()> {
     context.output.note(format_args!("console  {}/", running.base));
     let store = &running.console.store;
-    if store.users().await?.iter().all(|user| !user.has_password) {
+    if store.users().await?.iter().all(|user| !user.has_password && !user.has_subject) {
         let token = first_admin("admin", store, context).await?;
         context.output.note(format_args!(
             "nobody can log in yet; the first administrator sets a password here (once, within three days):\n  {}",

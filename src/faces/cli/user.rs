@@ -7,7 +7,7 @@ use super::output::Format;
 use super::{Exit, Failure, serve};
 use crate::domain::user::Role;
 use crate::domain::watchlist::OrganizationId;
-use crate::ports::store::{InvitationKind, Store, StoreError, UserRow};
+use crate::ports::store::{Changed, InvitationKind, Store, StoreError, UserRow};
 use crate::services::access::{self, AccessError};
 
 /// Lists, invites and disables users of the console
@@ -107,8 +107,14 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
         Action::Disable { name } => {
             let user = find(&store, name).await?;
             let now = context.clock.now();
-            store.change_user(&user.id, (user.role, user.organization.as_ref()), Some(now)).await?;
-            told(&user.name, "is disabled", context)
+            match store.change_user(&user.id, (user.role, user.organization.as_ref()), Some(now)).await? {
+                Changed::Done | Changed::Missing => told(&user.name, "is disabled", context),
+                Changed::LastAdmin => Err(Failure::Usage(format!(
+                    "{} is the last administrator; invite another one first: dyepack user invite NAME --role admin",
+                    user.name
+                ))
+                .into()),
+            }
         }
         Action::Enable { name } => {
             let user = find(&store, name).await?;

@@ -13,6 +13,7 @@ use super::actor::{Actor, Knock, session_cookie};
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
 use super::problem::{Problem, Said};
+use super::viewer::ZONES;
 use super::welcome;
 use crate::domain::secret::Secret;
 use crate::domain::user::password;
@@ -34,6 +35,8 @@ struct AccountPage {
     l: Layout,
     actor: Actor,
     sessions: Vec<ConsoleSession>,
+    /// Zones that are offered.
+    zones: [&'static str; ZONES.len()],
 }
 
 async fn show(
@@ -52,7 +55,7 @@ async fn show(
         _ => None,
     };
     let l = actor.layout(Section::Account, actor.t("Your account", "我的账户")).noting(note);
-    page(&AccountPage { l, actor, sessions })
+    page(&AccountPage { l, actor, sessions, zones: ZONES })
 }
 
 async fn end_session(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {

@@ -88,6 +88,8 @@ struct CasePage<'a> {
     judges: Vec<String>,
     conflict: Option<Conflict>,
     undo: Option<i64>,
+    /// The case that this one was just split off.
+    split_from: Option<String>,
     /// When, who, at what: the last ones.
     viewings: Vec<(Timestamp, String, String)>,
 }
@@ -135,6 +137,11 @@ pub(crate) async fn case_page(
     let state = sheet.line.state;
     let tongue = actor.viewer.tongue;
     let moves = state.possible_moves().into_iter().filter(|to| triage::may_move(role, state, *to));
+    let split_from = match fields.get("off") {
+        from if role.may_judge() && fields.get("said") == "split" => store.find_case(scope, from).await?,
+        _ => None,
+    };
+    let split_from = split_from.map(|(from, _)| from).filter(|from| from != id);
     let undo = fields.get("undo").parse().ok().filter(|number| *number == sheet.version);
     let seen = conflict.as_ref().map(|conflict| conflict.seen);
     let status = if conflict.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -153,6 +160,7 @@ pub(crate) async fn case_page(
         judges,
         conflict,
         undo,
+        split_from,
         viewings,
         actor,
         sheet: &sheet,
@@ -324,6 +332,11 @@ impl CasePage<'_> {
 
     fn may_reveal(&self) -> bool {
         self.actor.user.role.may_reveal()
+    }
+
+    /// Whether there is something to split off.
+    fn may_split(&self) -> bool {
+        self.may_judge() && self.sheet.line.entries > 1
     }
 
     /// Whether the case is somebody's own.

@@ -1,6 +1,7 @@
 //! What is done to a case: moving it and taking that back, assigning, notes, silencing, revealing, a second person's consent,
-//! holds, downloads.
+//! holds, downloads, merging and splitting.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -17,9 +18,9 @@ use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
 use super::problem::{Problem, Said};
 use crate::domain::case;
-use crate::ports::store::desk::{Expected, Judged, acts};
+use crate::ports::store::desk::{Expected, acts};
 use crate::services::disclosing::{self, Value};
-use crate::services::triage::{self, Decided};
+use crate::services::triage::{self, Decided, Regrouped};
 
 /// Where they are.
 pub(crate) fn routes() -> Router<Arc<Console>> {
@@ -33,6 +34,8 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/cases/{id}/reveal", post(reveal))
         .route("/cases/{id}/second", post(second))
         .route("/cases/{id}/hold", post(hold))
+        .route("/cases/{id}/merge", post(merge))
+        .route("/cases/{id}/split", post(split))
         .route("/cases/{id}/warc", post(warc))
 }
 
@@ -91,10 +94,8 @@ async fn undo(
 ) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
     let number = fields.get("number").parse().unwrap_or(-1);
-    let why = "taken back";
-    let undone = console.store.undo_move((&actor.scope, &id), number, (&actor.user.name, why), console.clock.now());
-    let said = if undone.await?.is_some() { "undone" } else { "late" };
-    Ok(back(&id, said))
+    let undone = triage::undo(&console.store, actor.judge(&console), (&id, number), console.clock.now()).await?;
+    Ok(back(&id, if undone { "undone" } else { "late" }))
 }
 
 async fn assign(
@@ -103,27 +104,11 @@ async fn assign(
     posted: Posted,
 ) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    actor.must_be(crate::domain::user::Role::may_judge)?;
-    let (id, organization) = console.store.find_case(&actor.scope, &id).await?.ok_or_else(Problem::missing)?;
     let assignee = Some(fields.get("assignee")).filter(|name| !name.is_empty());
-    if let Some(name) = assignee {
-        let user = console.store.user(name).await?.filter(|user| user.name == name && user.disabled_at.is_none());
-        if user.is_none_or(|user| !user.scope().covers(&organization.0)) {
-            return Err(Problem::refused(
-                Said::new("Nobody of that name may see this case", "没有可查看此案件的该用户"),
-                Said::new("Go back and choose somebody else.", "请返回选择其他人。"),
-            ));
-        }
-    }
-    let expected = seen_version(fields);
-    let case = (&actor.scope, id.as_str());
-    match console.store.assign_case(case, (assignee, expected), &actor.user.name, console.clock.now()).await? {
-        Judged::Done(_) => Ok(back(&id, "assigned")),
-        Judged::Stale => Err(Problem::new(
-            axum::http::StatusCode::CONFLICT,
-            Said::new("Somebody changed the case meanwhile", "其他人已更改此案件"),
-            Said::new("Nothing was assigned. Open it again to see what was done.", "未作指派。请重新打开查看更改。"),
-        )),
+    let wish = (assignee, seen_version(fields));
+    match triage::assign(&console.store, actor.judge(&console), &id, wish, console.clock.now()).await? {
+        Decided::Done(_) => Ok(back(&id, "assigned")),
+        Decided::Stale | Decided::Waits => Err(Problem::overtaken()),
     }
 }
 
@@ -153,11 +138,8 @@ async fn unsilence(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, Problem> {
-    let actor = &posted.actor;
-    actor.must_be(crate::domain::user::Role::may_judge)?;
-    let why = Some(posted.fields.get("why")).filter(|why| !why.is_empty()).unwrap_or("–");
-    let now = console.clock.now();
-    console.store.unsilence_entries((&actor.scope, &id), (&actor.user.name, why), now).await?;
+    let why = (posted.fields.get("why"), console.clock.now());
+    triage::unsilence(&console.store, posted.actor.judge(&console), &id, why).await?;
     Ok(back(&id, "unsilenced"))
 }
 
@@ -194,10 +176,9 @@ async fn second(
     posted: Posted,
 ) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    actor.must_be(crate::domain::user::Role::may_judge)?;
-    let asked = (triage::REVEAL, fields.get("asker"));
-    let is_asked = console.store.second((&actor.scope, &id), asked, &actor.user.name, console.clock.now()).await?;
-    if is_asked { Ok(back(&id, "seconded")) } else { Err(unknown_case()) }
+    let asked = (id.as_str(), fields.get("asker"));
+    triage::second(&console.store, actor.judge(&console), asked, console.clock.now()).await?;
+    Ok(back(&id, "seconded"))
 }
 
 async fn hold(
@@ -206,12 +187,50 @@ async fn hold(
     posted: Posted,
 ) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    actor.must_be(crate::domain::user::Role::may_judge)?;
-    let id = living(&console, actor, &id).await?;
     let is_held = fields.get("hold") == "yes";
-    let said = (actor.user.name.as_str(), fields.get("why"));
-    triage::hold_case(&console.store, (&id, is_held), said, console.clock.now()).await?;
+    let why = (fields.get("why"), console.clock.now());
+    triage::hold(&console.store, actor.judge(&console), (&id, is_held), why).await?;
     Ok(back(&id, if is_held { "held" } else { "released" }))
+}
+
+/// Makes a case part of another.
+async fn merge(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, Problem> {
+    let (actor, fields) = (&posted.actor, &posted.fields);
+    let id = living(&console, actor, &id).await?;
+    let into = console.store.find_case(&actor.scope, fields.get("into")).await?.ok_or_else(unknown_case)?.0;
+    let wish = (id.as_str(), into.as_str(), seen_version(fields));
+    let why = (fields.get("why"), console.clock.now());
+    match triage::merge(&console.store, actor.judge(&console), wish, why).await? {
+        Regrouped::Done(into) => Ok(back(&into, "merged")),
+        Regrouped::Stale => Err(Problem::overtaken()),
+    }
+}
+
+/// Makes a case of its own out of some entries.
+async fn split(
+    State(console): State<Arc<Console>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, Problem> {
+    let (actor, fields) = (&posted.actor, &posted.fields);
+    let id = living(&console, actor, &id).await?;
+    let entries: BTreeSet<String> = fields.all("entry").into_iter().map(str::to_owned).collect();
+    if entries.is_empty() {
+        return Err(Problem::refused(
+            Said::new("Choose the entries that make another case", "请选择要拆分的条目"),
+            Said::new("Go back and tick them in the list.", "请返回在列表中勾选。"),
+        ));
+    }
+    let wish = (id.as_str(), &entries, seen_version(fields));
+    let why = (fields.get("why"), console.clock.now());
+    match triage::split(&console.store, actor.judge(&console), wish, why).await? {
+        Regrouped::Done(fresh) => Ok(Redirect::to(&format!("/cases/{fresh}?said=split&off={id}")).into_response()),
+        Regrouped::Stale => Err(Problem::overtaken()),
+    }
 }
 
 /// Gives everything that was captured of a case to who has said why.

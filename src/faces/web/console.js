@@ -12,7 +12,7 @@
   // What a form has done is said once.
   const here = new URL(location.href);
   if (here.searchParams.has("said")) {
-    ["said", "n"].forEach((name) => here.searchParams.delete(name));
+    ["said", "n", "off"].forEach((name) => here.searchParams.delete(name));
     history.replaceState(null, "", here);
   }
 
@@ -72,7 +72,7 @@
   };
 
   const keys = $("[data-keys]");
-  all("[data-help]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => keys.showModal()); });
+  all("[data-help]").forEach((button) => { button.classList.remove("scripted"); button.addEventListener("click", () => keys.showModal()); });
   let after = "";
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (keys && keys.open)) return;

@@ -32,7 +32,7 @@ async fn export(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
-    let wanted = Filter::read(&fields, &actor).query;
+    let wanted = Filter::read(&fields, &actor.viewer.zone).query;
     let mut text = String::from("\u{feff}");
     row(&mut text, &HEAD.map(str::to_owned));
     let (mut after, mut rows) = (None, 0);

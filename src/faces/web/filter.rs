@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::actor::Actor;
 use super::posted::Fields;
 use super::viewer::Tongue;
 use super::words;
@@ -40,12 +39,15 @@ pub(crate) struct Choice {
     pub(crate) is_on: bool,
 }
 
+/// Longest name of a saved filter, in characters.
+pub(crate) const NAME_LIMIT: usize = 60;
+
 /// States of cases that somebody still works on.
 const OPEN: [State; 3] = [State::New, State::Acknowledged, State::Confirmed];
 
 impl Filter {
     /// Reads an address; what it says that is not known counts as not said. Without a state, open cases are asked for.
-    pub(crate) fn read(fields: &Fields, actor: &Actor) -> Self {
+    pub(crate) fn read(fields: &Fields, zone: &TimeZone) -> Self {
         let mut states = Vec::new();
         let words = fields.all("state");
         for word in &words {
@@ -61,7 +63,6 @@ impl Filter {
         severities.sort_unstable();
         severities.dedup();
         let states = State::ALL.into_iter().filter(|state| states.contains(state)).collect();
-        let zone = &actor.viewer.zone;
         let text = |name: &str| Some(fields.get(name)).filter(|text| !text.is_empty()).map(str::to_owned);
         let (from, until) = (day(fields.get("from")), day(fields.get("until")));
         let query = CaseQuery {
@@ -215,6 +216,12 @@ impl Filter {
             self.query.states.iter().map(|state| state.as_str()).collect()
         }
     }
+}
+
+/// Writes a query as it is saved under a name. A filter that filters nothing is the inbox itself.
+pub(crate) fn saved_query(query: &str, zone: &TimeZone) -> String {
+    let query = Filter::read(&Fields::parse(query.as_bytes()), zone).query_text();
+    if query.is_empty() { "state=".to_owned() } else { query }
 }
 
 fn address(query: &str) -> String {

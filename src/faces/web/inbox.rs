@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::Console;
 use super::actor::Actor;
-use super::filter::{Choice, Filter};
+use super::filter::{Choice, Filter, NAME_LIMIT, saved_query};
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
 use super::problem::{Problem, Said};
@@ -79,7 +79,7 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
-    let filter = Filter::read(&fields, &actor);
+    let filter = Filter::read(&fields, &actor.viewer.zone);
     let note = said(&fields, &actor);
     inbox(&console, &actor, filter, note).await
 }
@@ -93,12 +93,12 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
     };
     let ids: Vec<String> = cases.cases.iter().map(|line| line.id.clone()).collect();
     let mut assignees = store.assignees(&actor.scope, &ids).await?;
-    let counts = store.case_counts(&actor.scope).await?;
-    let outlines = store.organization_outlines(&actor.scope).await?;
+    let counts = console.memory.case_counts(store, &actor.scope).await?;
+    let organizations = store.organizations(&actor.scope).await?;
     let sources = store.source_names(&actor.scope).await?;
-    let mut custodians: Vec<String> = outlines
+    let mut custodians: Vec<String> = organizations
         .iter()
-        .flat_map(|outline| outline.organization.custodians.iter().map(|custodian| custodian.code.clone()))
+        .flat_map(|organization| organization.custodians.iter().map(|custodian| custodian.code.clone()))
         .collect();
     custodians.sort();
     custodians.dedup();
@@ -121,10 +121,7 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
                 row(line, assignee, actor)
             })
             .collect(),
-        organizations: outlines
-            .into_iter()
-            .map(|outline| (outline.organization.id.0, outline.organization.name))
-            .collect(),
+        organizations: organizations.into_iter().map(|one| (one.id.0, one.name)).collect(),
         sources,
         custodians,
         saved: store.saved_filters(&actor.user.id).await?,
@@ -231,7 +228,7 @@ struct MovedPage {
 
 async fn move_many(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    let back = Filter::read(&Fields::parse(fields.get("query").as_bytes()), actor).url();
+    let back = Filter::read(&Fields::parse(fields.get("query").as_bytes()), &actor.viewer.zone).url();
     let to = case::State::parse(fields.get("to")).ok_or_else(|| {
         Problem::refused(
             Said::new("Choose where the cases go", "请选择目标状态"),
@@ -285,8 +282,8 @@ async fn move_many(State(console): State<Arc<Console>>, posted: Posted) -> Resul
 
 async fn save_filter(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
-    let filter = Filter::read(&Fields::parse(fields.get("query").as_bytes()), actor);
-    let name: String = words::plain(fields.get("name")).chars().take(60).collect();
+    let filter = Filter::read(&Fields::parse(fields.get("query").as_bytes()), &actor.viewer.zone);
+    let name: String = words::plain(fields.get("name")).chars().take(NAME_LIMIT).collect();
     if name.is_empty() {
         return Err(Problem::refused(
             Said::new("The filter has no name", "筛选没有名称"),
@@ -294,9 +291,7 @@ async fn save_filter(State(console): State<Arc<Console>>, posted: Posted) -> Res
         ));
     }
     let is_removed = !fields.get("forget").is_empty();
-    let query = if is_removed { String::new() } else { filter.query_text() };
-    // A filter that filters nothing is the inbox itself.
-    let query = if query.is_empty() && !is_removed { "state=".to_owned() } else { query };
+    let query = if is_removed { String::new() } else { saved_query(fields.get("query"), &actor.viewer.zone) };
     console.store.save_filter(&actor.user.id, (&name, &query)).await?;
     let mark = if filter.url().contains('?') { '&' } else { '?' };
     let said = if is_removed { "forgotten" } else { "saved" };

@@ -15,10 +15,11 @@ use super::actor::{HalfIn, Knock, no_session_cookie, session_cookie, stage_page}
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, OpenForm, Posted};
 use super::problem::{Problem, Said};
-use super::viewer::{Tongue, Viewer};
+use super::viewer::{Tongue, Viewer, zone};
 use crate::domain::secret::Secret;
 use crate::domain::user::totp::Totp;
 use crate::ports::store::Stage;
+use crate::services::access::oidc::Provider;
 use crate::services::access::{self, AccessError, Entered};
 
 /// Where they are.
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/logout", post(log_out))
         .route("/language", get(choose_language))
         .route("/appearance", get(choose_appearance))
+        .route("/zone", get(choose_zone))
 }
 
 #[derive(Template)]
@@ -39,12 +41,36 @@ struct LoginPage<'a> {
     error: Option<String>,
     next: &'a str,
     name: &'a str,
+    /// What the organization's own login is called.
+    provider: Option<String>,
+    /// Where to log out there, too.
+    provider_out: Option<String>,
 }
 
-async fn show(knock: Knock, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+impl<'a> LoginPage<'a> {
+    fn new(console: &Console, viewer: &Viewer, next: &'a str) -> Self {
+        let l = Layout::new(viewer.clone(), Section::None, viewer.t("Log in", "登录").to_owned());
+        let provider = console.provider.as_ref().map(Provider::label);
+        Self { l, error: None, next, name: "", provider, provider_out: None }
+    }
+}
+
+async fn show(
+    State(console): State<Arc<Console>>,
+    knock: Knock,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let query = Fields::parse(query.unwrap_or_default().as_bytes());
-    let l = Layout::new(knock.viewer.clone(), Section::None, knock.viewer.t("Log in", "登录").to_owned());
-    page(&LoginPage { l, error: None, next: local(query.get("next")), name: "" })
+    let mut login_page = LoginPage::new(&console, &knock.viewer, local(query.get("next")));
+    if let (Some(provider), "out") = (&console.provider, query.get("said")) {
+        login_page.provider_out = provider.log_out_url().await.map(String::from);
+    }
+    page(&login_page)
+}
+
+/// Writes the page for somebody who did not come in.
+pub(crate) fn login_page(console: &Console, viewer: &Viewer, error: Option<String>) -> Result<Response, Problem> {
+    page(&LoginPage { error, ..LoginPage::new(console, viewer, "/") })
 }
 
 async fn log_in(
@@ -59,10 +85,9 @@ async fn log_in(
         Ok(entered) => Ok(go_on(&entered, fields.get("next"), &console)),
         Err(error) => {
             let (status, error) = refusal(error, &knock.viewer)?;
-            let title = knock.viewer.t("Log in", "登录").to_owned();
-            let l = Layout::new(knock.viewer.clone(), Section::None, title);
-            let next = local(fields.get("next"));
-            Ok((status, page(&LoginPage { l, error: Some(error), next, name: fields.get("name") })?).into_response())
+            let empty = LoginPage::new(&console, &knock.viewer, local(fields.get("next")));
+            let login_page = LoginPage { error: Some(error), name: fields.get("name"), ..empty };
+            Ok((status, page(&login_page)?).into_response())
         }
     }
 }
@@ -177,7 +202,7 @@ async fn set_up(
 
 async fn log_out(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     console.store.end_console_session(&posted.actor.user.id, &posted.actor.session.id).await?;
-    Ok(([no_session_cookie(&console.options)], Redirect::to("/login")).into_response())
+    Ok(([no_session_cookie(&console.options)], Redirect::to("/login?said=out")).into_response())
 }
 
 async fn choose_language(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -190,6 +215,19 @@ async fn choose_appearance(RawQuery(query): RawQuery, headers: HeaderMap) -> Res
     let query = Fields::parse(query.unwrap_or_default().as_bytes());
     let theme = ["light", "dark"].into_iter().find(|theme| *theme == query.get("to"));
     prefer(&headers, "theme", theme.unwrap_or("system"))
+}
+
+/// A zone of one's own goes before the browser's; an empty name gives that its say again.
+async fn choose_zone(RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+    let query = Fields::parse(query.unwrap_or_default().as_bytes());
+    let name = query.get("to");
+    if !name.is_empty() && zone(name).is_none() {
+        return Err(Problem::refused(
+            Said::new("There is no such time zone", "没有此时区"),
+            Said::new("Go back and name it as Asia/Shanghai or Europe/Berlin.", "请返回填写，例如 Asia/Shanghai。"),
+        ));
+    }
+    Ok(prefer(&headers, "zone", name))
 }
 
 /// Keeps a preference in the browser, and goes back to where it was chosen.
@@ -245,7 +283,7 @@ pub(crate) fn refusal(error: AccessError, viewer: &Viewer) -> Result<(StatusCode
 }
 
 /// Takes an address on this site only: a path, and nothing that a browser reads as another host.
-fn local(target: &str) -> &str {
+pub(crate) fn local(target: &str) -> &str {
     let is_local = target.starts_with('/')
         && !target.starts_with("//")
         && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');

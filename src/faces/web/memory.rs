@@ -1,10 +1,14 @@
-//! What the console remembers between two requests and may forget: how often programs asked, uploads that wait to be confirmed.
+//! What the console remembers between two requests and may forget: how often programs asked, uploads that wait to be confirmed,
+//! logins that are on their way.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::user::oidc::Attempt;
+use crate::ports::store::console::{CaseCount, Scope};
+use crate::ports::store::{Store, StoreError};
 use crate::services::intake::upload::Checked;
 
 /// Requests that a token may make at once, and in a second for long.
@@ -12,6 +16,10 @@ const BURST: f64 = 300.0;
 const PER_SECOND: f64 = 50.0;
 /// How long an upload waits.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
+/// How long somebody may take to log in elsewhere.
+const LOGIN_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// So many logins are on their way at once; the oldest goes first.
+const LOGINS_LIMIT: usize = 10_000;
 /// So many uploads wait at once; the oldest goes first.
 const UPLOADS_LIMIT: usize = 16;
 
@@ -20,7 +28,13 @@ const UPLOADS_LIMIT: usize = 16;
 pub struct Memory {
     buckets: Mutex<HashMap<String, (f64, Timestamp)>>,
     uploads: Mutex<HashMap<String, Waiting>>,
+    logins: Mutex<HashMap<String, (Attempt, Timestamp)>>,
+    /// By organization, empty for every one: the audit log's mark, and the counts as they were at it.
+    counts: Mutex<HashMap<String, Counted>>,
 }
+
+/// The audit log's mark, and how many cases there were at it.
+type Counted = (String, Arc<Vec<CaseCount>>);
 
 /// An upload that was checked, and whose it is.
 #[derive(Debug)]
@@ -60,6 +74,42 @@ impl Memory {
         uploads.insert(name, Waiting { user: user.to_owned(), since: now, checked });
     }
 
+    /// Counts cases, anew only when the audit log has grown since: no case changes its state without a row in it. How grave they
+    /// are may be older.
+    pub(crate) async fn case_counts(&self, store: &Store, scope: &Scope) -> Result<Arc<Vec<CaseCount>>, StoreError> {
+        let mark = store.audit_mark().await?;
+        let name = scope.organization().to_owned();
+        let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        if let Some((_, counts)) = known.filter(|(known, _)| *known == mark) {
+            return Ok(counts);
+        }
+        let counts = Arc::new(store.case_counts(scope).await?);
+        let kept = (mark, Arc::clone(&counts));
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
+        Ok(counts)
+    }
+
+    /// Keeps a login that goes on elsewhere.
+    pub(crate) fn begin_login(&self, attempt: Attempt, now: Timestamp) {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        if logins.len() >= LOGINS_LIMIT {
+            logins.retain(|_, (_, since)| now.duration_since(*since) < LOGIN_PATIENCE);
+        }
+        if logins.len() >= LOGINS_LIMIT
+            && let Some(oldest) = logins.iter().min_by_key(|(_, (_, since))| *since).map(|(state, _)| state.clone())
+        {
+            logins.remove(&oldest);
+        }
+        logins.insert(attempt.state.clone(), (attempt, now));
+    }
+
+    /// Gives a login back, once.
+    pub(crate) fn end_login(&self, state: &str, now: Timestamp) -> Option<Attempt> {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        let (attempt, since) = logins.remove(state)?;
+        (now.duration_since(since) < LOGIN_PATIENCE).then_some(attempt)
+    }
+
     /// Gives an upload back to its user, once.
     pub(crate) fn give_back(&self, name: &str, user: &str, now: Timestamp) -> Option<Checked> {
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,5 +132,22 @@ mod tests {
         assert!(memory.admit("T-2", at(0)).is_ok(), "another token is another matter");
         let admitted = (0..400).filter(|_| memory.admit("T-1", at(2_000)).is_ok()).count();
         assert_eq!(admitted, 100);
+    }
+
+    #[test]
+    fn a_login_elsewhere_is_finished_once_and_soon() {
+        let memory = Memory::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let attempt = |state: &str| Attempt {
+            state: state.to_owned(),
+            nonce: String::new(),
+            verifier: crate::domain::secret::Secret::new(String::new()),
+            next: "/".to_owned(),
+        };
+        memory.begin_login(attempt("a"), at(0));
+        memory.begin_login(attempt("b"), at(0));
+        assert!(memory.end_login("c", at(1)).is_none());
+        assert!(memory.end_login("a", at(1)).is_some() && memory.end_login("a", at(1)).is_none());
+        assert!(memory.end_login("b", at(600)).is_none(), "it took too long");
     }
 }

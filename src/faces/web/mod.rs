@@ -27,6 +27,7 @@ mod posted;
 mod problem;
 mod public;
 mod shield;
+mod sign_on;
 mod sites;
 mod timeline;
 mod tokens;
@@ -49,9 +50,13 @@ use crate::ports::evidence::Evidence;
 use crate::ports::fetch::{FetchOptions, Fetcher};
 use crate::ports::store::Store;
 use crate::ports::vault::Vault;
+use crate::services::access::oidc::Provider;
 use crate::services::sourcing::Reach;
 
 pub use memory::Memory;
+
+/// Where the organization's own login sends people back, behind the console's address.
+pub const SIGNED_ON: &str = sign_on::DONE;
 
 /// What the pages work with.
 #[derive(Debug)]
@@ -70,6 +75,8 @@ pub struct Console {
     pub fetching: FetchOptions,
     /// Which sites may be added here.
     pub reach: Reach,
+    /// The organization's own login, if there is one.
+    pub provider: Option<Provider>,
     /// Where things are kept: its disk is watched.
     pub folder: PathBuf,
     /// What may be forgotten.
@@ -94,6 +101,8 @@ pub struct Options {
     pub is_behind_proxy: bool,
     /// Whether confirming a case and revealing values take two people.
     pub takes_two: bool,
+    /// The organization's own login.
+    pub oidc: Option<crate::domain::user::oidc::Settings>,
 }
 
 impl Options {
@@ -118,6 +127,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(inbox::routes())
         .merge(login::routes())
         .merge(overview::routes())
+        .merge(sign_on::routes())
         .merge(sites::routes())
         .merge(tokens::routes())
         .merge(users::routes())

@@ -9,8 +9,11 @@ use axum::response::{Html, IntoResponse, Response};
 use super::layout::{Layout, Section};
 use super::viewer::Viewer;
 use crate::ports::store::StoreError;
+use crate::services::access::AccessError;
 use crate::services::disclosing::DisclosureError;
+use crate::services::tokens::TokenError;
 use crate::services::triage::TriageError;
+use crate::services::users::UserError;
 
 /// A text in both languages.
 #[derive(Debug, Clone)]
@@ -107,6 +110,18 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, what, mend)
     }
 
+    /// Something was done to a case that its reader has not seen.
+    pub(crate) fn overtaken() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            Said::new("Somebody changed the case meanwhile", "其他人已更改此案件"),
+            Said::new(
+                "Nothing was done. Open it again to see what was changed.",
+                "未执行任何操作。请重新打开查看更改。",
+            ),
+        )
+    }
+
     /// A status that needs no more words.
     pub(crate) fn bare(status: StatusCode) -> Self {
         let what = status.canonical_reason().unwrap_or("This cannot be done");
@@ -192,6 +207,15 @@ impl From<TriageError> for Problem {
         match error {
             TriageError::Store(error) => error.into(),
             TriageError::Forbidden => Self::forbidden(),
+            TriageError::Assignee(_) => Self::refused(
+                Said::new("Nobody of that name may see this case", "没有可查看此案件的该用户"),
+                Said::new("Go back and choose somebody else.", "请返回选择其他人。"),
+            ),
+            TriageError::NotAsked => Self::new(
+                StatusCode::CONFLICT,
+                Said::new("Nobody else has asked for this", "没有其他人提出此请求"),
+                Said::new("Open the case to see what waits for a second person.", "请打开案件查看待第二人同意的请求。"),
+            ),
             TriageError::Unsaid(_) => Self::refused(
                 Said::new("A reason is missing", "缺少原因"),
                 Said::new("Go back and say why: it is kept in the audit log.", "请返回填写原因：将记入审计日志。"),
@@ -216,6 +240,68 @@ impl From<DisclosureError> for Problem {
                 ),
             ),
             DisclosureError::Evidence(_) | DisclosureError::Write(_) | DisclosureError::Died => Self::failed(&error),
+        }
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        let unchanged = Said::new("Nothing was changed.", "未作任何更改。");
+        match error {
+            UserError::Store(error) => error.into(),
+            UserError::Unknown(_) => Self::missing(),
+            UserError::Own => Self::refused(
+                Said::new("This is your own user", "这是您自己的账户"),
+                Said::new("Let another administrator change it.", "请由其他管理员更改。"),
+            ),
+            UserError::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                Said::new("This is the last administrator", "这是最后一位管理员"),
+                Said::new("Make somebody else an administrator first.", "请先指定另一位管理员。"),
+            ),
+            UserError::Organization => Self::refused(
+                Said::new(
+                    "A member belongs to one organization, others to none",
+                    "成员必须属于一个机构，其他角色不属于机构",
+                ),
+                unchanged,
+            ),
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let what = match error {
+            AccessError::Name(_) => Said::new(
+                "A name has 2 to 80 letters, digits and . _ - + @",
+                "用户名须为 2 至 80 个字母、数字或 . _ - + @",
+            ),
+            AccessError::Taken(_) => Said::new("There is a user of that name", "用户名已存在"),
+            AccessError::Organization => Said::new("A member belongs to one organization", "成员必须属于一个机构"),
+            AccessError::Store(StoreError::NoSuchOrganization { .. }) => {
+                Said::new("That organization is not enrolled", "该机构尚未登记")
+            }
+            AccessError::Store(error) => return error.into(),
+            AccessError::Wrong
+            | AccessError::Blocked { .. }
+            | AccessError::Weak(_)
+            | AccessError::Link
+            | AccessError::Chance => return Self::failed(&error),
+        };
+        Self::refused(what, Said::new("Mend it and try again; nobody was added.", "请修改后重试；未添加任何用户。"))
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Store(error) => error.into(),
+            TokenError::Chance => Self::failed(&error),
+            TokenError::Label | TokenError::Grants | TokenError::Days | TokenError::Many => Self::refused(
+                Said::new(format!("Cannot {error}"), "无法创建令牌：名称、权限、期限或数量不符"),
+                Said::new("Go back and mend it; no token was made.", "请返回修改；未创建令牌。"),
+            ),
         }
     }
 }

@@ -12,10 +12,10 @@ use super::Console;
 use super::actor::Actor;
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
-use super::problem::{Problem, Said};
+use super::problem::Problem;
 use crate::domain::user::grant::Grant;
 use crate::ports::store::ApiToken;
-use crate::services::tokens::{self, TokenError, Wanted};
+use crate::services::tokens::{self, Wanted};
 
 /// Where they are.
 pub(crate) fn routes() -> Router<Arc<Console>> {
@@ -55,9 +55,18 @@ async fn tokens_page(
     let grants = Grant::ALL.into_iter().filter(|grant| grant.is_within(actor.user.role));
     let name = |grant: Grant| match grant {
         Grant::Read => actor.viewer.tongue.choose("read what you see", "读取您可见的内容"),
-        Grant::Triage => actor.viewer.tongue.choose("move cases", "更改案件状态"),
+        Grant::Triage => actor
+            .viewer
+            .tongue
+            .choose("work on cases: move, assign, note, merge, split", "处理案件：更改状态、指派、备注、合并、拆分"),
+        Grant::Reveal => actor
+            .viewer
+            .tongue
+            .choose("see full values and take evidence away, with a reason", "说明原因后查看完整值和下载证据"),
         Grant::Sources => actor.viewer.tongue.choose("add and change sources", "添加和更改来源"),
         Grant::Enrol => actor.viewer.tongue.choose("enrol watchlists", "登记监测名单"),
+        Grant::Users => actor.viewer.tongue.choose("invite and change users", "邀请和更改用户"),
+        Grant::Account => actor.viewer.tongue.choose("your saved filters, sessions and tokens", "您的筛选、会话和令牌"),
     };
     page(&TokensPage {
         l: actor.layout(Section::Account, actor.t("Tokens for programs", "程序令牌")).noting(note),
@@ -73,20 +82,9 @@ async fn make(State(console): State<Arc<Console>>, posted: Posted) -> Result<Res
     let days = fields.get("days").parse().unwrap_or(0);
     let wanted = Wanted { label: fields.get("label"), grants, days };
     let user = (actor.user.id.as_str(), actor.user.role);
-    let (secret, token) = tokens::make(&console.store, user, wanted, console.clock.now()).await.map_err(refused)?;
+    let (secret, token) = tokens::make(&console.store, user, wanted, console.clock.now()).await?;
     tracing::info!(by = actor.user.id, token = token.id, "a token was made");
     tokens_page(&console, actor, None, Some(secret.reveal().clone())).await
-}
-
-fn refused(error: TokenError) -> Problem {
-    match error {
-        TokenError::Store(error) => error.into(),
-        TokenError::Chance => Problem::failed(&error),
-        TokenError::Label | TokenError::Grants | TokenError::Days | TokenError::Many => Problem::refused(
-            Said::new(format!("Cannot {error}"), "无法创建令牌：名称、权限、期限或数量不符"),
-            Said::new("Go back and mend it; no token was made.", "请返回修改；未创建令牌。"),
-        ),
-    }
 }
 
 async fn revoke(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {

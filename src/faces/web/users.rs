@@ -12,12 +12,13 @@ use super::Console;
 use super::actor::Actor;
 use super::layout::{Layout, Section, page};
 use super::posted::{Fields, Posted};
-use super::problem::{Problem, Said};
+use super::problem::Problem;
 use crate::domain::secret::Secret;
 use crate::domain::user::Role;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::{InvitationKind, UserRow};
-use crate::services::access::{self, AccessError};
+use crate::services::access;
+use crate::services::users::{self, UserEdit};
 
 /// Where they are.
 pub(crate) fn routes() -> Router<Arc<Console>> {
@@ -30,6 +31,8 @@ struct UsersPage {
     l: Layout,
     own: String,
     users: Vec<UserRow>,
+    /// Word and name of every role.
+    roles: Vec<(&'static str, &'static str)>,
     /// Id and name of every organization.
     organizations: Vec<(String, String)>,
     /// A one-time link that was just made, and for whom.
@@ -59,10 +62,11 @@ async fn users_page(
     link: Option<(String, String)>,
 ) -> Result<Response, Problem> {
     let users = console.store.users().await?;
-    let outlines = console.store.organization_outlines(&actor.scope).await?;
-    let named = outlines.into_iter().map(|outline| (outline.organization.id.0, outline.organization.name));
+    let organizations = console.store.organizations(&actor.scope).await?;
+    let named = organizations.into_iter().map(|one| (one.id.0, one.name));
     let l = actor.layout(Section::Users, actor.t("Users", "用户")).noting(note);
-    page(&UsersPage { l, own: actor.user.id.clone(), users, organizations: named.collect(), link })
+    let roles = Role::ALL.map(|role| (role.as_str(), l.role_name(role))).into();
+    page(&UsersPage { l, own: actor.user.id.clone(), users, roles, organizations: named.collect(), link })
 }
 
 async fn invite(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
@@ -78,53 +82,51 @@ async fn invite(State(console): State<Arc<Console>>, posted: Posted) -> Result<R
         let user = console.store.user(fields.get("again")).await?.ok_or_else(Problem::missing)?;
         access::invite_again(&console.store, &user.id, InvitationKind::Password, now).await
     };
-    let token = made.map_err(refused)?;
+    let token = made?;
     tracing::info!(by = actor.user.id, from = actor.address, "an invitation was made");
     users_page(&console, actor, None, Some((name, address(&console, &token)))).await
 }
 
 /// Invitations are shown as addresses of the console; where it is reached by no set address, only the path is known.
-fn address(console: &Console, token: &Secret<String>) -> String {
+pub(crate) fn address(console: &Console, token: &Secret<String>) -> String {
     let base = console.options.url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'));
     format!("{base}/welcome/{}", token.reveal())
-}
-
-fn refused(error: AccessError) -> Problem {
-    let mend = Said::new("Go back and mend it; nobody was added.", "请返回修改；未添加任何用户。");
-    let what = match error {
-        AccessError::Name(_) => {
-            Said::new("A name has 2 to 80 letters, digits and . _ - + @", "用户名须为 2 至 80 个字母、数字或 . _ - + @")
-        }
-        AccessError::Taken(_) => Said::new("There is a user of that name", "用户名已存在"),
-        AccessError::Organization => Said::new("A member belongs to one organization", "成员必须属于一个机构"),
-        AccessError::Store(error) => return error.into(),
-        AccessError::Wrong
-        | AccessError::Blocked { .. }
-        | AccessError::Weak(_)
-        | AccessError::Link
-        | AccessError::Chance => return Problem::failed(&error),
-    };
-    Problem::refused(what, mend)
 }
 
 async fn change(State(console): State<Arc<Console>>, posted: Posted) -> Result<Response, Problem> {
     let (actor, fields) = (&posted.actor, &posted.fields);
     actor.must_be(only_admins)?;
-    let user = console.store.user(fields.get("user")).await?.ok_or_else(Problem::missing)?;
-    if user.id == actor.user.id {
-        return Err(Problem::refused(
-            Said::new("This is your own user", "这是您自己的账户"),
-            Said::new("Let another administrator change it.", "请由其他管理员更改。"),
-        ));
-    }
-    match fields.get("what") {
+    let (store, by, name, now) = (&console.store, &actor.user, fields.get("user"), console.clock.now());
+    let what = fields.get("what");
+    match what {
         "disable" | "enable" => {
-            let disabled_at = (fields.get("what") == "disable").then(|| console.clock.now());
-            console.store.change_user(&user.id, (user.role, user.organization.as_ref()), disabled_at).await?;
+            let edit = UserEdit { is_disabled: Some(what == "disable"), ..UserEdit::default() };
+            users::change(store, by, name, &edit, now).await?;
         }
-        "factor" => console.store.set_totp(&user.id, None, &[]).await?,
+        "role" => {
+            let role = Role::parse(fields.get("role")).ok_or_else(Problem::missing)?;
+            // The choice of an organization stands beside every role, and counts for members.
+            let organization = OrganizationId::parse(fields.get("organization")).filter(|_| role == Role::Member);
+            let edit = UserEdit { role: Some(role), organization, is_disabled: None };
+            users::change(store, by, name, &edit, now).await?;
+        }
+        "factor" => users::reset_factor(store, by, name).await.map(drop)?,
+        "subject" => users::forget_subject(store, by, name).await.map(drop)?,
+        "sessions" => users::end_sessions(store, by, name).await.map(drop)?,
         _ => return Err(Problem::missing()),
     }
-    tracing::info!(by = actor.user.id, user = user.id, what = fields.get("what"), "a user was changed");
+    tracing::info!(by = by.id, user = name, what, "a user was changed");
     Ok(Redirect::to("/users?said=changed").into_response())
+}
+
+impl UsersPage {
+    /// Whether a user has this role.
+    fn is_in(user: &UserRow, role: &str) -> bool {
+        user.role.as_str() == role
+    }
+
+    /// Whether a user belongs to this organization.
+    fn is_of(user: &UserRow, organization: &str) -> bool {
+        user.organization.as_ref().is_some_and(|own| own.0 == organization)
+    }
 }

@@ -45,8 +45,10 @@ impl Tongue {
 pub(crate) struct Viewer {
     /// In which language.
     pub(crate) tongue: Tongue,
-    /// In which time zone; the browser's, once its script has told.
+    /// In which time zone: the one that was chosen, or the browser's, once its script has told.
     pub(crate) zone: TimeZone,
+    /// Whether it was chosen.
+    pub(crate) is_zone_chosen: bool,
     /// `light`, `dark`, or empty for what the system prefers.
     pub(crate) theme: &'static str,
 }
@@ -59,6 +61,7 @@ impl Viewer {
                 headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
             accepted.split(',').find_map(|item| Tongue::parse(item.split(';').next().unwrap_or_default()))
         };
+        let chosen = cookie(headers, "zone").and_then(zone);
         let theme = match cookie(headers, "theme") {
             Some("light") => "light",
             Some("dark") => "dark",
@@ -66,7 +69,8 @@ impl Viewer {
         };
         Self {
             tongue: cookie(headers, "lang").and_then(Tongue::parse).or_else(asked).unwrap_or_default(),
-            zone: cookie(headers, "tz").and_then(zone).unwrap_or(TimeZone::UTC),
+            zone: chosen.clone().or_else(|| cookie(headers, "tz").and_then(zone)).unwrap_or(TimeZone::UTC),
+            is_zone_chosen: chosen.is_some(),
             theme,
         }
     }
@@ -83,8 +87,36 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
+/// Zones that are offered where one is chosen; every other name of the IANA database is taken, too.
+pub(crate) const ZONES: [&str; 24] = [
+    "UTC",
+    "America/Chicago",
+    "America/Los_Angeles",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/Toronto",
+    "Africa/Johannesburg",
+    "Africa/Lagos",
+    "Asia/Dubai",
+    "Asia/Hong_Kong",
+    "Asia/Kolkata",
+    "Asia/Seoul",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Taipei",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Europe/Berlin",
+    "Europe/Istanbul",
+    "Europe/London",
+    "Europe/Moscow",
+    "Europe/Paris",
+    "Europe/Zurich",
+    "Pacific/Auckland",
+];
+
 /// Scripts write a zone's `/` as `%2F` or as it is.
-fn zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     let name = name.replace("%2F", "/");
     let is_sound = name.len() < 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte));
     if is_sound { TimeZone::get(&name).ok() } else { None }
@@ -106,7 +138,10 @@ mod tests {
         let chosen = (header::COOKIE, "a=b; lang=en; tz=Asia%2FShanghai; theme=dark");
         let chosen = viewer(&[asked, chosen]);
         assert_eq!((chosen.tongue, chosen.theme), (Tongue::English, "dark"));
-        assert_eq!(chosen.zone.iana_name(), Some("Asia/Shanghai"));
+        assert_eq!((chosen.zone.iana_name(), chosen.is_zone_chosen), (Some("Asia/Shanghai"), false));
+        let told = viewer(&[(header::COOKIE, "tz=Asia%2FShanghai; zone=Europe/Berlin")]);
+        assert_eq!((told.zone.iana_name(), told.is_zone_chosen), (Some("Europe/Berlin"), true));
+        assert!(ZONES.iter().all(|name| zone(name).is_some()), "the database knows what is offered");
     }
 
     #[test]

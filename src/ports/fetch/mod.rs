@@ -11,6 +11,7 @@ mod explain;
 mod hook;
 mod lane;
 mod onion;
+mod provider;
 mod proxy;
 mod retry_after;
 mod route;
@@ -34,6 +35,7 @@ pub use error::{FetchError, Phase};
 pub use explain::Fault;
 pub use hook::{HookError, Hooks, POST_LIMIT, Post};
 pub use lane::Answers;
+pub use provider::Ask;
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 
 use crate::domain::forum::login::Submission;

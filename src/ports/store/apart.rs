@@ -7,30 +7,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::console::Scope;
 use super::sql::{self, Columns, values};
-use super::{Durability, Store, StoreError, findings, ids, recipients, triage};
+use super::{Durability, Store, StoreError, desk, findings, ids, recipients, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Known, Node};
 use crate::domain::listing::Listing;
 
 impl Store {
     /// Merges a case into another, as an analyst says; returns the id of the one that stays, with what was moved into it.
+    /// `None`, and nothing is changed, if the audit log says more of the first than its row that was seen last.
     ///
     /// # Errors
     /// `NoSuchCase`; `SameCase` if they are one already; `OtherOrganization` if they belong to two.
     pub async fn merge_cases(
         &self,
-        from: &str,
-        into: &str,
+        scope: &Scope,
+        (from, into, seen): (&str, &str, Option<i64>),
         (who, why): (&str, &str),
         now: Timestamp,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
-        let organization = super::cases::living(connection, into).await?.organization;
+        let organization = desk::within(connection, scope, into).await?.organization;
         findings::lock_organization(connection, &organization).await?;
-        let (from, into) =
-            (super::cases::living(connection, from).await?, super::cases::living(connection, into).await?);
+        let (from, into) = (desk::within(connection, scope, from).await?, desk::within(connection, scope, into).await?);
+        if !is_as_seen(connection, &from.id, seen).await? {
+            return Ok(None);
+        }
         if from.organization != into.organization {
             return Err(StoreError::OtherOrganization { one: from.id, other: into.id });
         }
@@ -44,26 +48,30 @@ impl Store {
         findings::merge_by_hand(connection, (&organization, &from.id, &into.id), (who, why), now).await?;
         self.weigh(connection, &organization, &into.id).await?;
         write.commit().await?;
-        Ok(into.id)
+        Ok(Some(into.id))
     }
 
     /// Splits entries off a case into a case of their own, as an analyst says, in the same state; the two are not tied
-    /// together again by what is found later. Nobody is mailed of what was told before. Returns the new case's id.
+    /// together again by what is found later. Nobody is mailed of what was told before. Returns the new case's id; `None`, and
+    /// nothing is changed, if the audit log says more of the case than its row that was seen last.
     ///
     /// # Errors
     /// `NoSuchCase`; `NotInCase` names an entry that the case does not hold; `NothingLeft` if it would be left empty.
     pub async fn split_case(
         &self,
-        id: &str,
-        entries: &BTreeSet<String>,
+        scope: &Scope,
+        (id, entries, seen): (&str, &BTreeSet<String>, Option<i64>),
         (who, why): (&str, &str),
         now: Timestamp,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
-        let organization = super::cases::living(connection, id).await?.organization;
+        let organization = desk::within(connection, scope, id).await?.organization;
         let grouping = findings::lock_organization(connection, &organization).await?;
-        let old = super::cases::living(connection, id).await?.id;
+        let old = desk::within(connection, scope, id).await?.id;
+        if !is_as_seen(connection, &old, seen).await? {
+            return Ok(None);
+        }
         let moved = chosen(connection, &old, entries).await?;
         let state = state_of(connection, &old).await?;
         let fresh = open(connection, (&organization, &old), &moved, (&state, grouping, now)).await?;
@@ -96,8 +104,17 @@ impl Store {
             triage::append(connection, (&organization, case), step, now).await?;
         }
         write.commit().await?;
-        Ok(fresh)
+        Ok(Some(fresh))
     }
+}
+
+/// Locks a case and tells whether the row of the audit log that was seen last is still its last one.
+async fn is_as_seen(connection: &mut AnyConnection, case: &str, seen: Option<i64>) -> Result<bool, StoreError> {
+    desk::lock(connection, case).await?;
+    Ok(match seen {
+        Some(seen) => desk::version(connection, case).await? == seen,
+        None => true,
+    })
 }
 
 /// Takes the ties of place from hits whose cases are kept apart; returns which hits those are, and the case each stays with.

@@ -37,7 +37,7 @@ impl Stage {
 }
 
 /// A browser that is, or is being, logged in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleSession {
     /// Its name in the store; tells nothing of the cookie.
     pub id: String,
@@ -128,6 +128,18 @@ impl Store {
         let ended = sql::execute(write.connection(), statement, values![user, id]).await?;
         write.commit().await?;
         Ok(ended > 0)
+    }
+
+    /// Ends every session of a user; returns how many there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_console_sessions(&self, user: &str) -> Result<u64, StoreError> {
+        let mut write = self.begin(Durability::Power).await?;
+        let statement = "DELETE FROM console_session WHERE console_user = $1";
+        let ended = sql::execute(write.connection(), statement, values![user]).await?;
+        write.commit().await?;
+        Ok(ended)
     }
 
     /// Returns the token that forms of a session carry: no other site can know it.

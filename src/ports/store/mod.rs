@@ -42,6 +42,7 @@ mod sessions;
 mod severity;
 mod sources;
 mod sql;
+mod subjects;
 mod triage;
 mod users;
 mod visits;
@@ -69,7 +70,7 @@ pub use rekey::{Reached, Resealed};
 pub use sessions::News;
 pub use sources::START_KEY;
 pub use triage::{AuditVerdict, Told};
-pub use users::{Credentials, InvitationKind, UserRow};
+pub use users::{Changed, Credentials, InvitationKind, UserRow};
 pub use watchkeeping::{OperatorMail, OperatorWay, Recipients, StandingAlarm, Turned};
 
 /// The database; cheap to clone.
@@ -94,6 +95,14 @@ enum Dialect {
 }
 
 impl Dialect {
+    /// Returns how texts are compared without regard to the case of their letters.
+    const fn like(self) -> &'static str {
+        match self {
+            Self::Sqlite => "LIKE ",
+            Self::Postgres => "ILIKE ",
+        }
+    }
+
     const fn lock_suffix(self) -> &'static str {
         match self {
             Self::Sqlite => "",

@@ -14,7 +14,7 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 17] = [
+const MIGRATIONS: [(i64, &str, &str); 18] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
@@ -32,6 +32,7 @@ const MIGRATIONS: [(i64, &str, &str); 17] = [
     (22, "triage", include_str!("../../../migrations/0022_triage.sql")),
     (24, "console", include_str!("../../../migrations/0024_console.sql")),
     (25, "tokens", include_str!("../../../migrations/0025_tokens.sql")),
+    (30, "subjects", include_str!("../../../migrations/0030_subjects.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 

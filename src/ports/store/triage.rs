@@ -168,6 +168,14 @@ impl Store {
         rows.iter().map(case_move).collect()
     }
 
+    /// Returns what changes with every row of the audit log, and with nothing else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_mark(&self) -> Result<String, StoreError> {
+        read_head(&mut *self.reader.acquire().await?).await
+    }
+
     /// Recomputes the audit log's hashes from its first row.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Not here: their sessions (`console_sessions`).
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::console::Scope;
@@ -28,6 +29,8 @@ pub struct UserRow {
     pub has_password: bool,
     /// Whether an authenticator app is set up.
     pub has_totp: bool,
+    /// Whether the user has come in by the organization's own login.
+    pub has_subject: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// Since when it may not log in.
@@ -58,6 +61,17 @@ pub struct Credentials {
     pub totp_step: i64,
 }
 
+/// How changing a user ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It is done.
+    Done,
+    /// There is no such user.
+    Missing,
+    /// Nobody else could administer the console; nothing was changed.
+    LastAdmin,
+}
+
 /// What a one-time link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvitationKind {
@@ -83,7 +97,8 @@ macro_rules! select_users {
             "SELECT u.id, u.name, u.role, u.organization, ",
             "CAST(CASE WHEN u.password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), ",
             "CAST(CASE WHEN u.sealed_totp IS NULL THEN 0 ELSE 1 END AS BIGINT), u.created_at, u.disabled_at, ",
-            "(SELECT MAX(s.seen_at) FROM console_session s WHERE s.console_user = u.id) FROM console_user u ",
+            "(SELECT MAX(s.seen_at) FROM console_session s WHERE s.console_user = u.id), ",
+            "CAST(CASE WHEN u.oidc_subject IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM console_user u ",
             $rest
         )
     };
@@ -104,11 +119,7 @@ impl Store {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
         if let Some(organization) = organization {
-            let statement = "SELECT COUNT(*) FROM organization WHERE id = $1";
-            let known = sql::fetch_one(connection, statement, values![&organization.0]).await?;
-            if known.map_or(Ok(0), |row| row.count(0))? == 0 {
-                return Err(StoreError::NoSuchOrganization { id: organization.0.clone() });
-            }
+            must_be_enrolled(connection, organization).await?;
         }
         let statement = "INSERT INTO console_user (id, name, role, organization, totp_step, created_at) \
                          VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (name) DO NOTHING";
@@ -219,18 +230,26 @@ impl Store {
         Ok(Some(left))
     }
 
-    /// Changes what a user may do, and whether they may log in; their sessions end. Returns false if there is no such user.
+    /// Changes what a user may do, and whether they may log in; their sessions end. The last administrator who can log in
+    /// stays one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// `NoSuchOrganization`; when the database fails.
     pub async fn change_user(
         &self,
         user: &str,
         (role, organization): (Role, Option<&OrganizationId>),
         disabled_at: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Changed, StoreError> {
         let mut write = self.begin(Durability::Power).await?;
         let connection = write.connection();
+        if let Some(organization) = organization {
+            must_be_enrolled(connection, organization).await?;
+        }
+        let stays_admin = role == Role::Admin && disabled_at.is_none();
+        if !stays_admin && is_last_admin(connection, user).await? {
+            return Ok(Changed::LastAdmin);
+        }
         let statement = "UPDATE console_user SET role = $1, organization = $2, disabled_at = $3 WHERE id = $4";
         let organization = organization.map(|organization| organization.0.as_str());
         let changed = sql::execute(connection, statement, values![role.as_str(), organization, disabled_at, user]);
@@ -240,7 +259,7 @@ impl Store {
             sql::execute(connection, "DELETE FROM invitation WHERE console_user = $1", values![user]).await?;
         }
         write.commit().await?;
-        Ok(changed > 0)
+        Ok(if changed > 0 { Changed::Done } else { Changed::Missing })
     }
 
     /// Keeps a one-time link's token, by its digest.
@@ -344,6 +363,27 @@ impl Store {
     }
 }
 
+async fn must_be_enrolled(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<(), StoreError> {
+    let statement = "SELECT COUNT(*) FROM organization WHERE id = $1";
+    let known = sql::fetch_one(connection, statement, values![&organization.0]).await?;
+    if known.map_or(Ok(0), |row| row.count(0))? == 0 {
+        return Err(StoreError::NoSuchOrganization { id: organization.0.clone() });
+    }
+    Ok(())
+}
+
+/// Tells whether a user is the only administrator who can log in. Locks all of them: two who demote each other follow one
+/// another.
+async fn is_last_admin(connection: &mut AnyConnection, user: &str) -> Result<bool, StoreError> {
+    let statement = "UPDATE console_user SET role = role WHERE role = 'admin'";
+    sql::execute(connection, statement, values![]).await?;
+    let statement = "SELECT id FROM console_user WHERE role = 'admin' AND disabled_at IS NULL \
+                     AND (password_hash IS NOT NULL OR oidc_subject IS NOT NULL)";
+    let rows = sql::fetch(connection, statement, values![]).await?;
+    let able = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(able.as_slice() == [user])
+}
+
 /// 30 seconds after the first try too many, doubling up to a quarter of an hour.
 fn wait(failures: u64, free: u32) -> SignedDuration {
     let Some(excess) = failures.checked_sub(u64::from(free)) else { return SignedDuration::ZERO };
@@ -367,6 +407,7 @@ fn user_row(row: &AnyRow) -> Result<UserRow, StoreError> {
         created_at: row.time(6)?,
         disabled_at: row.maybe_time(7)?,
         seen_at: row.maybe_time(8)?,
+        has_subject: row.int(9)? != 0,
         id,
     })
 }

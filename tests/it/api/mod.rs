@@ -1,7 +1,10 @@
 //! The API and the pages beside the inbox, on a console that listens in this process: rights, tenants, uploads, sources.
 
+mod acts;
 mod enrolment;
+mod evidence;
 mod fuzz;
+mod people;
 mod programs;
 mod sites;
 mod tenants;
@@ -56,6 +59,10 @@ impl Answer {
 impl Desk {
     /// Opens one whose sources may lie on this machine.
     async fn open() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    async fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("desk.db").display());
         let seal = Seal::from_key(&KEY);
@@ -75,9 +82,10 @@ impl Desk {
             evidence: Evidence::new(folder.path(), seal),
             vault: Vault::new(folder.path(), Vec::new()),
             clock: clock.clone(),
-            options: Options::default(),
+            options,
             fetching: FetchOptions::default(),
             reach: Reach::Trial,
+            provider: None,
             folder: folder.path().to_owned(),
             memory: Memory::default(),
         };
@@ -176,6 +184,24 @@ async fn answer(request: reqwest::RequestBuilder) -> Answer {
 fn description() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/faces/web/api/openapi.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A body that the description of an operation admits, as far as types go; none where none is described.
+fn sample(method: &Method, path: &str) -> Option<Value> {
+    let description = description();
+    let operation = &description["paths"][path][method.as_str().to_lowercase()];
+    let schema = operation["requestBody"]["content"].get("application/json")?.get("schema")?.clone();
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let value = |name: &str| {
+        let property = &schema["properties"][name];
+        match (property["enum"].get(1), property["type"].as_str()) {
+            (Some(word), _) => word.clone(),
+            (None, Some("array")) => Value::from(vec!["c1"]),
+            (None, Some("object")) => Value::Object(serde_json::Map::new()),
+            (None, Some(_) | None) => Value::from("mine now"),
+        }
+    };
+    Some(required.iter().map(|name| (name.as_str().unwrap().to_owned(), value(name.as_str().unwrap()))).collect())
 }
 
 /// Every operation of the description: method and path.

@@ -85,6 +85,8 @@ async fn pages_come_in_both_languages_small_and_with_a_table_behind_each_chart()
         "/enrolment",
         "/enrolment/of/example-bank",
         "/account/tokens",
+        "/account",
+        "/users",
     ] {
         let english = desk.page(&format!("{cookie}; lang=en"), path).await;
         let chinese = desk.page(&format!("{cookie}; lang=zh"), path).await;
@@ -101,4 +103,25 @@ async fn pages_come_in_both_languages_small_and_with_a_table_behind_each_chart()
     let new: u64 =
         new.iter().filter(|count| count.state == dyepack::domain::case::State::New).map(|count| count.cases).sum();
     assert_eq!(csv.text.lines().count() as u64, new + 1, "{}", csv.text);
+}
+
+#[tokio::test]
+async fn a_time_zone_is_chosen_without_a_script_and_goes_before_the_browsers() {
+    let desk = Desk::open().await;
+    let (cookie, _) = desk.log_in("root").await;
+    let case = desk.cases_of("example-bank").await.remove(0);
+    let at = async |more: &str| desk.page(&format!("{cookie}{more}"), &format!("/cases/{case}")).await.text;
+    let chosen = desk.page(&cookie, "/zone?to=Asia/Shanghai").await;
+    assert!(chosen.headers["set-cookie"].starts_with("zone=Asia/Shanghai;"), "{chosen:?}");
+    let (plain, there) = (at("; tz=Europe%2FBerlin").await, at("; tz=Europe%2FBerlin; zone=Asia/Shanghai").await);
+    let shown = |page: &str| page.split_once("<time ").unwrap().1.split_once("</time>").unwrap().0.to_owned();
+    let hour = |page: &str| {
+        let text = shown(page);
+        text.rsplit_once(' ').unwrap().1.split(':').next().unwrap().parse::<i32>().unwrap()
+    };
+    assert!(shown(&there).contains("UTC\""), "UTC on hover: {}", shown(&there));
+    assert!([6, 7].contains(&(hour(&there) - hour(&plain)).rem_euclid(24)), "{} {}", shown(&plain), shown(&there));
+    assert!(desk.page(&format!("{cookie}; zone=Asia/Shanghai"), "/account").await.text.contains("As the browser"));
+    assert_eq!(desk.page(&cookie, "/zone?to=Nowhere/Land").await.status, 422);
+    assert!(desk.page(&cookie, "/zone?to=").await.headers["set-cookie"].starts_with("zone=;"));
 }

@@ -152,6 +152,21 @@ impl Browser {
         self.command(&format!("/element/{element}/value"), Some(json!({"text": text}))).await.unwrap();
     }
 
+    /// Chooses files for what matches.
+    pub(crate) async fn choose(&self, css: &str, files: &[std::path::PathBuf]) {
+        let element = self.wait(css).await;
+        let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        self.command(&format!("/element/{element}/value"), Some(json!({"text": names.join("\n")}))).await.unwrap();
+    }
+
+    /// Returns by how much the page has moved under its reader while it was built (cumulative layout shift).
+    pub(crate) async fn shift(&self) -> f64 {
+        let script = "const done = arguments[arguments.length - 1]; let sum = 0;\
+                      new PerformanceObserver((list) => list.getEntries().forEach((one) => { sum += one.value; }))\
+                      .observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(sum), 250)";
+        self.async_script(script).await.as_f64().unwrap()
+    }
+
     /// Presses keys where the focus is; `\n` is Enter.
     pub(crate) async fn press(&self, keys: &str) {
         let strokes: Vec<Value> = keys

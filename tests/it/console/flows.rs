@@ -238,11 +238,14 @@ async fn no_page_has_a_serious_barrier_in_light_dark_chinese_or_on_a_phone() {
             format!("/cases/{case}"),
             "/users".to_owned(),
             "/account".to_owned(),
+            "/account/tokens".to_owned(),
             "/audit".to_owned(),
         ];
         for path in pages {
             browser.go(&running.page(&path)).await;
             browser.wait("main").await;
+            let shift = browser.shift().await;
+            assert!(shift < 0.01, "{path} {language} moves under its reader: {shift}");
             let barriers = browser.barriers().await;
             assert!(barriers.is_empty(), "{path} {language} dark={dark}:\n{}", barriers.join("\n"));
             let overflow = "return document.documentElement.scrollWidth > document.documentElement.clientWidth + 1";

@@ -2,6 +2,8 @@
 
 mod browser;
 mod flows;
+mod managing;
+mod sign_on;
 mod tenants;
 
 use std::io::{BufRead, BufReader};
@@ -38,8 +40,16 @@ impl Running {
 
     /// The same, with a configuration.
     pub(crate) fn configured(args: &[&str], configuration: &str) -> Self {
+        Self::with_files(args, configuration, &[])
+    }
+
+    /// The same, with files beside the configuration.
+    pub(crate) fn with_files(args: &[&str], configuration: &str, files: &[(&str, &str)]) -> Self {
         let installation = Installation::new();
         std::fs::create_dir_all(installation.data()).unwrap();
+        for (name, text) in files {
+            std::fs::write(installation.data().join(name), text).unwrap();
+        }
         std::fs::write(installation.data().join("dyepack.toml"), configuration).unwrap();
         let mut command = installation.command(&[args, &["--listen", "127.0.0.1:0"]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -129,7 +129,7 @@ fn what_must_not_be_mailed_is_found_however_it_is_written() {
     assert_eq!(objection(&mail("two planted records, 622202=E2=80=A2=E2=80=A21234, seen 2026-11-20 14:03 UTC")), None);
     let hash = "7976174664136d7ac1dd3e8d5556160955d74a4ddd4888a489679fd15eb2cb1c";
     assert_eq!(objection(&mail(&format!("hash: {hash}"))), None);
-    assert!(objection(&mail(hash.get(..63).unwrap_or_default())).is_some(), "a shorter word is no hash");
+    assert!(objection(&mail(hash.get(..63).unwrap())).is_some(), "a shorter word is no hash");
     for body in [
         value.as_str(),
         &spaced.join("-"),

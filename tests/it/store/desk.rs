@@ -3,7 +3,7 @@
 use dyepack::domain::user::Role;
 use dyepack::domain::user::totp::Totp;
 use dyepack::ports::store::console::Scope;
-use dyepack::ports::store::desk::{Expected, Judged};
+use dyepack::ports::store::desk::{Consent, Expected, Judged};
 use dyepack::ports::store::{InvitationKind, Stage};
 
 use super::*;
@@ -142,7 +142,7 @@ pub(super) async fn what_is_left_at_a_case_stays_there_and_within_its_scope(Subj
     assert!(store.note_act((&foreign, &id), "revealed", ("eve", "x"), at(24)).await.is_err());
     let sheet = store.case_sheet(&all, &id).await.unwrap().unwrap();
     assert_eq!(sheet.notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), ["first\nsecond <b>"]);
-    assert_eq!(sheet.pledges[0].seconded, Some(("bob".to_owned(), at(22))));
+    assert_eq!(sheet.pledges[0].seconded, Some(Consent { who: "bob".to_owned(), at: at(22) }));
     let acts: Vec<&str> = sheet.moves.iter().map(|step| step.to.as_str()).collect();
     assert_eq!(acts, ["new", "pledged", "seconded", "revealed"]);
     assert_eq!(store.viewings((&all, &id), 10).await.unwrap(), [(at(24), "bob".to_owned(), "page".to_owned())]);

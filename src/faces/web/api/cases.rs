@@ -1,26 +1,34 @@
-//! Cases: lists, one case and what is in it, moves.
+//! Cases: lists, one case, what is in it, whose copy it is and what was captured.
+//!
+//! Not here: what is done to cases (`case_acts`).
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, post};
-use serde::Deserialize;
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::Serialize;
 
-use super::asked::{Asked, Body};
+use super::asked::Asked;
+use super::may::{AtCase, By, Reads};
 use super::program::Program;
-use super::{matched, misasked, page, tagged, unfit};
+use super::{json, misasked, page, tagged};
+use crate::domain::attribution::EPSILON;
 use crate::domain::case::State as CaseState;
+use crate::domain::matcher::Verdict;
 use crate::domain::severity::Severity;
 use crate::domain::source::SourceId;
-use crate::domain::user::grant::Grant;
+use crate::domain::watchlist::Language;
 use crate::faces::web::Console;
-use crate::faces::web::problem::{Problem, Said};
-use crate::ports::store::console::{CaseCursor, CaseHead, CaseQuery, EntryPage, HitCursor, HitQuery, Order};
-use crate::ports::store::desk::Expected;
-use crate::services::triage::{self, Decided, Judge, TriageError};
+use crate::faces::web::problem::Problem;
+use crate::ports::store::console::{CaseCursor, CaseLine, CaseQuery, EntryPage, HitCursor, HitQuery, Order};
+use crate::ports::store::desk::{CaseSheet, Note, Pledge, Silence};
+use crate::ports::store::model::{AlertRow, CaseMove, SellerHistory};
+use crate::services::attributing::{Terms, attribute_case};
+use crate::services::disclosing::{self, Glimpse};
 
 /// Where they are.
 pub(super) fn routes() -> Router<Arc<Console>> {
@@ -31,7 +39,8 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .route("/api/v1/cases/{case}/entries", get(entries))
         .route("/api/v1/cases/{case}/sightings", get(sightings))
         .route("/api/v1/cases/{case}/hits", get(hits))
-        .route("/api/v1/cases/{case}/moves", post(move_case))
+        .route("/api/v1/cases/{case}/evidence", get(evidence))
+        .route("/api/v1/cases/{case}/attribution", get(attribution))
         .route("/api/v1/hits", get(all_hits))
 }
 
@@ -52,10 +61,9 @@ const LIST: [&str; 12] = [
 
 async fn list(
     State(console): State<Arc<Console>>,
-    program: Program,
+    By { program, .. }: By<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     let asked = Asked::parse(query.as_deref(), &LIST)?;
     let cursor = asked.read("cursor", CaseCursor::parse)?;
     let query = CaseQuery {
@@ -97,43 +105,82 @@ fn order(word: &str) -> Option<Order> {
 
 async fn counts(
     State(console): State<Arc<Console>>,
-    program: Program,
+    By { program, .. }: By<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     Asked::parse(query.as_deref(), &[])?;
     page(console.store.case_counts(&program.scope).await?, None)
 }
 
-async fn show(
-    State(console): State<Arc<Console>>,
-    program: Program,
-    Path(case): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    program.reads()?;
-    let (tag, head) = found(&console, &program, &case).await?;
-    tagged(&headers, &tag, &head)
+/// A case as programs see it: all of it that does not grow with its hits.
+#[derive(Debug, Serialize)]
+struct CaseShown<'a> {
+    #[serde(flatten)]
+    line: &'a CaseLine,
+    language: Language,
+    verdict: Option<&'a Verdict>,
+    merged: &'a [String],
+    seller: Option<&'a SellerHistory>,
+    moves: &'a [CaseMove],
+    alerts: &'a [AlertRow],
+    assignee: Option<&'a str>,
+    hold: Option<Hold<'a>>,
+    notes: &'a [Note],
+    silences: &'a [Silence],
+    pledges: &'a [Pledge],
 }
 
-/// Returns a case and its version: what people did to it, and what the crawl did.
-async fn found(console: &Console, program: &Program, case: &str) -> Result<(String, CaseHead), Problem> {
-    let case = find(console, program, case).await?;
-    let version = console.store.case_version((&program.scope, &case)).await?;
-    let head = console.store.case_head(&program.scope, &case).await?.ok_or_else(Problem::missing)?;
-    Ok((format!("{version}.{}", head.line.revision), head))
+/// Who keeps all evidence of a case.
+#[derive(Debug, Serialize)]
+struct Hold<'a> {
+    who: &'a str,
+    why: &'a str,
+}
+
+impl<'a> CaseShown<'a> {
+    fn of(sheet: &'a CaseSheet) -> Self {
+        Self {
+            line: &sheet.line,
+            language: sheet.organization.language,
+            verdict: sheet.verdict.as_ref(),
+            merged: &sheet.merged,
+            seller: sheet.seller.as_ref(),
+            moves: &sheet.moves,
+            alerts: &sheet.alerts,
+            assignee: sheet.assignee.as_deref(),
+            hold: sheet.hold.as_ref().map(|(who, why)| Hold { who, why }),
+            notes: &sheet.notes,
+            silences: &sheet.silences,
+            pledges: &sheet.pledges,
+        }
+    }
+}
+
+async fn show(
+    State(console): State<Arc<Console>>,
+    AtCase { program, case, .. }: AtCase<Reads>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    answer(&console, &program, (&case, &headers)).await
+}
+
+/// Answers with a case and its version: what people did to it, and what the crawl did.
+pub(super) async fn answer(
+    console: &Console,
+    program: &Program,
+    (case, headers): (&str, &HeaderMap),
+) -> Result<Response, Problem> {
+    let sheet = console.store.case_sheet(&program.scope, case).await?.ok_or_else(Problem::missing)?;
+    tagged(headers, &format!("{}.{}", sheet.version, sheet.line.revision), &CaseShown::of(&sheet))
 }
 
 async fn entries(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(case): Path<String>,
+    AtCase { program, case, .. }: AtCase<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     let asked = Asked::parse(query.as_deref(), &["cursor", "limit"])?;
     let after = asked.text("cursor").map(|cursor| EntryPage::parse_after(cursor).ok_or_else(bad_cursor)).transpose()?;
-    let case = find(&console, &program, &case).await?;
     let found = console.store.entry_page(&program.scope, &case, (after, asked.limit()?)).await?;
     let next = found.next_text();
     page(found.entries, next)
@@ -141,29 +188,23 @@ async fn entries(
 
 async fn sightings(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(case): Path<String>,
+    AtCase { program, case, .. }: AtCase<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     let asked = Asked::parse(query.as_deref(), &["cursor", "limit"])?;
     let is_cursor = |text: &str| text.split_once('.').is_some_and(|(seen, _)| seen.parse::<i64>().is_ok());
     let after = asked.read("cursor", |text| is_cursor(text).then(|| text.to_owned()))?;
-    let case = find(&console, &program, &case).await?;
     let found = console.store.sighting_page(&program.scope, &case, (after.as_deref(), asked.limit()?)).await?;
     page(found.sightings, found.next)
 }
 
 async fn hits(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(case): Path<String>,
+    AtCase { program, case, .. }: AtCase<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     let asked = Asked::parse(query.as_deref(), &["cursor", "limit"])?;
     let after = asked.read("cursor", HitCursor::parse)?;
-    let case = find(&console, &program, &case).await?;
     let query = HitQuery { case: Some(case), ..HitQuery::default() };
     let found = console.store.hit_page(&program.scope, &query, (after.as_ref(), asked.limit()?)).await?;
     page(found.hits, found.next.map(|next| next.encode()))
@@ -171,10 +212,9 @@ async fn hits(
 
 async fn all_hits(
     State(console): State<Arc<Console>>,
-    program: Program,
+    By { program, .. }: By<Reads>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
     let asked = Asked::parse(query.as_deref(), &["organization", "cursor", "limit"])?;
     let after = asked.read("cursor", HitCursor::parse)?;
     let query = HitQuery { organization: asked.organization()?, ..HitQuery::default() };
@@ -182,75 +222,80 @@ async fn all_hits(
     page(found.hits, found.next.map(|next| next.encode()))
 }
 
-/// What is another organization's is missing, as what is not there.
-async fn find(console: &Console, program: &Program, case: &str) -> Result<String, Problem> {
-    let found = console.store.find_case(&program.scope, case).await?;
-    found.map(|(id, _)| id).ok_or_else(Problem::missing)
-}
-
 fn bad_cursor() -> Problem {
     misasked("cursor is none of ours")
 }
 
-/// Where a case is to go, and why.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Move {
-    to: CaseState,
-    why: String,
+/// What was captured behind hits, and what it looks like around them; other people's data is veiled.
+#[derive(Debug, Serialize)]
+struct Captured<'a> {
+    id: &'a str,
+    url: &'a str,
+    fetched_at: Timestamp,
+    route: &'a str,
+    body_sha256: &'a str,
+    body_bytes: u64,
+    hits: usize,
+    /// `None` if it was not opened for this answer.
+    is_whole: Option<bool>,
+    excerpts: Vec<Excerpted<'a>>,
 }
 
-async fn move_case(
+/// A hit in its surroundings.
+#[derive(Debug, Serialize)]
+struct Excerpted<'a> {
+    entry: &'a str,
+    field: &'a str,
+    before: &'a str,
+    hit: &'a str,
+    after: &'a str,
+    is_replayed: bool,
+}
+
+impl<'a> Captured<'a> {
+    fn of(glimpse: &'a Glimpse) -> Self {
+        let excerpted = |shown: &'a disclosing::Shown| Excerpted {
+            entry: &shown.entry,
+            field: &shown.field,
+            before: &shown.excerpt.before,
+            hit: &shown.excerpt.hit,
+            after: &shown.excerpt.after,
+            is_replayed: shown.is_replayed,
+        };
+        Self {
+            id: &glimpse.id,
+            url: &glimpse.capture.url,
+            fetched_at: glimpse.capture.fetched_at,
+            route: &glimpse.capture.route,
+            body_sha256: &glimpse.capture.body_sha256,
+            body_bytes: glimpse.capture.body_bytes,
+            hits: glimpse.hits,
+            is_whole: glimpse.is_whole,
+            excerpts: glimpse.excerpts.iter().map(excerpted).collect(),
+        }
+    }
+}
+
+async fn evidence(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(case): Path<String>,
-    headers: HeaderMap,
-    Body(wanted): Body<Move>,
+    AtCase { program, case, .. }: AtCase<Reads>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Triage)?;
-    let case = find(&console, &program, &case).await?;
-    let Some(tag) = matched(&headers)? else { return Err(unmatched()) };
-    // What the crawl adds meanwhile is no reason to refuse a decision.
-    let version = tag.split('.').next().and_then(|version| version.parse::<i64>().ok());
-    let version = version.ok_or_else(|| super::stale("If-Match is not the ETag of this case"))?;
-    let judge = Judge {
-        scope: &program.scope,
-        who: &program.user.name,
-        role: program.user.role,
-        takes_two: console.options.takes_two,
-    };
-    let wish = (wanted.to, Expected::Version(version));
-    let decided = triage::judge(&console.store, judge, &case, wish, (&wanted.why, console.clock.now())).await;
-    match decided.map_err(refused)? {
-        Decided::Done(_) => {}
-        Decided::Stale => return Err(super::stale("the case has changed since you looked at it")),
-        Decided::Waits => return Err(waits()),
-    }
-    let (tag, head) = found(&console, &program, &case).await?;
-    tagged(&HeaderMap::new(), &tag, &head)
+    Asked::parse(query.as_deref(), &[])?;
+    let at = (&program.scope, case.as_str());
+    // What is looked at is noted before it is shown.
+    console.store.note_viewing(at, (&program.user.name, "api"), console.clock.now()).await?;
+    let glimpses = disclosing::glimpses((&console.store, &console.evidence), at).await?;
+    page(glimpses.iter().map(Captured::of).collect::<Vec<_>>(), None)
 }
 
-fn refused(error: TriageError) -> Problem {
-    match error {
-        TriageError::Store(error) => error.into(),
-        TriageError::Forbidden => Problem::forbidden(),
-        TriageError::Unsaid(_) | TriageError::TooLong { .. } => unfit(format!("cannot {error}")),
-    }
-}
-
-/// Confirming takes two people here.
-fn waits() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        Said::new("this takes two people: it waits for the second", "此操作需要两人：等待第二人确认"),
-        Said::new("Somebody else must confirm the case, too.", "须由另一人再次确认此案件。"),
-    )
-}
-
-fn unmatched() -> Problem {
-    Problem::new(
-        StatusCode::PRECONDITION_REQUIRED,
-        Said::new("say with If-Match which version of the case you have seen", "请用 If-Match 指明所见案件版本"),
-        Said::new("Use the ETag of GET /api/v1/cases/{case}.", "请使用 GET /api/v1/cases/{case} 的 ETag。"),
-    )
+/// Weighed on demand, for it may take a second.
+async fn attribution(
+    State(console): State<Arc<Console>>,
+    AtCase { case, .. }: AtCase<Reads>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Asked::parse(query.as_deref(), &[])?;
+    let terms = Terms { epsilon: EPSILON, rows: None };
+    json(&attribute_case((&console.store, &console.vault), &case, terms).await?)
 }

@@ -3,13 +3,17 @@
 //! A program shows a token that a user has made for it and does what the user may and the token is for. Not here: browsers'
 //! sessions, which count for nothing here, so that no page of another site can use them.
 
+mod account;
 mod asked;
+mod case_acts;
 mod cases;
 mod enrolment;
 mod figures;
+mod may;
 mod program;
 mod records;
 mod sources;
+mod users;
 
 use std::sync::Arc;
 
@@ -32,7 +36,10 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
     Router::new()
         .route("/api/v1/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION)))
         .route("/api/v1/me", get(me))
+        .merge(account::routes())
         .merge(cases::routes())
+        .merge(case_acts::routes())
+        .merge(users::routes())
         .merge(records::routes())
         .merge(sources::routes())
         .merge(enrolment::routes())

@@ -13,6 +13,7 @@ use crate::faces::web::Console;
 use crate::faces::web::problem::{Problem, Said};
 use crate::ports::store::UserRow;
 use crate::ports::store::console::Scope;
+use crate::services::triage::Judge;
 
 /// A program with a token that counts.
 #[derive(Debug)]
@@ -40,6 +41,11 @@ impl Program {
             Said::new(what.clone(), what),
             Said::new("Make another token, or ask an administrator for another role.", "请创建新的令牌或联系管理员。"),
         ))
+    }
+
+    /// Names the user to the services that decide.
+    pub(crate) fn judge(&self, console: &Console) -> Judge<'_> {
+        Judge { scope: &self.scope, who: &self.user.name, role: self.user.role, takes_two: console.options.takes_two }
     }
 
     /// Lets only programs on whose user sees every organization.

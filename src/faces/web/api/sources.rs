@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -12,10 +12,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::asked::{Asked, Body};
-use super::program::Program;
+use super::may::{AtSource, By, ReadsAll, Sources};
 use super::{json, matched, page, tagged};
 use crate::domain::source::SourceId;
-use crate::domain::user::grant::Grant;
 use crate::faces::web::Console;
 use crate::faces::web::problem::Problem;
 use crate::faces::web::sites::{self, SourceShown};
@@ -35,11 +34,9 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 
 async fn list(
     State(console): State<Arc<Console>>,
-    program: Program,
+    _: By<ReadsAll>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
-    program.sees_all()?;
     let asked = Asked::parse(query.as_deref(), &["q", "cursor", "limit"])?;
     let after = asked.text("cursor").map(|id| SourceId(id.to_owned()));
     let now = console.clock.now();
@@ -90,11 +87,9 @@ struct Cookies {
 
 async fn add(
     State(console): State<Arc<Console>>,
-    program: Program,
+    By { program, .. }: By<Sources>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
     let edit =
         Edit { label: wanted.label, pace: wanted.pace_ms.map(Duration::from_millis), concurrency: wanted.concurrency };
     let added = sourcing::add(&console.store, &wanted.url, (&edit, console.reach), console.clock.now()).await;
@@ -106,40 +101,31 @@ async fn add(
 
 async fn preview(
     State(console): State<Arc<Console>>,
-    program: Program,
+    _: By<Sources>,
     Body(looked): Body<Looked>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
     let seen = sourcing::preview(&console.fetcher(), &looked.url, console.reach).await.map_err(sites::refused)?;
     json(&sites::PreviewShown::of(&seen))
 }
 
 async fn show(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { source, .. }: AtSource<ReadsAll>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    program.reads()?;
-    program.sees_all()?;
-    let shown = sites::find(&console, &SourceId(source)).await?;
+    let shown = sites::find(&console, &source).await?;
     tagged(&headers, &shown.version(), &shown)
 }
 
 async fn change(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { program, source: id, .. }: AtSource<Sources>,
     headers: HeaderMap,
     Body(wanted): Body<Change>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
-    let shown = sites::find(&console, &SourceId(source)).await?;
+    let shown = sites::find(&console, &id).await?;
     let edit =
         Edit { label: wanted.label, pace: wanted.pace_ms.map(Duration::from_millis), concurrency: wanted.concurrency };
-    let id = SourceId(shown.id.clone());
     // A precondition is looked at only where the request would succeed without it (RFC 9110 section 13.2.1).
     sourcing::try_edit(&console.store, &id, &edit).await.map_err(sites::refused)?;
     if matched(&headers)?.is_some_and(|tag| tag != shown.version()) {
@@ -152,27 +138,19 @@ async fn change(
 
 async fn hours(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { source, .. }: AtSource<ReadsAll>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    program.reads()?;
-    program.sees_all()?;
     let asked = Asked::parse(query.as_deref(), &["days"])?;
     let days = asked.number("days", 1..=400)?.unwrap_or(30);
-    let shown = sites::find(&console, &SourceId(source)).await?;
     let since = console.clock.now() - SignedDuration::from_hours(24 * i64::from(days));
-    page(console.store.source_hours(&SourceId(shown.id), since).await?, None)
+    page(console.store.source_hours(&source, since).await?, None)
 }
 
 async fn pause(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { program, source: id, .. }: AtSource<Sources>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
-    let id = SourceId(sites::find(&console, &SourceId(source)).await?.id);
     console.store.pause(&id, console.clock.now()).await?;
     tracing::info!(by = program.user.id, source = id.0, "a source was paused");
     answer(&console, &id).await
@@ -180,12 +158,8 @@ async fn pause(
 
 async fn resume(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { program, source: id, .. }: AtSource<Sources>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
-    let id = SourceId(sites::find(&console, &SourceId(source)).await?.id);
     console.store.resume(&id).await?;
     tracing::info!(by = program.user.id, source = id.0, "a source was resumed");
     answer(&console, &id).await
@@ -193,13 +167,9 @@ async fn resume(
 
 async fn import_session(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { program, source: id, .. }: AtSource<Sources>,
     Body(given): Body<Cookies>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
-    let id = SourceId(sites::find(&console, &SourceId(source)).await?.id);
     let now = console.clock.now();
     sourcing::import_session(&console.store, &id, &given.cookies, now).await.map_err(sites::refused)?;
     tracing::info!(by = program.user.id, source = id.0, "a session was imported");
@@ -208,12 +178,8 @@ async fn import_session(
 
 async fn forget_session(
     State(console): State<Arc<Console>>,
-    program: Program,
-    Path(source): Path<String>,
+    AtSource { program, source: id, .. }: AtSource<Sources>,
 ) -> Result<Response, Problem> {
-    program.may(Grant::Sources)?;
-    program.sees_all()?;
-    let id = SourceId(sites::find(&console, &SourceId(source)).await?.id);
     console.store.forget_session(&id, console.clock.now()).await?;
     tracing::info!(by = program.user.id, source = id.0, "a session was forgotten");
     answer(&console, &id).await

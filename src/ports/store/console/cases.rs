@@ -128,7 +128,7 @@ impl Store {
         };
         let limit = page_size(limit);
         let mut connection = self.reader.acquire().await?;
-        let mut cursors = match narrow::candidates(&mut connection, &scope, query).await? {
+        let mut cursors = match narrow::candidates(&mut connection, &scope, (query, self.dialect.like())).await? {
             Narrowed::Few(ids) => few(&mut connection, &scope, query, &ids).await?,
             Narrowed::Many(conditions) => {
                 let listing = Listing { scope: &scope, query, conditions: &conditions, after, limit };

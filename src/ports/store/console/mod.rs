@@ -6,7 +6,6 @@
 mod cases;
 mod contents;
 mod figures;
-mod head;
 mod lines;
 mod narrow;
 mod outline;
@@ -19,7 +18,6 @@ pub(super) use cases::grave;
 pub use cases::{CaseCount, CaseCursor, CasePage, CaseQuery, Order};
 pub use contents::{EntryPage, HitCursor, HitPage, HitQuery, SightingPage};
 pub use figures::{CaseTimes, Coverage, DaySeen, Depths, HolderCount};
-pub use head::CaseHead;
 pub use lines::{CaseLine, SourceName};
 pub use outline::{ContactStanding, OrganizationOutline};
 pub use records::{AlertCursor, AlertPage, AlertQuery, AuditPage};

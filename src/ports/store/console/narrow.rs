@@ -33,7 +33,8 @@ pub(super) enum Narrowed {
 pub(super) enum Condition {
     Source(String),
     Custodian(String),
-    Title(String),
+    /// With how the database compares letters without regard to their case.
+    Title(&'static str, String),
 }
 
 impl Condition {
@@ -51,12 +52,13 @@ impl Condition {
                 statement.bind(" AND y.holders LIKE ", pattern);
                 statement.push(" ESCAPE '!'");
             }
-            Self::Title(pattern) => {
+            Self::Title(like, pattern) => {
                 statement.push(
                     " AND EXISTS (SELECT 1 FROM case_sighting s JOIN thread t ON t.source = s.source \
-                     AND t.id = s.thread WHERE s.leak_case = c.id",
+                     AND t.id = s.thread WHERE s.leak_case = c.id AND t.title ",
                 );
-                statement.bind(" AND LOWER(t.title) LIKE ", pattern);
+                statement.push(like);
+                statement.bind("", pattern);
                 statement.push(" ESCAPE '!'");
             }
         }
@@ -68,7 +70,7 @@ impl Condition {
 pub(super) async fn candidates(
     connection: &mut AnyConnection,
     scope: &Scope,
-    query: &CaseQuery,
+    (query, like): (&CaseQuery, &'static str),
 ) -> Result<Narrowed, StoreError> {
     let (mut conditions, mut few) = (Vec::new(), None::<BTreeSet<String>>);
     let mut note = |found: BTreeSet<String>, condition: Condition| {
@@ -96,7 +98,8 @@ pub(super) async fn candidates(
     if let Some(text) = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let text: String = text.chars().take(WORD_LIMIT).collect();
         let pattern = format!("%{}%", escape(&text.to_lowercase()));
-        note(search(connection, scope, &text, &pattern).await?, Condition::Title(pattern));
+        let found = search(connection, scope, &text, (&pattern, like)).await?;
+        note(found, Condition::Title(like, pattern));
     }
     // Few of one kind may still have to meet the conditions that many meet.
     match few {
@@ -148,7 +151,7 @@ async fn search(
     connection: &mut AnyConnection,
     scope: &Scope,
     text: &str,
-    pattern: &str,
+    (pattern, like): (&str, &'static str),
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut found = BTreeSet::new();
     if let Some(id) = case::parse_id(text) {
@@ -165,11 +168,13 @@ async fn search(
     );
     statement.bind(" AND p.author = ", text);
     found.extend(ids(connection, statement, scope, "s.organization").await?);
+    // Titles are read in their order on the disk; sightings are looked up for the few that fit.
     let mut statement = Statement::new(
-        "SELECT DISTINCT s.leak_case FROM case_sighting s CROSS JOIN thread t WHERE t.source = s.source \
-         AND t.id = s.thread",
+        "SELECT DISTINCT s.leak_case FROM thread t CROSS JOIN case_sighting s WHERE s.source = t.source \
+         AND s.thread = t.id AND t.title ",
     );
-    statement.bind(" AND LOWER(t.title) LIKE ", pattern);
+    statement.push(like);
+    statement.bind("", pattern);
     statement.push(" ESCAPE '!'");
     found.extend(ids(connection, statement, scope, "s.organization").await?);
     Ok(found)

@@ -41,6 +41,22 @@ pub struct ContactStanding {
 }
 
 impl Store {
+    /// Returns the organizations that the scope admits, without what is counted of them; sorted by id.
+    ///
+    /// # Errors
+    /// When the database fails or a row does not open.
+    pub async fn organizations(&self, scope: &Scope) -> Result<Vec<Organization>, StoreError> {
+        let statement = "SELECT id, sealed_document FROM organization WHERE $1 = '' OR id = $1 ORDER BY id";
+        let rows = sql::fetch(&mut *self.reader.acquire().await?, statement, values![scope.organization()]).await?;
+        rows.iter()
+            .map(|row| {
+                let id = row.text(0)?;
+                let document = self.open_text(&row.bytes(1)?, &organization_context(&id))?;
+                parse("organization", &id, document.reveal())
+            })
+            .collect()
+    }
+
     /// Returns the organizations that the scope admits, sorted by id.
     ///
     /// # Errors

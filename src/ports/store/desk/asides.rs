@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use super::{acts, within};
+use super::{acts, lock, within};
 use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{self, Columns, values};
 use crate::ports::store::triage::{Step, append};
 use crate::ports::store::{Durability, Store, StoreError, ids};
 
 /// What somebody wrote down at a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
     /// When.
     pub at: Timestamp,
@@ -24,7 +25,7 @@ pub struct Note {
 }
 
 /// An entry that is not looked for on a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Silence {
     /// `canary`, `fingerprint`, `anchor`.
     pub kind: String,
@@ -41,7 +42,7 @@ pub struct Silence {
 }
 
 /// Something that a second person must agree to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pledge {
     /// `confirmed`, `reveal`.
     pub what: String,
@@ -51,8 +52,17 @@ pub struct Pledge {
     pub why: String,
     /// When.
     pub at: Timestamp,
-    /// Who agreed, and when.
-    pub seconded: Option<(String, Timestamp)>,
+    /// Who agreed.
+    pub seconded: Option<Consent>,
+}
+
+/// A second person's consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consent {
+    /// Whose.
+    pub who: String,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 impl Store {
@@ -75,6 +85,7 @@ impl Store {
         let statement = "INSERT INTO case_note (id, leak_case, organization, at, who, sealed_text) \
                          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
         sql::execute(connection, statement, values![&note, &case.id, &case.organization, now, who, sealed]).await?;
+        lock(connection, &case.id).await?;
         write.commit().await
     }
 
@@ -241,7 +252,7 @@ pub(super) async fn pledges_of(connection: &mut AnyConnection, case: &str) -> Re
             who: row.text(1)?,
             why: row.text(2)?,
             at: row.time(3)?,
-            seconded: row.maybe_text(4)?.zip(row.maybe_time(5)?),
+            seconded: row.maybe_text(4)?.zip(row.maybe_time(5)?).map(|(who, at)| Consent { who, at }),
         })
     };
     rows.iter().map(pledge).collect()

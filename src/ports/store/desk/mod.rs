@@ -20,7 +20,7 @@ use super::triage::{Step, append};
 use super::{Durability, Store, StoreError};
 
 pub(super) use asides::silenced;
-pub use asides::{Note, Pledge, Silence};
+pub use asides::{Consent, Note, Pledge, Silence};
 pub use judging::{Expected, Judged};
 pub use sheet::CaseSheet;
 
@@ -43,19 +43,19 @@ pub mod acts {
 }
 
 /// Finds the living case of an id; one outside the scope is not there.
-async fn within(connection: &mut AnyConnection, scope: &Scope, id: &str) -> Result<Living, StoreError> {
+pub(super) async fn within(connection: &mut AnyConnection, scope: &Scope, id: &str) -> Result<Living, StoreError> {
     let case = living(connection, id).await?;
     if scope.covers(&case.organization) { Ok(case) } else { Err(StoreError::NoSuchCase { id: id.to_owned() }) }
 }
 
 /// Returns the number of the audit log's last row about a case: what two people who work on it compare.
-async fn version(connection: &mut AnyConnection, case: &str) -> Result<i64, StoreError> {
+pub(super) async fn version(connection: &mut AnyConnection, case: &str) -> Result<i64, StoreError> {
     let statement = "SELECT COALESCE(MAX(number), 0) FROM case_move WHERE leak_case = $1";
     sql::fetch_one(connection, statement, values![case]).await?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// Locks a case: two people who change it follow each other.
-async fn lock(connection: &mut AnyConnection, case: &str) -> Result<(), StoreError> {
+pub(super) async fn lock(connection: &mut AnyConnection, case: &str) -> Result<(), StoreError> {
     let statement = "UPDATE leak_case SET revision = revision + 1 WHERE id = $1";
     sql::execute(connection, statement, values![case]).await.map(drop)
 }

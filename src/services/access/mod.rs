@@ -2,6 +2,8 @@
 //!
 //! Not here: cookies and forms (`faces::web`), what a user may see (`domain::user`).
 
+pub mod oidc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::secret::Secret;

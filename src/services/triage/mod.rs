@@ -1,7 +1,11 @@
 //! Moves cases, with a reason that the audit log keeps, and what else is done at a case. What is known of a case is read straight
 //! from the store.
 
-use std::collections::BTreeSet;
+mod leaving;
+mod regroup;
+
+pub use leaving::{assign, hold, hold_case, note, second, silence, undo, unsilence};
+pub use regroup::{Regrouped, merge, merge_cases, split, split_case};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,8 +19,6 @@ use crate::ports::store::{Store, StoreError};
 /// Longest name and reason that the audit log takes, in characters.
 const WHO_LIMIT: usize = 100;
 const WHY_LIMIT: usize = 2_000;
-/// Longest note, in characters.
-const NOTE_LIMIT: usize = 20_000;
 /// How long a second person's consent to reveal counts.
 const CONSENT: SignedDuration = SignedDuration::from_hours(1);
 /// What a pledge is for.
@@ -39,6 +41,12 @@ pub enum TriageError {
     /// The role is not enough.
     #[error("do this in your role; ask an analyst or an administrator")]
     Forbidden,
+    /// Nobody of that name may look after the case.
+    #[error("give the case to {0}: nobody of that name may see it")]
+    Assignee(String),
+    /// Nobody else has asked for what is agreed to.
+    #[error("agree: nobody else has asked for it")]
+    NotAsked,
     /// There is no such case, it may not go there, or the database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,57 +67,6 @@ pub async fn move_case(
     store.move_case(id, to, (&who, &why), now).await?;
     let case = store.case(id).await?;
     case.ok_or_else(|| TriageError::Store(StoreError::NoSuchCase { id: id.to_owned() }))
-}
-
-/// Merges a case into another and returns how that one stands then.
-///
-/// # Errors
-/// `Unsaid` or `TooLong` for who and why; `Store` for unknown cases, or those that cannot be merged.
-pub async fn merge_cases(
-    store: &Store,
-    (from, into): (&str, &str),
-    (who, why): (&str, &str),
-    now: Timestamp,
-) -> Result<CaseDetail, TriageError> {
-    let who = said("who", who, WHO_LIMIT)?;
-    let why = said("why", why, WHY_LIMIT)?;
-    let id = store.merge_cases(from, into, (&who, &why), now).await?;
-    store.case(&id).await?.ok_or(TriageError::Store(StoreError::NoSuchCase { id }))
-}
-
-/// Splits entries off a case and returns the case they are in then.
-///
-/// # Errors
-/// `Unsaid` or `TooLong` for who and why; `Store` for an unknown case, or entries that it does not hold.
-pub async fn split_case(
-    store: &Store,
-    (id, entries): (&str, &BTreeSet<String>),
-    (who, why): (&str, &str),
-    now: Timestamp,
-) -> Result<CaseDetail, TriageError> {
-    let who = said("who", who, WHO_LIMIT)?;
-    let why = said("why", why, WHY_LIMIT)?;
-    let id = store.split_case(id, entries, (&who, &why), now).await?;
-    store.case(&id).await?.ok_or(TriageError::Store(StoreError::NoSuchCase { id }))
-}
-
-/// Puts a case on hold, or takes the hold away; returns whether something changed or it is on hold now.
-///
-/// # Errors
-/// `Unsaid` or `TooLong` for who and why; `Store` for an unknown case.
-pub async fn hold_case(
-    store: &Store,
-    (id, is_held): (&str, bool),
-    (who, why): (&str, &str),
-    now: Timestamp,
-) -> Result<bool, TriageError> {
-    let who = said("who", who, WHO_LIMIT)?;
-    let why = said("why", why, WHY_LIMIT)?;
-    if is_held {
-        store.hold_case(id, (&who, &why), now).await?;
-        return Ok(true);
-    }
-    Ok(store.release_case(id, (&who, &why), now).await?)
 }
 
 /// Who decides at the console, and by which rules.
@@ -134,6 +91,13 @@ pub enum Decided {
     Stale,
     /// It waits for a second person.
     Waits,
+}
+
+impl Judge<'_> {
+    /// Lets only those on who decide what a case is.
+    fn must_judge(&self) -> Result<(), TriageError> {
+        if self.role.may_judge() { Ok(()) } else { Err(TriageError::Forbidden) }
+    }
 }
 
 impl From<Judged> for Decided {
@@ -184,44 +148,6 @@ pub async fn judge(
     Ok(store.judge_case(case, (to, expected), (judge.who, &why), now).await?.into())
 }
 
-/// Writes a note down at a case.
-///
-/// # Errors
-/// `Unsaid` or `TooLong`; `Store` for an unknown case.
-pub async fn note(
-    store: &Store,
-    judge: Judge<'_>,
-    id: &str,
-    (text, now): (&str, Timestamp),
-) -> Result<(), TriageError> {
-    let is_kept = |character: &char| *character == '\n' || !character.is_control();
-    let text: String = text.replace("\r\n", "\n").trim().chars().filter(is_kept).collect();
-    if text.is_empty() {
-        return Err(TriageError::Unsaid("anything"));
-    }
-    if text.chars().count() > NOTE_LIMIT {
-        return Err(TriageError::TooLong { what: "a note", limit: NOTE_LIMIT });
-    }
-    Ok(store.add_note((judge.scope, id), (judge.who, &text), now).await?)
-}
-
-/// Stops looking for a case's entries on a source; returns how many entries that are.
-///
-/// # Errors
-/// `Unsaid` or `TooLong` for the reason; `Forbidden` for the role; `Store` for an unknown case.
-pub async fn silence(
-    store: &Store,
-    judge: Judge<'_>,
-    (id, source): (&str, &str),
-    (why, now): (&str, Timestamp),
-) -> Result<u64, TriageError> {
-    let why = said("why", why, WHY_LIMIT)?;
-    if !judge.role.may_judge() {
-        return Err(TriageError::Forbidden);
-    }
-    Ok(store.silence_entries((judge.scope, id), source, (judge.who, &why), now).await?)
-}
-
 /// Asks to see full values, or to take evidence away: notes it in the audit log before anything is shown. Where that takes two
 /// people, the first try waits for another's consent, which counts for an hour.
 ///
@@ -242,7 +168,7 @@ pub async fn ask_to_see(
         let pledges = store.pledges(case).await?;
         let own = pledges.iter().find(|pledge| pledge.what == REVEAL && pledge.who == judge.who);
         let consent = own.and_then(|own| own.seconded.as_ref());
-        if consent.is_none_or(|(_, at)| *at + CONSENT < now) {
+        if consent.is_none_or(|consent| consent.at + CONSENT < now) {
             store.pledge(case, REVEAL, (judge.who, &why), now).await?;
             return Ok(Decided::Waits);
         }
