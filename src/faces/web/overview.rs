@@ -119,8 +119,8 @@ async fn show(
 }
 
 async fn names(console: &Console, actor: &Actor) -> Result<Vec<String>, Problem> {
-    let outlines = console.store.organization_outlines(&actor.scope).await?;
-    Ok(outlines.into_iter().map(|outline| outline.organization.id.0).collect())
+    let organizations = console.store.organizations(&actor.scope).await?;
+    Ok(organizations.into_iter().map(|organization| organization.id.0).collect())
 }
 
 impl OverviewPage {

@@ -158,10 +158,11 @@ impl Store {
         let statement = "SELECT organization, holders, COUNT(*), 0 FROM canary WHERE removed_at IS NULL \
                          AND ($1 = '' OR organization = $1) GROUP BY organization, holders";
         let mut rows = sql::fetch(&mut connection, statement, values![scope.organization()]).await?;
-        let statement = "SELECT y.organization, y.holders, 0, COUNT(*) FROM case_entry e \
-                         JOIN canary y ON y.organization = e.organization AND y.id = e.entry \
-                         JOIN leak_case c ON c.id = e.leak_case WHERE e.kind = 'canary' AND c.state <> 'false_positive' \
-                         AND ($1 = '' OR e.organization = $1) GROUP BY y.organization, y.holders";
+        // From the canaries on: entries are mostly fingerprints, and many times as many.
+        let statement = "SELECT y.organization, y.holders, 0, COUNT(*) FROM canary y CROSS JOIN case_entry e \
+                         CROSS JOIN leak_case c WHERE e.organization = y.organization AND e.kind = 'canary' \
+                         AND e.entry = y.id AND c.id = e.leak_case AND c.state <> 'false_positive' \
+                         AND ($1 = '' OR y.organization = $1) GROUP BY y.organization, y.holders";
         rows.extend(sql::fetch(&mut connection, statement, values![scope.organization()]).await?);
         for row in rows {
             let organization = row.text(0)?;
