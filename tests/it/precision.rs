@@ -40,6 +40,20 @@ fn card(dice: &mut Dice) -> String {
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HEX: &[u8] = b"0123456789abcdef";
 
+/// Numbers with as many decimals as a telephone number has digits.
+fn decimals(dice: &mut Dice) -> String {
+    format!("    {}.{:011},\n    0.{:010},", dice.below(999), dice.below(99_999_999_999), dice.below(9_999_999_999))
+}
+
+fn contact(dice: &mut Dice) -> String {
+    format!(
+        "user{}@post.example;+1{:010};138{:08}",
+        dice.below(1 << 30),
+        dice.below(9_999_999_999),
+        dice.below(99_999_999)
+    )
+}
+
 fn line(dice: &mut Dice) -> String {
     match dice.below(13) {
         0 => format!(
@@ -85,18 +99,8 @@ fn line(dice: &mut Dice) -> String {
         ),
         7 => card(dice),
         8 => format!("{} {} {}", card(dice), card(dice), card(dice)),
-        9 => format!(
-            "user{}@post.example;+1{:010};138{:08}",
-            dice.below(1 << 30),
-            dice.below(9_999_999_999),
-            dice.below(99_999_999)
-        ),
-        10 => format!(
-            "    {}.{:011},\n    0.{:010},",
-            dice.below(999),
-            dice.below(99_999_999_999),
-            dice.below(9_999_999_999)
-        ),
+        9 => contact(dice),
+        10 => decimals(dice),
         11 => dice.text(BASE64, 76),
         _ => format!(
             "{:04} {:04}\n{:04} {:04} 一二三 {}",

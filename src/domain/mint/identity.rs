@@ -1,6 +1,7 @@
 //! Makes records that fit a profile and are nobody: every value from a reserved range, every check digit right.
 
 use std::collections::{BTreeMap, HashSet};
+use std::mem::take;
 
 use jiff::civil::Date;
 
@@ -44,6 +45,8 @@ pub(super) struct Maker<'a> {
     model: &'a Model<'a>,
     /// Identifying values of the records made, as [`mark`] gives them.
     taken: HashSet<u64>,
+    /// Those of the record that is being made.
+    marks: Vec<u64>,
 }
 
 /// One record, and the marks of its identifying values.
@@ -174,7 +177,7 @@ impl<'a> Model<'a> {
 
 impl<'a> Maker<'a> {
     pub(super) fn new(model: &'a Model<'a>) -> Self {
-        Self { model, taken: HashSet::new() }
+        Self { model, taken: HashSet::new(), marks: Vec::new() }
     }
 
     /// Takes a record that another maker has made; gives back `None` if a value of it is taken.
@@ -189,12 +192,10 @@ impl<'a> Maker<'a> {
     /// Makes one record, a cell for each column.
     pub(super) fn record(&mut self, dice: &mut Dice) -> Result<Made, MintError> {
         let person = self.person(dice);
-        let mut made = Made { cells: Vec::with_capacity(self.model.profile.columns.len()), marks: Vec::new() };
-        for column in self.model.profile.columns.iter().enumerate() {
-            let cell = self.cell(column, &person, &mut made.marks, dice)?;
-            made.cells.push(cell);
-        }
-        Ok(made)
+        self.marks.clear();
+        let columns = self.model.profile.columns.iter().enumerate();
+        let cells: Result<Vec<String>, MintError> = columns.map(|column| self.cell(column, &person, dice)).collect();
+        Ok(Made { cells: cells?, marks: take(&mut self.marks) })
     }
 
     /// Draws a person. The habit of its mail name is drawn first and people until one fits, so that habits which leave few
@@ -231,21 +232,15 @@ impl<'a> Maker<'a> {
     }
 
     /// Takes a value, unless another record has it.
-    fn take(&mut self, mark: u64, marks: &mut Vec<u64>) -> bool {
+    fn occupy(&mut self, mark: u64) -> bool {
         let is_free = !self.model.enrolled.contains(&mark) && self.taken.insert(mark);
         if is_free {
-            marks.push(mark);
+            self.marks.push(mark);
         }
         is_free
     }
 
-    fn cell(
-        &mut self,
-        (at, column): (usize, &Column),
-        person: &Person,
-        marks: &mut Vec<u64>,
-        dice: &mut Dice,
-    ) -> Result<String, MintError> {
+    fn cell(&mut self, (at, column): (usize, &Column), person: &Person, dice: &mut Dice) -> Result<String, MintError> {
         let model = self.model;
         let is_needed = column.field.is_some() || matches!(column.form, Form::Key { .. });
         if !is_needed && !dice.chance(column.filled) {
@@ -258,8 +253,8 @@ impl<'a> Maker<'a> {
                 drawn.unwrap_or_else(|| model.names.address(person.language, dice))
             }
             Form::Birth { style, .. } => style.write(person.birth),
-            Form::Identifier(shapes) => return self.identifier((at, column), shapes, person, marks, dice),
-            Form::Key { first, last } => self.key(column, (*first, *last), marks, dice)?,
+            Form::Identifier(shapes) => return self.identifier((at, column), shapes, person, dice),
+            Form::Key { first, last } => self.key(column, (*first, *last), dice)?,
             Form::Category(values) => dice.weighted(values).cloned().unwrap_or_default(),
             Form::Amount { decimals, quantiles } => format!("{:.*}", usize::from(*decimals), amount(quantiles, dice)),
             Form::Day { style, quantiles } => style.write(model.day(between(quantiles, dice))),
@@ -267,13 +262,7 @@ impl<'a> Maker<'a> {
         })
     }
 
-    fn key(
-        &mut self,
-        column: &Column,
-        (first, last): (i64, i64),
-        marks: &mut Vec<u64>,
-        dice: &mut Dice,
-    ) -> Result<String, MintError> {
+    fn key(&mut self, column: &Column, (first, last): (i64, i64), dice: &mut Dice) -> Result<String, MintError> {
         let span = u32::try_from(last.saturating_sub(first)).unwrap_or(u32::MAX);
         let rows = u32::try_from(self.model.profile.rows).unwrap_or(u32::MAX);
         for _ in 0..TRIES {
@@ -284,7 +273,7 @@ impl<'a> Maker<'a> {
             } else {
                 first.saturating_add(i64::from(dice.below(span)))
             };
-            if self.take(mark(&format!("{}={number}", column.name)), marks) {
+            if self.occupy(mark(&format!("{}={number}", column.name))) {
                 return Ok(number.to_string());
             }
         }
@@ -296,7 +285,6 @@ impl<'a> Maker<'a> {
         (at, column): (usize, &Column),
         shapes: &[(String, f64)],
         person: &Person,
-        marks: &mut Vec<u64>,
         dice: &mut Dice,
     ) -> Result<String, MintError> {
         let model = self.model;
@@ -314,7 +302,7 @@ impl<'a> Maker<'a> {
             };
             let value =
                 value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
-            if !model.is_customers(field, &value) && self.take(mark(&value), marks) {
+            if !model.is_customers(field, &value) && self.occupy(mark(&value)) {
                 return Ok(dress(&value, shapes, dice));
             }
         }

@@ -1,11 +1,14 @@
 //! What the console remembers between two requests and may forget: how often programs asked, uploads that wait to be confirmed,
-//! logins that are on their way.
+//! logins that are on their way, figures that take long to collect.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
+use super::overview::Figures;
 use crate::domain::user::oidc::Attempt;
 use crate::ports::store::console::{CaseCount, Scope};
 use crate::ports::store::{Store, StoreError};
@@ -22,6 +25,11 @@ const LOGIN_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const LOGINS_LIMIT: usize = 10_000;
 /// So many uploads wait at once; the oldest goes first.
 const UPLOADS_LIMIT: usize = 16;
+/// Figures are kept for so many times as long as they took to collect, and no longer than a minute: what is cheap is always new.
+const FIGURES_SHARE: u32 = 50;
+const FIGURES_KEPT: Duration = Duration::from_mins(1);
+/// So many kinds of figures are kept at once.
+const FIGURES_LIMIT: usize = 1_000;
 
 /// Forgotten when the process ends.
 #[derive(Debug, Default)]
@@ -31,7 +39,12 @@ pub struct Memory {
     logins: Mutex<HashMap<String, (Attempt, Timestamp)>>,
     /// By organization, empty for every one: the audit log's mark, and the counts as they were at it.
     counts: Mutex<HashMap<String, Counted>>,
+    /// By organization, empty for every one, and days.
+    figures: Mutex<HashMap<(String, usize), Arc<Recent>>>,
 }
+
+/// Figures as they were, and until when they are taken for new; whoever asks meanwhile for the same waits for them.
+type Recent = tokio::sync::Mutex<Option<(Instant, Arc<Figures>)>>;
 
 /// The audit log's mark, and how many cases there were at it.
 type Counted = (String, Arc<Vec<CaseCount>>);
@@ -87,6 +100,31 @@ impl Memory {
         let kept = (mark, Arc::clone(&counts));
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
         Ok(counts)
+    }
+
+    /// Collects what the overview shows of so many days.
+    pub(crate) async fn figures(
+        &self,
+        store: &Store,
+        (scope, days): (&Scope, usize),
+        now: Timestamp,
+    ) -> Result<Arc<Figures>, StoreError> {
+        let recent = {
+            let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+            if figures.len() >= FIGURES_LIMIT {
+                figures.clear();
+            }
+            Arc::clone(figures.entry((scope.organization().to_owned(), days)).or_default())
+        };
+        let mut recent = recent.lock().await;
+        if let Some((_, figures)) = recent.as_ref().filter(|(until, _)| Instant::now() < *until) {
+            return Ok(Arc::clone(figures));
+        }
+        let began = Instant::now();
+        let figures = Arc::new(Figures::collect(store, scope, (now, days)).await?);
+        let kept = (began.elapsed() * FIGURES_SHARE).min(FIGURES_KEPT);
+        *recent = Some((Instant::now() + kept, Arc::clone(&figures)));
+        Ok(figures)
     }
 
     /// Keeps a login that goes on elsewhere.

@@ -19,8 +19,8 @@ use super::posted::Fields;
 use super::problem::Problem;
 use super::sites::lasted;
 use crate::domain::watchlist::OrganizationId;
-use crate::ports::store::console::Scope;
-use crate::ports::store::console::{CaseTimes, Coverage, DaySeen, Depths, HolderCount, within};
+use crate::ports::store::console::{CaseTimes, Coverage, DaySeen, Depths, HolderCount, Scope, within};
+use crate::ports::store::{Store, StoreError};
 
 /// Days to look back, as one may choose.
 const SPANS: [usize; 3] = [7, 30, 90];
@@ -30,6 +30,36 @@ const HOLDERS: usize = 40;
 /// Where it is.
 pub(crate) fn routes() -> Router<Arc<Console>> {
     Router::new().route("/overview", get(show))
+}
+
+/// What takes long to collect of what the overview shows.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// Sightings, by day, source and organization.
+    pub(crate) seen: Vec<DaySeen>,
+    /// How long the steps of cases took.
+    pub(crate) lags: Vec<Lag>,
+    /// Custodians by leaked canaries.
+    pub(crate) holders: Vec<HolderCount>,
+    /// When each source was last read; for those who see everything.
+    pub(crate) coverage: Vec<Coverage>,
+}
+
+impl Figures {
+    /// Collects what was seen in so many days before now.
+    pub(super) async fn collect(
+        store: &Store,
+        scope: &Scope,
+        (now, days): (Timestamp, usize),
+    ) -> Result<Self, StoreError> {
+        let since = now - SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(30));
+        Ok(Self {
+            seen: store.days_seen(scope, since).await?,
+            lags: lags(&store.case_times(scope, since).await?),
+            holders: store.holder_counts(scope).await?,
+            coverage: if *scope == Scope::Everything { store.coverage().await? } else { Vec::new() },
+        })
+    }
 }
 
 /// How long a step of a case took.
@@ -89,17 +119,13 @@ async fn show(
     let organization = OrganizationId::parse(query.get("organization"));
     let scope = within(&actor.scope, organization.as_ref()).ok_or_else(Problem::missing)?;
     let (store, now) = (&console.store, console.clock.now());
-    let since = now - SignedDuration::from_hours(24 * i64::try_from(days).unwrap_or(30));
-    let seen = store.days_seen(&scope, since).await?;
+    let figures = console.memory.figures(store, (&scope, days), now).await?;
     let others = actor.t("others", "其他");
     let stacks = |name: &dyn Fn(&DaySeen) -> String| {
-        Stacks::of_days(seen.iter().map(|day| (name(day), day.day, day.sightings)), (now, days), others)
+        Stacks::of_days(figures.seen.iter().map(|day| (name(day), day.day, day.sightings)), (now, days), others)
     };
     let (by_source, by_organization) =
         (stacks(&|day| day.source_label.clone()), stacks(&|day| day.organization.clone()));
-    let mut holders = store.holder_counts(&scope).await?;
-    let more_holders = holders.len().saturating_sub(HOLDERS);
-    holders.truncate(HOLDERS);
     let sees_all = actor.scope == Scope::Everything;
     let organizations = if sees_all { names(&console, &actor).await? } else { Vec::new() };
     page(&OverviewPage {
@@ -110,10 +136,10 @@ async fn show(
         sees_all,
         by_source,
         by_organization,
-        lags: lags(&store.case_times(&scope, since).await?),
-        holders,
-        more_holders,
-        coverage: if sees_all { store.coverage().await? } else { Vec::new() },
+        lags: figures.lags.clone(),
+        holders: figures.holders.iter().take(HOLDERS).cloned().collect(),
+        more_holders: figures.holders.len().saturating_sub(HOLDERS),
+        coverage: if sees_all { figures.coverage.clone() } else { Vec::new() },
         depths: store.depths(&scope, now).await?,
     })
 }

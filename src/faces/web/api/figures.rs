@@ -8,17 +8,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::asked::Asked;
 use super::json;
 use super::program::Program;
 use crate::faces::web::Console;
-use crate::faces::web::overview::{Lag, lags};
+use crate::faces::web::overview::Lag;
 use crate::faces::web::problem::Problem;
-use crate::ports::store::console::Scope;
-use crate::ports::store::console::{CaseCount, Coverage, DaySeen, Depths, HolderCount, within};
+use crate::ports::store::console::{CaseCount, Coverage, DaySeen, Depths, HolderCount, Scope, within};
 
 /// Where they are.
 pub(super) fn routes() -> Router<Arc<Console>> {
@@ -27,13 +25,13 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 
 /// Everything that the overview shows.
 #[derive(Debug, Serialize)]
-struct Overview {
-    sightings: Vec<DaySeen>,
-    lags: Vec<Lag>,
-    custodians: Vec<HolderCount>,
-    coverage: Vec<Coverage>,
+struct Overview<'a> {
+    sightings: &'a [DaySeen],
+    lags: &'a [Lag],
+    custodians: &'a [HolderCount],
+    coverage: &'a [Coverage],
     depths: Depths,
-    cases: Vec<CaseCount>,
+    cases: &'a [CaseCount],
 }
 
 async fn overview(
@@ -47,15 +45,15 @@ async fn overview(
     let organization = asked.organization()?;
     let scope = within(&program.scope, organization.as_ref()).ok_or_else(Problem::missing)?;
     let now = console.clock.now();
-    let since = now - SignedDuration::from_hours(24 * i64::from(days));
-    let store = &console.store;
+    let (store, memory) = (&console.store, &console.memory);
+    let figures = memory.figures(store, (&scope, days as usize), now).await?;
     json(&Overview {
-        sightings: store.days_seen(&scope, since).await?,
-        lags: lags(&store.case_times(&scope, since).await?),
-        custodians: store.holder_counts(&scope).await?,
-        coverage: if scope == Scope::Everything { store.coverage().await? } else { Vec::new() },
+        sightings: &figures.seen,
+        lags: &figures.lags,
+        custodians: &figures.holders,
+        coverage: &figures.coverage,
         depths: store.depths(&scope, now).await?,
-        cases: store.case_counts(&scope).await?,
+        cases: &memory.case_counts(store, &scope).await?,
     })
 }
 
