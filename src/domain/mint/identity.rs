@@ -1,6 +1,7 @@
 //! Makes records that fit a profile and are nobody: every value from a reserved range, every check digit right.
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::take;
 
 use jiff::civil::Date;
@@ -12,6 +13,27 @@ use super::wording::{self, Drawn};
 use super::{Language, MintError};
 use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::{FingerprintKind, check};
+
+/// What [`mark`] gives, kept without hashing it again.
+type Marks = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+/// Takes a number for its own hash.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
 
 /// Tries to draw a value that no other record has.
 const TRIES: u32 = 64;
@@ -33,7 +55,7 @@ pub(super) struct Model<'a> {
     ranges: BTreeMap<(usize, Language), Vec<&'a str>>,
     languages: Vec<(Language, f64)>,
     /// Identifying values of canaries that were enrolled before, as [`mark`] gives them.
-    enrolled: HashSet<u64>,
+    enrolled: Marks,
     /// Real customers, whose values are not drawn.
     customers: &'a Fingerprints,
     today: Date,
@@ -44,7 +66,7 @@ pub(super) struct Model<'a> {
 pub(super) struct Maker<'a> {
     model: &'a Model<'a>,
     /// Identifying values of the records made, as [`mark`] gives them.
-    taken: HashSet<u64>,
+    taken: Marks,
     /// Those of the record that is being made.
     marks: Vec<u64>,
 }
@@ -176,8 +198,11 @@ impl<'a> Model<'a> {
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(model: &'a Model<'a>) -> Self {
-        Self { model, taken: HashSet::new(), marks: Vec::new() }
+    /// Prepares to make so many records.
+    pub(super) fn new(model: &'a Model<'a>, records: usize) -> Self {
+        let identifying = model.profile.columns.iter().filter(|column| column.field.is_some()).count();
+        let taken = Marks::with_capacity_and_hasher(records.saturating_mul(identifying), BuildHasherDefault::default());
+        Self { model, taken, marks: Vec::new() }
     }
 
     /// Takes a record that another maker has made; gives back `None` if a value of it is taken.

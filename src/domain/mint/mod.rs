@@ -197,8 +197,14 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
         let holders = request.custodians.iter().filter(|_| draw.chance(p.get())).cloned().collect();
         (holders, Some(*p))
     });
-    let draws: Vec<(Vec<String>, Option<Chance>)> = alone.chain(shared).collect();
-    let records = records(&model, draws.len(), seed)?;
+    let count = request.custodians.len() * request.unique as usize
+        + if request.p.is_empty() { 0 } else { request.shared as usize };
+    let (draws, records) = std::thread::scope(|scope| {
+        let making = scope.spawn(|| records(&model, count, seed));
+        let draws: Vec<(Vec<String>, Option<Chance>)> = alone.chain(shared).collect();
+        (draws, making.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let records = records?;
     let plant = |((holders, p), cells): ((Vec<String>, Option<Chance>), Vec<String>)| {
         let mut salt = String::with_capacity(32);
         for _ in 0..4 {
@@ -208,7 +214,7 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
         Planted { id, holders, p, cells, place: labels.share(), salt }
     };
     let mut canaries: Vec<Planted> = draws.into_iter().zip(records).map(plant).collect();
-    canaries.sort_by(|one, other| one.id.cmp(&other.id));
+    canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     canaries.dedup_by(|later, first| later.id == first.id);
     Ok(Table {
         dataset: request.dataset.clone(),
@@ -225,8 +231,8 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
 fn records(model: &Model<'_>, count: usize, seed: &[u8; 32]) -> Result<Vec<Vec<String>>, MintError> {
     let lot = |number: usize| {
         let mut dice = Dice::new(seed, &format!("values/{number}"));
-        let mut maker = Maker::new(model);
         let share = count / LOTS + usize::from(number < count % LOTS);
+        let mut maker = Maker::new(model, share);
         (0..share).map(|_| maker.record(&mut dice)).collect::<Result<Vec<Made>, MintError>>()
     };
     let lots = std::thread::scope(|scope| {
@@ -235,7 +241,7 @@ fn records(model: &Model<'_>, count: usize, seed: &[u8; 32]) -> Result<Vec<Vec<S
         let ended = running.into_iter().map(|running| running.join().unwrap_or_else(|panic| resume_unwind(panic)));
         ended.collect::<Result<Vec<Vec<Made>>, MintError>>()
     })?;
-    let (mut maker, mut dice) = (Maker::new(model), Dice::new(seed, "values/again"));
+    let (mut maker, mut dice) = (Maker::new(model, count), Dice::new(seed, "values/again"));
     let settle = |made| match maker.adopt(made) {
         Some(cells) => Ok(cells),
         None => maker.record(&mut dice).map(|made| made.cells),
