@@ -1,10 +1,9 @@
 //! What the bench searches: invented canaries, forum-like text, dumps full of digits, hostile pages.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use dyepack::domain::watchlist::{
-    Alerts, Anchors, Canary, Files, Language, Organization, OrganizationId, Problems, Watchlist,
+    Alerts, Anchors, Canary, Fields, Files, Language, Organization, OrganizationId, Problems, Watchlist,
 };
 
 /// A small generator of its own: the same text at every run, everywhere.
@@ -106,12 +105,12 @@ pub(super) fn whole_records(count: usize) -> Watchlist {
             ("resident_id", format!("9958{}19{}{}x", chance.digits(2), chance.digits(6), chance.digits(3))),
             ("email", format!("quill{}@mail{}.example", chance.digits(6), chance.digits(2))),
         ];
-        canary(index, fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect())
+        canary(index, fields.into_iter().collect())
     });
     enrolled(canaries.collect())
 }
 
-fn canary(index: usize, fields: BTreeMap<String, String>) -> Canary {
+fn canary(index: usize, fields: Fields) -> Canary {
     Canary {
         id: format!("c{index:07}"),
         dataset: "customers".to_owned(),

@@ -59,9 +59,9 @@ fn the_example_watchlists_are_sound() {
         assert!(watchlist.canaries.iter().any(|canary| canary.holders.len() == 1));
         assert!(watchlist.canaries.iter().any(|canary| canary.holders.len() > 1));
         for canary in &watchlist.canaries {
-            let ends_in_example = |value: &String| value.ends_with(".example");
+            let ends_in_example = |value: &str| value.ends_with(".example");
             assert!(canary.fields.get("email").is_none_or(ends_in_example), "{} may reach somebody", canary.id);
-            let is_unissued = |value: &String| ["9999", "9990", "0000"].iter().any(|range| value.starts_with(range));
+            let is_unissued = |value: &str| ["9999", "9990", "0000"].iter().any(|range| value.starts_with(range));
             assert!(canary.fields.get("pan").is_none_or(is_unissued), "{} may be somebody's card", canary.id);
         }
     }
@@ -269,7 +269,7 @@ async fn an_edited_list_updates_its_organization_and_no_other() {
     }
     let mut edited = bank.clone();
     let mut moved = edited.canaries.remove(0);
-    edited.canaries[0].fields.insert("name".to_owned(), "Perrin Oakmantle-Rye".to_owned());
+    edited.canaries[0].fields.insert("name", "Perrin Oakmantle-Rye");
     edited.canaries[1].retired_at = Some("2026-11-20".parse().unwrap());
     moved.id = "eb-900".to_owned();
     edited.canaries.push(moved);

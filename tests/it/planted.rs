@@ -40,7 +40,7 @@ fn canary(id: &str, fields: &[(&str, &str)]) -> Canary {
         planted_at: None,
         retired_at: None,
         p: None,
-        fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(),
+        fields: fields.iter().copied().collect(),
     }
 }
 

@@ -232,7 +232,7 @@ impl<'a> Model<'a> {
     }
 
     fn bits(&self, canary: &Canary) -> u32 {
-        let fields = canary.fields.keys().map(String::as_str);
+        let fields = canary.fields.iter().map(|(field, _)| field);
         self.randomness.bits(canary, fields, ROW_BITS).unwrap_or_default()
     }
 

@@ -25,7 +25,7 @@ impl Randomness {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for canary in &watchlist.canaries {
             for (field, value) in canary.fields.iter().filter(|(field, _)| is_identifying(field)) {
-                values.entry(field.clone()).or_default().push(compared(field, value));
+                values.entry(field.to_owned()).or_default().push(compared(field, value));
             }
         }
         for values in values.values_mut() {
@@ -90,7 +90,7 @@ mod tests {
     fn bits(field: &str, values: &[&str], visible: u32) -> Option<u32> {
         let mut watchlist = watchlist();
         let canary = watchlist.canaries.remove(0);
-        let with = |value: &&str| Canary { fields: [(field.to_owned(), (*value).to_owned())].into(), ..canary.clone() };
+        let with = |value: &&str| Canary { fields: [(field, *value)].into(), ..canary.clone() };
         watchlist.canaries = values.iter().map(with).collect();
         Randomness::of(&watchlist).bits(&watchlist.canaries[0], [field].into_iter(), visible)
     }

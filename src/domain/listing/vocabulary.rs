@@ -163,8 +163,9 @@ const OPENING: usize = 6;
 
 /// Which phrases start with which bytes: two small tables that say no to nearly every place, then the phrases themselves.
 struct Openings {
-    /// A bit for the first three bytes of each place where a phrase may be; some share one. Shorter phrases have all bits
-    /// of what may follow them.
+    /// A bit for the first two bytes of each place where a phrase of no more may be.
+    pairs: Vec<u64>,
+    /// A bit for the first three bytes of each place where a longer phrase may be; some share one.
     triples: Vec<u64>,
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
@@ -204,6 +205,7 @@ impl Openings {
 
     fn of(phrases: &[Phrase]) -> Self {
         let mut openings = Self {
+            pairs: vec![0; 1 << 10],
             triples: vec![0; 1 << (Self::TRIPLE_BITS - 6)],
             lengths: vec![0; 1 << 16],
             may_open: vec![0; 1 << (Self::BITS - 6)],
@@ -235,15 +237,21 @@ impl Openings {
 
     const TRIPLE_BITS: u32 = 15;
 
-    /// Notes the first three bytes that a text may have where a phrase stands.
+    /// Notes what a text may begin with where a phrase stands: its first three bytes, or the two that it has.
     fn allow(&mut self, opening: &[u8]) {
-        let of = |at: usize| opening.get(at).map_or(0..=u8::MAX, |byte| *byte..=*byte);
-        for (first, second) in of(0).flat_map(|first| of(1).map(move |second| (first, second))) {
-            for third in of(2) {
-                let (slot, bit) = Self::triple([first, second, third]);
-                if let Some(slot) = self.triples.get_mut(slot) {
-                    *slot |= 1 << bit;
-                }
+        if let Some(bytes) = opening.first_chunk::<3>() {
+            let (slot, bit) = Self::triple(*bytes);
+            if let Some(slot) = self.triples.get_mut(slot) {
+                *slot |= 1 << bit;
+            }
+            return;
+        }
+        let Some(first) = opening.first() else { return };
+        // A phrase of one byte may be followed by any.
+        for second in opening.get(1).map_or(0..=u8::MAX, |second| *second..=*second) {
+            let pair = Self::pair(*first, second);
+            if let Some(slot) = self.pairs.get_mut(pair >> 6) {
+                *slot |= 1 << (pair & 63);
             }
         }
     }
@@ -251,8 +259,11 @@ impl Openings {
     /// Tells by three bytes whether a phrase may stand at a place.
     fn may_be_at(&self, bytes: &[u8], at: usize) -> bool {
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        let (slot, bit) = Self::triple([byte(at), byte(at + 1), byte(at + 2)]);
+        let [first, second, third] = [byte(at), byte(at + 1), byte(at + 2)];
+        let pair = Self::pair(first, second);
+        let (slot, bit) = Self::triple([first, second, third]);
         self.triples.get(slot).is_some_and(|slot| slot >> bit & 1 == 1)
+            || self.pairs.get(pair >> 6).is_some_and(|slot| slot >> (pair & 63) & 1 == 1)
     }
 
     fn triple([first, second, third]: [u8; 3]) -> (usize, u32) {

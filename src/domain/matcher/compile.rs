@@ -131,7 +131,7 @@ impl Compiled {
 
     fn add(&mut self, canary: &Canary, rarity: &Rarity, spellings: &mut Spellings) {
         let mut companions: Vec<(Needle, u32)> = Vec::new();
-        for (name, text) in &canary.fields {
+        for (name, text) in canary.fields.iter() {
             let (field, kind) = self.field(name);
             let value = number(self.values.len());
             self.texts.push_str(text);
@@ -301,8 +301,8 @@ struct Rarity {
 
 impl Rarity {
     fn of(canaries: &[Canary]) -> Self {
-        let may_repeat = |(field, _): &(&String, &String)| Self::may_repeat(Kind::of_field(field));
-        let fields = canaries.iter().flat_map(|canary| &canary.fields).filter(may_repeat);
+        let may_repeat = |(field, _): &(&str, &str)| Self::may_repeat(Kind::of_field(field));
+        let fields = canaries.iter().flat_map(|canary| canary.fields.iter()).filter(may_repeat);
         let mut hashes: Vec<u64> = fields.map(|(field, value)| Self::hash(field, value)).collect();
         hashes.sort_unstable();
         let repeated = hashes

@@ -225,8 +225,6 @@ pub struct Hit {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -241,10 +239,7 @@ mod tests {
             planted_at: None,
             retired_at: None,
             p: None,
-            fields: fields
-                .iter()
-                .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
-                .collect::<BTreeMap<_, _>>(),
+            fields: fields.iter().copied().collect(),
         }
     }
 

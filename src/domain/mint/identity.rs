@@ -15,11 +15,11 @@ use crate::domain::fingerprints::Fingerprints;
 use crate::domain::identifier::{FingerprintKind, check};
 
 /// What [`mark`] gives, kept without hashing it again.
-type Marks = HashSet<u64, BuildHasherDefault<AsItIs>>;
+pub(super) type Marks = HashSet<u64, BuildHasherDefault<AsItIs>>;
 
 /// Takes a number for its own hash.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+pub(super) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {
@@ -44,7 +44,7 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 /// Random digits that a reserved range must leave: fewer would be met by chance.
 const LEAST_DIGITS: usize = 4;
 
-/// What records are made after: a profile made ready to draw from, and the values that others have.
+/// What records are made after: a profile made ready to draw from, and real customers.
 #[derive(Debug)]
 pub(super) struct Model<'a> {
     profile: &'a Profile,
@@ -54,8 +54,6 @@ pub(super) struct Model<'a> {
     /// The ranges of identifying columns, by column and language.
     ranges: BTreeMap<(usize, Language), Vec<&'a str>>,
     languages: Vec<(Language, f64)>,
-    /// Identifying values of canaries that were enrolled before, as [`mark`] gives them.
-    enrolled: Marks,
     /// Real customers, whose values are not drawn.
     customers: &'a Fingerprints,
     today: Date,
@@ -65,7 +63,9 @@ pub(super) struct Model<'a> {
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
     model: &'a Model<'a>,
-    /// Identifying values of the records made, as [`mark`] gives them.
+    /// Identifying values of canaries that are there already, as [`mark`] gives them.
+    settled: &'a Marks,
+    /// Those of the records made here.
     taken: Marks,
     /// Those of the record that is being made.
     marks: Vec<u64>,
@@ -76,6 +76,17 @@ pub(super) struct Maker<'a> {
 pub(super) struct Made {
     pub(super) cells: Vec<String>,
     marks: Vec<u64>,
+}
+
+impl Made {
+    /// Enters the record among the settled ones and returns its cells; `None` if another has a value of it.
+    pub(super) fn settle(self, settled: &mut Marks) -> Option<Vec<String>> {
+        if self.marks.iter().any(|mark| settled.contains(mark)) {
+            return None;
+        }
+        settled.extend(&self.marks);
+        Some(self.cells)
+    }
 }
 
 /// A person who is nobody.
@@ -89,11 +100,7 @@ struct Person {
 
 impl<'a> Model<'a> {
     /// Checks that each identifying column has a range to draw from, and that what is drawn passes its public check.
-    pub(super) fn new(
-        profile: &'a Profile,
-        (taken, customers): (&HashSet<String>, &'a Fingerprints),
-        today: Date,
-    ) -> Result<Self, MintError> {
+    pub(super) fn new(profile: &'a Profile, customers: &'a Fingerprints, today: Date) -> Result<Self, MintError> {
         let languages: Vec<(Language, f64)> =
             profile.languages.iter().map(|(language, share)| (*language, *share)).collect();
         let languages = if languages.is_empty() { vec![(Language::En, 1.0)] } else { languages };
@@ -135,8 +142,7 @@ impl<'a> Model<'a> {
             })
         };
         let ranges = profile.columns.iter().enumerate().flat_map(ranges_of).collect();
-        let enrolled = taken.iter().map(|value| mark(value)).collect();
-        Ok(Self { profile, names: Names::new(), drawn, ranges, languages, enrolled, customers, today })
+        Ok(Self { profile, names: Names::new(), drawn, ranges, languages, customers, today })
     }
 
     /// Tells whether a value is that of a real customer, exactly as it would be found in a leak.
@@ -187,6 +193,12 @@ impl<'a> Model<'a> {
         jiff::Span::new().try_days(days).ok().and_then(|days| self.today.checked_sub(days).ok()).unwrap_or(self.today)
     }
 
+    /// Tells how many marks so many records have.
+    fn marks_of(&self, records: usize) -> usize {
+        let identifying = self.profile.columns.iter().filter(|column| column.field.is_some()).count();
+        records.saturating_mul(identifying)
+    }
+
     /// Returns a day by its number from 1970, today at most.
     fn day(&self, days: f64) -> Date {
         #[expect(clippy::cast_possible_truncation, reason = "days of these centuries")]
@@ -197,21 +209,19 @@ impl<'a> Model<'a> {
     }
 }
 
-impl<'a> Maker<'a> {
-    /// Prepares to make so many records.
-    pub(super) fn new(model: &'a Model<'a>, records: usize) -> Self {
-        let identifying = model.profile.columns.iter().filter(|column| column.field.is_some()).count();
-        let taken = Marks::with_capacity_and_hasher(records.saturating_mul(identifying), BuildHasherDefault::default());
-        Self { model, taken, marks: Vec::new() }
-    }
+/// Returns the marks of canaries that are enrolled, with room for so many records more.
+pub(super) fn enrolled(values: &HashSet<String>, model: &Model<'_>, records: usize) -> Marks {
+    let room = values.len().saturating_add(model.marks_of(records));
+    let mut marks = Marks::with_capacity_and_hasher(room, BuildHasherDefault::default());
+    marks.extend(values.iter().map(|value| mark(value)));
+    marks
+}
 
-    /// Takes a record that another maker has made; gives back `None` if a value of it is taken.
-    pub(super) fn adopt(&mut self, made: Made) -> Option<Vec<String>> {
-        if made.marks.iter().any(|mark| self.taken.contains(mark)) {
-            return None;
-        }
-        self.taken.extend(&made.marks);
-        Some(made.cells)
+impl<'a> Maker<'a> {
+    /// Prepares to make so many records, beside those that are settled.
+    pub(super) fn new(model: &'a Model<'a>, settled: &'a Marks, records: usize) -> Self {
+        let taken = Marks::with_capacity_and_hasher(model.marks_of(records), BuildHasherDefault::default());
+        Self { model, settled, taken, marks: Vec::new() }
     }
 
     /// Makes one record, a cell for each column.
@@ -253,12 +263,12 @@ impl<'a> Maker<'a> {
     }
 
     fn is_taken(&self, mark: u64) -> bool {
-        self.taken.contains(&mark) || self.model.enrolled.contains(&mark)
+        self.taken.contains(&mark) || self.settled.contains(&mark)
     }
 
     /// Takes a value, unless another record has it.
     fn occupy(&mut self, mark: u64) -> bool {
-        let is_free = !self.model.enrolled.contains(&mark) && self.taken.insert(mark);
+        let is_free = !self.settled.contains(&mark) && self.taken.insert(mark);
         if is_free {
             self.marks.push(mark);
         }

@@ -19,7 +19,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use self::dice::Dice;
-use self::identity::{Made, Maker, Model};
+use self::identity::{Made, Maker, Marks, Model, enrolled};
 use super::fingerprints::Fingerprints;
 use super::watchlist::Chance;
 
@@ -30,6 +30,8 @@ pub use wording::{Place, Wording};
 
 /// Lots in which records are made.
 const LOTS: usize = 8;
+/// So few records are made in one lot, in which none meets another.
+const FEW: usize = 1_000;
 
 /// Habits that names, addresses and numbers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -189,7 +191,7 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     if request.custodians.is_empty() {
         return Err(MintError::NoCustodian);
     }
-    let model = Model::new(profile, (&request.taken, &request.customers), request.planted_at)?;
+    let model = Model::new(profile, &request.customers, request.planted_at)?;
     let [mut draw, mut labels] = ["draw", "labels"].map(|purpose| Dice::new(seed, purpose));
     let alone = request.custodians.iter().flat_map(|custodian| (0..request.unique).map(move |_| custodian));
     let alone = alone.map(|custodian| (vec![custodian.clone()], None));
@@ -200,7 +202,7 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     let count = request.custodians.len() * request.unique as usize
         + if request.p.is_empty() { 0 } else { request.shared as usize };
     let (draws, records) = std::thread::scope(|scope| {
-        let making = scope.spawn(|| records(&model, count, seed));
+        let making = scope.spawn(|| records(&model, (count, enrolled(&request.taken, &model, count)), seed));
         let draws: Vec<(Vec<String>, Option<Chance>)> = alone.chain(shared).collect();
         (draws, making.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
@@ -227,26 +229,34 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
 }
 
 /// Makes so many records, in lots that have random choices of their own, side by side: how many processors there are changes
-/// nothing. Where two lots met in a value, the later record is made anew.
-fn records(model: &Model<'_>, count: usize, seed: &[u8; 32]) -> Result<Vec<Vec<String>>, MintError> {
-    let lot = |number: usize| {
-        let mut dice = Dice::new(seed, &format!("values/{number}"));
-        let share = count / LOTS + usize::from(number < count % LOTS);
-        let mut maker = Maker::new(model, share);
-        (0..share).map(|_| maker.record(&mut dice)).collect::<Result<Vec<Made>, MintError>>()
-    };
-    let lots = std::thread::scope(|scope| {
-        let lot = &lot;
-        let running: Vec<_> = (0..LOTS).map(|number| scope.spawn(move || lot(number))).collect();
-        let ended = running.into_iter().map(|running| running.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        ended.collect::<Result<Vec<Vec<Made>>, MintError>>()
-    })?;
-    let (mut maker, mut dice) = (Maker::new(model, count), Dice::new(seed, "values/again"));
-    let settle = |made| match maker.adopt(made) {
-        Some(cells) => Ok(cells),
-        None => maker.record(&mut dice).map(|made| made.cells),
-    };
-    lots.into_iter().flatten().map(settle).collect()
+/// nothing. Where two lots met in a value, the later record is made anew in a next round.
+fn records(
+    model: &Model<'_>,
+    (count, mut settled): (usize, Marks),
+    seed: &[u8; 32],
+) -> Result<Vec<Vec<String>>, MintError> {
+    let mut records = Vec::with_capacity(count);
+    for round in 0.. {
+        let missing = count - records.len();
+        let lots = if missing < FEW { 1 } else { LOTS };
+        let lot = |number: usize| {
+            let mut dice = Dice::new(seed, &format!("values/{round}/{number}"));
+            let share = missing / lots + usize::from(number < missing % lots);
+            let mut maker = Maker::new(model, &settled, share);
+            (0..share).map(|_| maker.record(&mut dice)).collect::<Result<Vec<Made>, MintError>>()
+        };
+        let made = std::thread::scope(|scope| {
+            let lot = &lot;
+            let running: Vec<_> = (0..lots).map(|number| scope.spawn(move || lot(number))).collect();
+            let ended = running.into_iter().map(|running| running.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.collect::<Result<Vec<Vec<Made>>, MintError>>()
+        })?;
+        records.extend(made.into_iter().flatten().filter_map(|made| made.settle(&mut settled)));
+        if records.len() == count {
+            break;
+        }
+    }
+    Ok(records)
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use super::map::{OffsetMap, Trace};
 
 /// Of nine digits at least so many are written as digits.
 const LEAST_DIGITS: usize = 5;
+/// Digits that count where all are written as digits, and the most bytes that they stand in.
+const NUMBER_DIGITS: usize = 9;
+const NUMBER_BYTES: usize = 96;
 
 /// Returns a line read backwards.
 pub(super) fn reversed(line: &str) -> String {
@@ -58,7 +61,7 @@ impl Reversed {
         let mut reversed = Self::default();
         let mut at = 0;
         for line in text.split_inclusive('\n') {
-            if is_worth_reading(line) {
+            if is_worth_reversing(line) {
                 let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
                 reversed.places.copy(reversed.lines.len(), at, line.len() + end.len());
                 push_reversed(&mut reversed.lines, line);
@@ -78,6 +81,22 @@ impl Reversed {
         let there = (start + end).saturating_sub(range.end)..(start + end).saturating_sub(range.start);
         self.places.to_source(&there)
     }
+}
+
+/// Tells whether a line holds nine digits close to each other, an address or a wallet's long name.
+fn is_worth_reversing(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    if !is_worth_reading(line) {
+        return false;
+    }
+    // The places of the eight digits before, round and round.
+    let mut places = [usize::MAX; NUMBER_DIGITS - 1];
+    let digits = bytes.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit());
+    let is_close = digits.zip((0..NUMBER_DIGITS - 1).cycle()).any(|((at, _), turn)| {
+        let first = std::mem::replace(&mut places[turn], at);
+        first != usize::MAX && at - first < NUMBER_BYTES
+    });
+    is_close || memchr::memchr(b'@', bytes).is_some() || next_run(bytes, 0).is_some()
 }
 
 /// What counts when it is found here is a number of nine digits, an address or a wallet's long name.
@@ -204,14 +223,21 @@ mod tests {
 
     #[test]
     fn a_reversed_range_stands_where_it_was() {
-        let text = "名前 123\n名前 1234567\nabc\nabc 45678";
+        let text = "名前 123\n名前 1234567890\nabc\nabc 1234-56789";
         let reversed = Reversed::of(text);
-        assert_eq!(reversed.lines, "7654321 前名\n87654 cba");
+        assert_eq!(reversed.lines, "0987654321 前名\n98765-4321 cba");
         let source = |found: &str| {
             let at = reversed.lines.find(found).unwrap();
             text.get(reversed.to_source(&(at..at + found.len())))
         };
         assert_eq!((source("cba"), source("4321"), source("前")), (Some("abc"), Some("1234"), Some("前")));
+    }
+
+    #[test]
+    fn lines_that_hold_no_number_of_nine_digits_are_not_turned_round() {
+        let far = format!("1234 5678 {}9012", "and so on ".repeat(10));
+        assert!(!is_worth_reversing(&far) && is_worth_reversing("1 2 3 4 5 6 7 8 9") && is_worth_reversing("12 a@b"));
+        assert!(!is_worth_reversing("12345678") && is_worth_reversing("123456789"));
     }
 
     #[test]

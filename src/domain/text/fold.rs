@@ -78,7 +78,9 @@ fn inert_end(bytes: &[u8], from: usize, han: &Han) -> usize {
         }
         end += match bytes.get(end) {
             Some(0xeb | 0xec) => 3,
-            Some(0xe3) if (0x3041..=0x3096).contains(&code_of(bytes, end)) => 3,
+            Some(0xe3) if matches!(code_of(bytes, end), 0x3001 | 0x3002 | 0x3041..=0x3096) => 3,
+            // What stands for bytes that are no text.
+            Some(0xef) if code_of(bytes, end) == 0xfffd => 3,
             Some(_) | None if end == start => return end,
             Some(_) | None => 0,
         };
@@ -88,6 +90,15 @@ fn inert_end(bytes: &[u8], from: usize, han: &Han) -> usize {
 /// Counts bytes of ASCII and of small Cyrillic letters, sixteen at a time.
 fn plain_run(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
+    // Where scripts alternate, a run is over before it is worth a look at sixteen.
+    let is_plain_at = |at: usize| match (rest.get(at), rest.get(at + 1)) {
+        (Some(first), Some(second)) => is_plain(*first, *second),
+        (Some(first), None) => is_plain(*first, 0),
+        (None, _) => false,
+    };
+    if let Some(end) = (0..4).find(|at| !is_plain_at(*at)) {
+        return end;
+    }
     let seconds = rest.get(1..).unwrap_or_default();
     let quiet = rest.chunks_exact(16).zip(seconds.chunks_exact(16)).take_while(|(first, second)| {
         first.iter().zip(*second).fold(true, |all, (first, second)| all & is_plain(*first, *second))

@@ -1,15 +1,15 @@
 //! Reads `canaries.csv`: one row a planted record.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::claims::Claims;
 use super::problem::{Problem, Problems, is_shown_whole, shown};
 use super::table::{Row, Shape, Table};
-use super::{Canary, Chance, OWNER, Organization, encoding, field, parse_date};
+use super::{Canary, Chance, Fields, OWNER, Organization, encoding, field, fields, parse_date};
 
 const SHAPE: Shape = Shape {
     required: &["canary", "dataset", "holders", "planted_at", "retired_at"],
@@ -60,9 +60,11 @@ struct Reader<'a> {
     planted_at: usize,
     retired_at: usize,
     p: Option<usize>,
-    fields: Arc<[(usize, String)]>,
+    fields: Arc<[(usize, Arc<str>)]>,
     line_of_id: HashMap<Cow<'a, str>, u64>,
-    holder_of_value: HashMap<String, (u64, usize)>,
+    values: Claims,
+    /// The day that was read last, as most rows have the same.
+    last_day: (String, Option<Date>),
     canaries: Vec<Canary>,
 }
 
@@ -70,7 +72,7 @@ impl<'a> Reader<'a> {
     fn new(file: &'a str, table: &'a Table<'a>, organization: Option<&'a Organization>) -> Self {
         // `Table::open` has checked that the required columns are there.
         let index = |name: &str| table.index_of(name).unwrap_or(usize::MAX);
-        let fields = table.names().iter().cloned().enumerate();
+        let fields = table.names().iter().map(|name| fields::shared(name)).enumerate();
         Self {
             file,
             table,
@@ -81,9 +83,10 @@ impl<'a> Reader<'a> {
             planted_at: index("planted_at"),
             retired_at: index("retired_at"),
             p: table.index_of(P),
-            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&name.as_str()) && name != P).collect(),
+            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&&**name) && &**name != P).collect(),
             line_of_id: HashMap::with_capacity(table.rows_limit()),
-            holder_of_value: HashMap::with_capacity(table.rows_limit()),
+            values: Claims::default(),
+            last_day: Default::default(),
             canaries: Vec::with_capacity(table.rows_limit()),
         }
     }
@@ -125,7 +128,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let id = id.to_owned();
-        self.line_of_id.insert(own, row.line);
+        self.line_of_id.insert(own, row.start.line);
         Some(id)
     }
 
@@ -145,7 +148,7 @@ impl<'a> Reader<'a> {
 
     fn holders(&self, row: &Row<'_>, problems: &mut Problems) -> Vec<String> {
         let text = row.text(self.holders);
-        let mut holders = BTreeSet::new();
+        let mut holders = Vec::new();
         for code in text.split('|').map(str::trim) {
             if text.is_empty() {
                 break;
@@ -161,24 +164,33 @@ impl<'a> Reader<'a> {
                 let mend = mend_unknown("[[custodian]] with code", code, known);
                 problems.push(self.table.problem(row, self.holders, reason, mend));
             } else {
-                holders.insert(code.to_owned());
+                holders.push(code.to_owned());
             }
         }
-        holders.into_iter().collect()
+        holders.sort_unstable();
+        holders.dedup();
+        holders
     }
 
-    fn dates(&self, row: &Row<'_>, problems: &mut Problems) -> (Option<Date>, Option<Date>) {
+    fn dates(&mut self, row: &Row<'_>, problems: &mut Problems) -> (Option<Date>, Option<Date>) {
         let mut date = |index: usize| {
             let text = row.text(index);
             if text.is_empty() {
                 return None;
             }
-            parse_date(text)
+            if self.last_day.0 == text {
+                return self.last_day.1;
+            }
+            let day = parse_date(text)
                 .map_err(|reason| {
                     let mend = "write a day of the calendar as 2026-03-31";
                     problems.push(self.table.problem(row, index, format!("{} {reason}", shown(text)), mend));
                 })
-                .ok()
+                .ok();
+            if day.is_some() {
+                self.last_day = (text.to_owned(), day);
+            }
+            day
         };
         let planted_at = date(self.planted_at);
         let retired_at = date(self.retired_at);
@@ -203,8 +215,8 @@ impl<'a> Reader<'a> {
         p
     }
 
-    fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
-        let mut fields = BTreeMap::new();
+    fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> Fields {
+        let mut fields = Vec::with_capacity(self.fields.len());
         let mut has_identifying = false;
         for (index, name) in Arc::clone(&self.fields).iter() {
             let value = row.text(*index);
@@ -217,14 +229,14 @@ impl<'a> Reader<'a> {
                     problems.push(self.table.problem(row, *index, reason, mend));
                 }
             }
-            fields.insert(name.clone(), value.to_owned());
+            fields.push((Arc::clone(name), Box::from(value)));
         }
         if !has_identifying {
             let mend = format!("fill at least one of: {}", field::IDENTIFYING.join(", "));
             let reason = "the row holds nothing that can identify it (a name alone does not)";
             problems.push(self.table.problem(row, self.canary, reason, mend));
         }
-        fields
+        Fields::of(fields)
     }
 
     /// Takes an identifying value for this row, or tells why it cannot have it.
@@ -234,20 +246,9 @@ impl<'a> Reader<'a> {
         if let Some((reason, mend)) = field::weakness(name, value, &comparable) {
             return Some((reason.to_owned(), mend));
         }
-        match self.holder_of_value.entry(comparable) {
-            Entry::Occupied(taken) if taken.get().0 != row.line => {
-                let (line, other) = taken.get();
-                let other = self.table.names().get(*other).map_or("", String::as_str);
-                let reason =
-                    format!("the value is also that of {other} on line {line}; a find could not tell the two apart");
-                Some((reason, "give every canary values of its own"))
-            }
-            Entry::Occupied(_) => None,
-            Entry::Vacant(free) => {
-                free.insert((row.line, index));
-                None
-            }
-        }
+        let (line, other) = self.values.claim(self.table, row, (index, &comparable))?;
+        let reason = format!("the value is also that of {other} on line {line}; a find could not tell the two apart");
+        Some((reason, "give every canary values of its own"))
     }
 
     fn note_unheld(&self, problems: &mut Problems) {
@@ -263,7 +264,7 @@ impl<'a> Reader<'a> {
     fn note_other_accounts(&self, problems: &mut Problems) {
         let patterns = self.organization.map_or(&[][..], |organization| &organization.anchors.account);
         let accounts = self.canaries.iter().filter_map(|canary| canary.fields.get("account"));
-        let is_other = |value: &&String| {
+        let is_other = |value: &&str| {
             let compact = field::comparable("account", value);
             !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
         };

@@ -101,7 +101,7 @@ impl Reader<'_> {
             problems.push(self.table.problem(row, at, reason, "give one of them another id, or delete it"));
             return;
         }
-        self.line_of_id.insert(id.clone(), row.line);
+        self.line_of_id.insert(id.clone(), row.start.line);
         self.deliveries.push(Delivery { id, ..delivery });
     }
 

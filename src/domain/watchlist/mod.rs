@@ -5,17 +5,18 @@
 mod alerts;
 mod canaries;
 mod changes;
+mod claims;
 mod deal;
 mod deliveries;
 mod encoding;
 mod field;
+mod fields;
 mod organization;
 mod problem;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use changes::Changes;
 pub use deal::{Deal, Dealer, Dealt, least_left_out};
 pub use deliveries::COLUMNS as DELIVERY_COLUMNS;
 pub use field::{IDENTIFYING, is_identifying};
+pub use fields::Fields;
 pub use problem::{LISTED_PROBLEMS, Problem, Problems, Severity};
 
 /// The code that stands for the organization itself among the holders of a canary.
@@ -283,8 +285,8 @@ pub struct Canary {
     /// only such a canary may name one of several holders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p: Option<Chance>,
-    /// Field name (`name`, `pan`, `phone` …) to value as planted.
-    pub fields: BTreeMap<String, String>,
+    /// Its values as planted.
+    pub fields: Fields,
 }
 
 /// A probability between 0 and 1, without both, in millionths.

@@ -34,10 +34,19 @@ pub(super) struct Table<'a> {
 
 /// One row: as many cells as the header has, each of them one line of visible text.
 pub(super) struct Row<'a> {
-    /// Line, from 1.
-    pub(super) line: u64,
+    /// Where it stands.
+    pub(super) start: Start,
     raw: &'a str,
     cells: Vec<Cell<'a>>,
+}
+
+/// Where a row stands in its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Line, from 1.
+    pub(super) line: u64,
+    /// Bytes of the table before it, without the header.
+    offset: usize,
 }
 
 struct Cell<'a> {
@@ -81,9 +90,11 @@ impl<'a> Table<'a> {
 
     /// Gives every sound row to `read` and reports the others; returns how many there were in all.
     pub(super) fn each_row(&self, problems: &mut Problems, mut read: impl FnMut(&Row<'a>, &mut Problems)) -> usize {
-        let mut rows = 0;
-        for (line, raw) in (2_u64..).zip(self.body.split('\n')) {
-            let raw = raw.strip_suffix('\r').unwrap_or(raw);
+        let (mut rows, mut offset) = (0, 0);
+        for (line, whole) in (2_u64..).zip(self.body.split('\n')) {
+            let start = Start { line, offset };
+            offset += whole.len() + 1;
+            let raw = whole.strip_suffix('\r').unwrap_or(whole);
             if raw.trim().is_empty() {
                 continue;
             }
@@ -93,14 +104,15 @@ impl<'a> Table<'a> {
                 problems.push(Problem::new(self.file, reason, "enrol fewer").at(line, 1));
                 break;
             }
-            if let Some(row) = self.read_row(line, raw, problems) {
+            if let Some(row) = self.read_row(start, raw, problems) {
                 read(&row, problems);
             }
         }
         rows
     }
 
-    fn read_row(&self, line: u64, raw: &'a str, problems: &mut Problems) -> Option<Row<'a>> {
+    fn read_row(&self, start: Start, raw: &'a str, problems: &mut Problems) -> Option<Row<'a>> {
+        let line = start.line;
         let cells = match split(raw, self.names.len()) {
             Ok(cells) => cells,
             Err(error) => {
@@ -114,7 +126,7 @@ impl<'a> Table<'a> {
             problems.push(Problem::new(self.file, reason, mend).at(line, column(raw, raw.len())));
             return None;
         }
-        let row = Row { line, raw, cells };
+        let row = Row { start, raw, cells };
         let before = problems.errors();
         for (index, name) in self.names.iter().enumerate() {
             if let Some((reason, mend)) = flaw(row.raw_text(index), name) {
@@ -122,6 +134,13 @@ impl<'a> Table<'a> {
             }
         }
         (problems.errors() == before).then_some(row)
+    }
+
+    /// Returns again a row that was given to a reader.
+    pub(super) fn row_at(&self, start: Start) -> Option<Row<'a>> {
+        let raw = self.body.get(start.offset..)?.split('\n').next()?;
+        let raw = raw.strip_suffix('\r').unwrap_or(raw);
+        Some(Row { start, raw, cells: split(raw, self.names.len()).ok()? })
     }
 
     /// Makes a problem that points at a cell.
@@ -132,7 +151,7 @@ impl<'a> Table<'a> {
         reason: impl Into<String>,
         mend: impl Into<String>,
     ) -> Problem {
-        let problem = Problem::new(self.file, reason, mend).at(row.line, row.column(index));
+        let problem = Problem::new(self.file, reason, mend).at(row.start.line, row.column(index));
         match self.names.get(index) {
             Some(name) => problem.named(name),
             None => problem,

@@ -1,6 +1,6 @@
 //! Unpacks hostile containers in a process of their own, and searches what comes out of them.
 //!
-//! The process is this same program, told to `unpack`: its environment is empty, it has limits on memory, time, files and
+//! The process is this same program, told to `unpack`: its environment holds nothing of ours, it has limits on memory, time, files and
 //! dumps that it sets before it looks at the document, and it is killed when it is waited for too long. What came out
 //! before it died is kept, and how it died is named as an oddity. A document that needs no unpacking never pays for a
 //! process. Not here: how formats are read (`domain::container`), what is looked for (`domain::matcher`).
@@ -110,6 +110,8 @@ impl Sandbox {
         let started = Command::new(&self.0.program)
             .arg(SUBCOMMAND)
             .env_clear()
+            // The allocator asks for little at once, so that its limit on memory counts what it uses.
+            .env("MIMALLOC_ARENA_RESERVE", "32MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

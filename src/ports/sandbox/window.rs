@@ -150,8 +150,6 @@ impl<'a> Windows<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -166,10 +164,7 @@ mod tests {
             planted_at: None,
             retired_at: None,
             p: None,
-            fields: fields
-                .map(|(field, value)| (field.to_owned(), value.to_owned()))
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
+            fields: fields.into(),
         };
         let organization = Organization {
             id: OrganizationId("bank".to_owned()),

@@ -209,12 +209,18 @@ pub(super) async fn note_visit(
         visit.at
     ];
     sql::execute(connection, statement, values).await?;
-    if let Some(ahead) = visit.clock_ahead {
-        let ahead = i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX);
+    // What was read tells it with the rest of what it changes on the source.
+    let is_told = matches!(visit.outcome, Outcome::Read(_));
+    if let Some(ahead) = clock_ahead(visit).filter(|_| !is_told) {
         let statement = "UPDATE source SET clock_ahead_ms = $1, clock_seen_at = $2 WHERE id = $3";
         sql::execute(connection, statement, values![ahead, visit.at, source]).await?;
     }
     Ok(())
+}
+
+/// By how many milliseconds our clock is ahead of the site's, where the visit tells.
+pub(super) fn clock_ahead(visit: &Visit) -> Option<i64> {
+    visit.clock_ahead.map(|ahead| i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The word for how a visit went.

@@ -2,6 +2,7 @@
 //!
 //! Not here: any particular statement.
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::query::Query;
@@ -9,8 +10,8 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::StoreError;
 
-/// Rows or keys in one statement: few sizes, so that prepared statements are used again.
-const CHUNKS: [usize; 6] = [64, 16, 8, 4, 2, 1];
+/// Rows or keys in one statement: few sizes, so that prepared statements are used again; most boards show ten or twenty posts.
+const CHUNKS: [usize; 7] = [64, 20, 10, 8, 4, 2, 1];
 
 /// A value to bind.
 #[derive(Debug, Clone)]
@@ -86,6 +87,19 @@ pub(super) async fn fetch(
     values: Vec<Value>,
 ) -> Result<Vec<AnyRow>, StoreError> {
     Ok(bind(sqlx::query(statement), values).fetch_all(connection).await?)
+}
+
+/// Runs a query; gives each row to `take` as it comes, so that a million of them are never held at once.
+pub(super) async fn each(
+    connection: &mut AnyConnection,
+    (statement, values): (&'static str, Vec<Value>),
+    mut take: impl FnMut(&AnyRow) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut rows = bind(sqlx::query(statement), values).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        take(&row)?;
+    }
+    Ok(())
 }
 
 /// Runs a query; returns its first row.
@@ -289,7 +303,7 @@ mod tests {
             sizes.push(size);
             left -= size;
         }
-        assert_eq!(sizes, [64, 16, 4, 2, 1]);
+        assert_eq!(sizes, [64, 20, 2, 1]);
     }
 
     #[test]

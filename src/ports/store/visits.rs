@@ -514,10 +514,17 @@ async fn settle_source(
     let earliest = if recorded.links > 0 || has_links { Some(visit.at) } else { due };
     let (statement, mut values) = match &visit.outcome {
         Outcome::Read(page) => (
-            "UPDATE source SET last_success_at = $2, engine = COALESCE($3, engine), ready_at = \
+            "UPDATE source SET last_success_at = $2, engine = COALESCE($3, engine), \
+             clock_ahead_ms = COALESCE($4, clock_ahead_ms), clock_seen_at = COALESCE($5, clock_seen_at), ready_at = \
              CASE WHEN CAST($1 AS BIGINT) IS NULL THEN ready_at WHEN ready_at IS NULL OR ready_at > $1 THEN $1 \
-             ELSE ready_at END WHERE id = $4",
-            values![earliest, visit.at, page.engine.map(engine_word)],
+             ELSE ready_at END WHERE id = $6",
+            values![
+                earliest,
+                visit.at,
+                page.engine.map(engine_word),
+                super::health::clock_ahead(visit),
+                visit.clock_ahead.map(|_| visit.at),
+            ],
         ),
         Outcome::Skipped { .. } => (
             "UPDATE source SET ready_at = \

@@ -257,11 +257,14 @@ impl Store {
             let organization = watchlist.organization.id.0.clone();
             let statement = "SELECT id, sealed_document FROM canary \
                              WHERE organization = $1 AND removed_at IS NULL";
-            for row in sql::fetch(&mut connection, statement, values![&organization]).await? {
+            let canaries = &mut watchlist.canaries;
+            sql::each(&mut connection, (statement, values![&organization]), |row| {
                 let id = row.text(0)?;
                 let document = self.open_text(&row.bytes(1)?, &canary_context(&organization, &id))?;
-                watchlist.canaries.push(parse::<Canary>("canary", &id, document.reveal())?);
-            }
+                canaries.push(parse::<Canary>("canary", &id, document.reveal())?);
+                Ok(())
+            })
+            .await?;
             watchlist.canaries.sort_by(|one, other| one.id.cmp(&other.id));
             let statement = "SELECT id, document, sealed_deal FROM delivery WHERE organization = $1";
             for row in sql::fetch(&mut connection, statement, values![&organization]).await? {

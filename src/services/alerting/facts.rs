@@ -282,7 +282,7 @@ fn forbidden(facts: &CaseFacts, watchlist: Option<&Watchlist>) -> Forbidden {
     let Some(watchlist) = watchlist else { return Forbidden::default() };
     let is_concerned = |id: &str| facts.entries.iter().any(|entry| entry.kind == EntryKind::Canary && entry.id == id);
     let canaries = watchlist.canaries.iter().filter(|canary| is_concerned(&canary.id));
-    let values = canaries.flat_map(|canary| canary.fields.values().map(String::as_str));
+    let values = canaries.flat_map(|canary| canary.fields.iter().map(|(_, value)| value));
     let organization = &watchlist.organization;
     let names = organization
         .custodians

@@ -194,7 +194,7 @@ pub(super) fn watchlist() -> Watchlist {
         planted_at: None,
         retired_at: None,
         p: None,
-        fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(),
+        fields: fields.iter().copied().collect(),
     };
     Watchlist {
         organization: Organization {

@@ -87,7 +87,7 @@ pub(super) async fn canaries_are_committed_to_when_new_or_changed_and_each_is_pr
     };
     store.replace_watchlist(&watchlist, at(5)).await.unwrap();
     assert_eq!(roots().await.len(), 1, "nothing new, nothing to commit to");
-    watchlist.canaries[2].fields.insert("email".to_owned(), "other@mail.example".to_owned());
+    watchlist.canaries[2].fields.insert("email", "other@mail.example");
     watchlist.canaries.push(Canary { id: "c99".to_owned(), ..watchlist.canaries[0].clone() });
     store.replace_watchlist(&watchlist, at(9)).await.unwrap();
     let roots = roots().await;

@@ -88,7 +88,7 @@ pub(super) async fn importing_twice_changes_nothing_and_an_edit_is_told(subject:
     assert_eq!((again.revision, store.watchlist_revision().await.unwrap()), (revision, revision));
 
     watchlist.canaries.remove(0);
-    watchlist.canaries[0].fields.insert("phone".to_owned(), "+100".to_owned());
+    watchlist.canaries[0].fields.insert("phone", "+100");
     watchlist.canaries.push(Canary { id: "d1".to_owned(), ..watchlist.canaries[1].clone() });
     watchlist.organization.contacts.push(contact("dpo@example-bank.example"));
     watchlist.deliveries.push(delivery("2026-1", Deal::parse("pan-1:00112233445566778899aabbccddeeff")));

@@ -94,7 +94,7 @@ fn rows(watchlist: &Watchlist, count: usize) -> Vec<&Canary> {
 }
 
 fn field<'a>(canary: &'a Canary, names: &[&str]) -> &'a str {
-    names.iter().find_map(|name| canary.fields.get(*name)).map_or("-", String::as_str)
+    names.iter().find_map(|name| canary.fields.get(name)).unwrap_or("-")
 }
 
 /// A row as a seller pastes it.

@@ -21,8 +21,11 @@ use crate::domain::watchlist::{Chance, Files, OrganizationId, Problems, Watchlis
 use crate::faces::cli::context::Context;
 use crate::faces::cli::output::Format;
 use crate::faces::cli::{Exit, Failure};
+use crate::ports::seal::Seal;
 use crate::ports::vault::{Vault, read_key};
 
+/// About as many bytes as a canary takes in `canaries.csv`.
+const ROW_BYTES: usize = 180;
 const COLUMNS: [&str; 6] = ["canary", "dataset", "holders", "planted_at", "retired_at", "p"];
 
 /// What to mint
@@ -96,8 +99,9 @@ struct Planned {
     organization: OrganizationId,
     name: String,
     root: String,
-    table: Table,
     custodians: usize,
+    planted_at: Date,
+    canaries: usize,
 }
 
 /// Writes the root into the audit log of this machine, which each later row covers.
@@ -126,36 +130,38 @@ fn plan(args: &Args, context: &Context) -> anyhow::Result<Planned> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
     let table = mint(&profile, &request, &seed).map_err(|error| Failure::Usage(format!("cannot {error}")))?;
-    let merged = merged(&enrolled, &table).with_context(|| format!("cannot add to {}", path.display()))?;
+    let seal = context.seal()?;
     // Each takes seconds for a million canaries.
-    let (checked, (root, text)) = thread::scope(|scope| {
-        let checking = scope.spawn(|| check(&args.watchlist, &organization, &merged));
-        let written = (merkle::hex(&table.root()), serde_json::to_vec(&table));
-        (checking.join().unwrap_or_else(|panic| resume_unwind(panic)), written)
+    let (merged, sealed) = thread::scope(|scope| {
+        let merging = scope.spawn(|| {
+            let merged = merged(&enrolled, &table).with_context(|| format!("cannot add to {}", path.display()))?;
+            check(&args.watchlist, &organization, &merged).map(|()| merged)
+        });
+        let sealed = Sealed::of(&table, &seal);
+        (merging.join().unwrap_or_else(|panic| resume_unwind(panic)), sealed)
     });
-    checked?;
-    let name = format!("{}-{}-{}", args.dataset, table.planted_at, root.get(..8).unwrap_or_default());
-    keep(args, context, (&name, &root), &text?)?;
+    let (merged, Sealed { name, root, bytes }) = (merged?, sealed?);
+    keep(args, (&name, &root), &bytes)?;
     replace(&path, &merged)?;
     let organization: Whose = parse(&args.watchlist.join("organization.toml"), &organization)?;
     let id = OrganizationId::parse(&organization.id).unwrap_or_else(|| OrganizationId(organization.id.clone()));
-    Ok(Planned { organization: id, name, root, custodians: request.custodians.len(), table })
+    let (custodians, planted_at, canaries) = (request.custodians.len(), table.planted_at, table.canaries.len());
+    Ok(Planned { organization: id, name, root, custodians, planted_at, canaries })
 }
 
 fn show(args: &Args, planned: &Planned, context: &Context) -> anyhow::Result<Exit> {
-    let Planned { name, root, table, .. } = planned;
+    let Planned { name, root, planted_at, canaries, .. } = planned;
     match context.output.format() {
         Format::Json => context.output.json(&Minted {
             mint: name,
             dataset: &args.dataset,
-            planted_at: table.planted_at,
-            canaries: table.canaries.len(),
+            planted_at: *planted_at,
+            canaries: *canaries,
             root,
         })?,
         Format::Table => {
             context.output.line(format_args!(
-                "{name}: {} canaries for {} custodians, added to {}",
-                table.canaries.len(),
+                "{name}: {canaries} canaries for {} custodians, added to {}",
                 planned.custodians,
                 args.watchlist.join("canaries.csv").display()
             ))?;
@@ -220,13 +226,30 @@ fn custodians(args: &Args, organization: &[u8]) -> anyhow::Result<Vec<String>> {
     Ok(codes)
 }
 
-/// Seals the table's text and keeps its root beside it, before anything else is written.
-fn keep(args: &Args, context: &Context, (name, root): (&str, &str), text: &[u8]) -> anyhow::Result<()> {
+/// A table as it is kept.
+struct Sealed {
+    name: String,
+    root: String,
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    fn of(table: &Table, seal: &Seal) -> anyhow::Result<Self> {
+        let root = merkle::hex(&table.root());
+        let name = format!("{}-{}-{}", table.dataset, table.planted_at, root.get(..8).unwrap_or_default());
+        let mut text = Vec::with_capacity(table.canaries.len() * 2 * ROW_BYTES);
+        serde_json::to_writer(&mut text, table)?;
+        let bytes = seal.seal(&text, &sealed_context(&name))?;
+        Ok(Self { name, root, bytes })
+    }
+}
+
+/// Keeps the sealed table and its root beside it, before anything else is written.
+fn keep(args: &Args, (name, root): (&str, &str), sealed: &[u8]) -> anyhow::Result<()> {
     let path = sealed_path(&args.watchlist, name);
     let folder = path.parent().unwrap_or(&args.watchlist);
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let sealed = context.seal()?.seal(text, &sealed_context(name))?;
-    write_new(&path, &sealed, 0o600)?;
+    write_new(&path, sealed, 0o600)?;
     write_new(&path.with_extension("root"), format!("{root}\n").as_bytes(), 0o644)
 }
 
@@ -248,27 +271,25 @@ fn merged(enrolled: &[u8], table: &Table) -> anyhow::Result<Vec<u8>> {
             header.push(name.to_owned());
         }
     }
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let writer = Vec::with_capacity(enrolled.len() + table.canaries.len() * ROW_BYTES);
+    let mut writer = csv::Writer::from_writer(writer);
     writer.write_record(&header)?;
     for record in reader.records() {
         let record = record?;
         writer.write_record((0..header.len()).map(|at| record.get(at).unwrap_or_default()))?;
     }
     let day = table.planted_at.to_string();
+    let own: Vec<Option<usize>> = header.iter().map(|name| COLUMNS.iter().position(|known| known == name)).collect();
+    let place_of = |name: &String| table.fields.iter().position(|known| known.as_ref() == Some(name));
+    let places: Vec<Option<usize>> = header.iter().map(place_of).collect();
     for canary in &table.canaries {
         let (holders, p) = (canary.holders.join("|"), canary.p.map(|p| f64::from(p).to_string()).unwrap_or_default());
-        let cell = |name: &String| match name.as_str() {
-            "canary" => canary.id.as_str(),
-            "dataset" => &table.dataset,
-            "holders" => &holders,
-            "planted_at" => &day,
-            "p" => &p,
-            field => {
-                let at = table.fields.iter().position(|known| known.as_deref() == Some(field));
-                at.and_then(|at| canary.cells.get(at)).map_or("", String::as_str)
-            }
-        };
-        writer.write_record(header.iter().map(cell))?;
+        let own_cells = [canary.id.as_str(), &table.dataset, &holders, &day, "", &p];
+        writer.write_record(own.iter().zip(&places).map(|(own, place)| match (own, place) {
+            (Some(own), _) => own_cells[*own],
+            (None, Some(place)) => canary.cells.get(*place).map_or("", String::as_str),
+            (None, None) => "",
+        }))?;
     }
     Ok(writer.into_inner()?)
 }

@@ -58,8 +58,8 @@ impl Store {
             let name = row.text(0)?;
             let document = self.open_text(&row.bytes(1)?, &canary_context(&case.organization, &name))?;
             let canary: Canary = parse("canary", &name, document.reveal())?;
-            for (field, value) in canary.fields {
-                planted.insert((name.clone(), field), Secret::new(value));
+            for (field, value) in canary.fields.iter() {
+                planted.insert((name.clone(), field.to_owned()), Secret::new(value.to_owned()));
             }
         }
         Ok(planted)
