@@ -197,10 +197,10 @@ pub(super) async fn titles_are_searched_in_every_script_and_follow_their_cases(S
     }
     // A title that is learned later, and one that changes.
     crawl(&store, &source, ("list", 50), ReadPage { posts: Vec::new(), ..titled("t3", &[], "Late Title") }).await;
-    assert_eq!(find(&only(bank()), "late title").await, [third.clone()]);
+    assert_eq!(find(&only(bank()), "late title").await, [third.as_str()]);
     crawl(&store, &source, ("t2/2", 60), titled("t2", &[], "продано")).await;
     assert!(find(&only(bank()), "数据").await.is_empty(), "the title is another now");
-    assert_eq!(find(&only(bank()), "ПРОДАНО").await, [second.clone()]);
+    assert_eq!(find(&only(bank()), "ПРОДАНО").await, [second.as_str()]);
 
     let (own, moved) = (only(bank()), BTreeSet::from(["c2".to_owned()]));
     let split = store.split_case(&own, (&first, &moved, None), ("ann", "another"), at(70)).await.unwrap().unwrap();
