@@ -1,8 +1,8 @@
 //! The console with 100,000 cases and 2 million hits: how long inbox, case page and API take while 200 people look.
 //!
 //! `cargo bench --bench console [-- URL CASES HITS]` fills a new database (a SQLite file of its own; an empty one of PostgreSQL
-//! where its URL is given), serves the console in this process and lets 200 viewers open pages, each every five seconds
-//! or so. What is told is the time until the answer is complete, seen by the viewer over loopback.
+//! where its URL is given), or takes the one that an earlier run has filled, serves the console in this process and lets 200
+//! viewers open pages, each every five seconds or so. What is told is the time until the answer is complete, seen by the viewer over loopback.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -27,6 +27,7 @@ use dyepack::ports::clock::Clock;
 use dyepack::ports::evidence::Evidence;
 use dyepack::ports::fetch::FetchOptions;
 use dyepack::ports::seal::Seal;
+use dyepack::ports::store::console::Scope;
 use dyepack::ports::store::{Stage, Store};
 use dyepack::ports::vault::Vault;
 use dyepack::services::intake;
@@ -60,15 +61,27 @@ fn main() {
 
 async fn run(url: &str, folder: &Path, (cases, hits): (u64, u64)) {
     let (seal, clock) = (Seal::from_key(&KEY), Clock::system());
-    let store = Store::open(url, seal.clone()).await.unwrap();
-    let began = Instant::now();
-    let ids = fill(&store, url, &seal, (cases, hits)).await;
-    println!("{cases} cases, {hits} hits, {SOURCES} sources: filled in {:.0} s", began.elapsed().as_secs_f64());
+    let mut store = Store::open(url, seal.clone()).await.unwrap();
+    let ids: Vec<String> = (0..cases).map(|number| case::id(&organization(number), &number.to_string(), 0)).collect();
+    if store.case_counts(&Scope::Everything).await.unwrap().is_empty() {
+        let began = Instant::now();
+        fill(&store, url, &seal, (&ids, hits)).await;
+        let filled = began.elapsed().as_secs_f64();
+        // Titles that were written past the store are written down by it as those of a database of before.
+        store = Store::open(url, seal.clone()).await.unwrap();
+        let titles = began.elapsed().as_secs_f64() - filled;
+        println!(
+            "{cases} cases, {hits} hits, {SOURCES} sources: filled in {filled:.0} s, titles noted in {titles:.0} s"
+        );
+        if !url.starts_with("sqlite:") {
+            settle(url).await;
+        }
+    }
     let now = clock.now();
     store.add_user(("bench", "bench"), Role::Admin, None, now).await.unwrap();
     let mut cookies = Vec::new();
     for viewer in 0..VIEWERS {
-        let secret = Secret::new(format!("viewer-{viewer}"));
+        let secret = Secret::new(format!("viewer-{viewer}-{now}"));
         let ends = now + SignedDuration::from_hours(10);
         store.begin_console_session(&secret, ("bench", Stage::Full), ("", ""), (now, ends)).await.unwrap();
         cookies.push(format!("dyepack={}", secret.reveal()));
@@ -217,8 +230,15 @@ fn source(number: u64) -> String {
     format!("s{}.example", number % SOURCES)
 }
 
-/// Fills the database; returns the cases' ids.
-async fn fill(store: &Store, url: &str, seal: &Seal, (cases, hits): (u64, u64)) -> Vec<String> {
+/// Does what PostgreSQL does by itself within minutes.
+async fn settle(url: &str) {
+    let pool = AnyPoolOptions::new().max_connections(1).connect(url).await.unwrap();
+    sqlx::query("VACUUM (ANALYZE)").execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+/// Fills the database.
+async fn fill(store: &Store, url: &str, seal: &Seal, (ids, hits): (&[String], u64)) {
     let now = Timestamp::now();
     let template = intake::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("watchlists/example-bank")).unwrap();
     for number in 0..ORGANIZATIONS {
@@ -233,13 +253,9 @@ async fn fill(store: &Store, url: &str, seal: &Seal, (cases, hits): (u64, u64)) 
     } else {
         AnyPoolOptions::new().max_connections(1).connect(url).await.unwrap()
     };
-    let ids: Vec<String> = (0..cases).map(|number| case::id(&organization(number), &number.to_string(), 0)).collect();
-    write(&pool, &ids, seal, hits / cases.max(1)).await;
-    if !url.starts_with("sqlite:") {
-        sqlx::query("ANALYZE").execute(&pool).await.unwrap();
-    }
+    write(&pool, ids, seal, hits / (ids.len() as u64).max(1)).await;
+    sqlx::query("UPDATE meta SET content = 'missing' WHERE name = 'titles'").execute(&pool).await.unwrap();
     pool.close().await;
-    ids
 }
 
 fn watchlist(template: &Watchlist, number: u64) -> Watchlist {

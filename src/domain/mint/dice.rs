@@ -78,6 +78,12 @@ impl Dice {
         list.last().map(|(item, _)| item)
     }
 
+    /// Picks a place by weight, of which `sums` are the running sums; 0 for none.
+    pub(super) fn among(&mut self, sums: &[f64]) -> usize {
+        let at = self.share() * sums.last().copied().unwrap_or_default();
+        sums.partition_point(|sum| *sum <= at).min(sums.len().saturating_sub(1))
+    }
+
     /// Picks one of a list whose first are the most frequent, as names are: the n-th about as often as 1/(n+4).
     pub(super) fn frequent<'l, T>(&mut self, list: &'l [T]) -> Option<&'l T> {
         let end = f64::from(u32::try_from(list.len()).unwrap_or(u32::MAX)) + 4.0;
@@ -85,6 +91,17 @@ impl Dice {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the length of the list")]
         list.get((rank as usize).min(list.len().saturating_sub(1)))
     }
+}
+
+/// Returns the running sums of weights.
+pub(super) fn sums(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sum = 0.0;
+    weights
+        .map(|weight| {
+            sum += weight.max(0.0);
+            sum
+        })
+        .collect()
 }
 
 #[cfg(test)]

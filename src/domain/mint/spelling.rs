@@ -3,7 +3,7 @@
 //! Rare names are most of the names of a table, and none of them may be written down. A letter enters only behind two that it
 //! follows in as many rows as the profile asks for. Not here: frequent words (`wording`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,6 @@ const END: char = '\n';
 const BEFORE: usize = 2;
 const MOST_CONTEXTS: usize = 2_000;
 const LONGEST: usize = 24;
-/// Walks that are tried until one ends as a word of the length wanted.
-const TRIES: u32 = 24;
 
 /// For the last letters of a word, `""` at its start, what may follow and how often.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -66,35 +64,94 @@ fn shared<T>(counts: BTreeMap<T, u64>, least: u64) -> Vec<(T, f64)> {
     counts.into_iter().filter(|(_, rows)| *rows >= least).map(|(what, rows)| (what, number(rows))).collect()
 }
 
-impl Spelling {
-    /// Makes a word up, as long as words are if that comes out in time; `None` if none comes to an end.
-    pub(super) fn draw(&self, dice: &mut Dice) -> Option<String> {
-        let length = dice.weighted(&self.lengths).copied();
-        let mut found = None;
-        for _ in 0..TRIES {
-            let Some(word) = self.walk(dice).filter(|word| !word.is_empty()) else { continue };
-            let is_long_enough = length.is_none_or(|length| u32::try_from(word.chars().count()) == Ok(length));
-            found = Some(word);
-            if is_long_enough {
+/// A spelling made ready to draw from: a word of a length is drawn in one walk, as likely as it is among all of that length.
+#[derive(Debug)]
+pub(super) struct Speller {
+    /// Lengths that words can have.
+    lengths: Vec<(usize, f64)>,
+    /// Where words start.
+    start: usize,
+    contexts: Vec<Context>,
+    /// For each number of letters, how likely a word ends exactly so many behind each context.
+    ends: Vec<Vec<f64>>,
+}
+
+/// What follows two letters: each letter, how likely it is, and the context behind it, if any word goes on there.
+type Context = Vec<(char, f64, Option<usize>)>;
+
+impl Speller {
+    /// Prepares a spelling; `None` if no word comes to an end.
+    pub(super) fn new(spelling: &Spelling) -> Option<Self> {
+        let places: HashMap<&str, usize> =
+            spelling.next.keys().enumerate().map(|(place, before)| (before.as_str(), place)).collect();
+        let behind = |before: &str, letter: char| {
+            let mut before = before.to_owned();
+            push(&mut before, letter);
+            places.get(before.as_str()).copied()
+        };
+        let context = |(before, letters): (&String, &Vec<(char, f64)>)| -> Context {
+            let all: f64 = letters.iter().map(|(_, weight)| weight.max(0.0)).sum();
+            let share = |weight: f64| if all > 0.0 { weight.max(0.0) / all } else { 0.0 };
+            letters.iter().map(|(letter, weight)| (*letter, share(*weight), behind(before, *letter))).collect()
+        };
+        let contexts: Vec<Context> = spelling.next.iter().map(context).collect();
+        let start = *places.get("")?;
+        let ends = ends(&contexts);
+        let can_end = |length: usize| length > 0 && ends.get(length).is_some_and(|ends| ends[start] > 0.0);
+        let known = spelling.lengths.iter().map(|(length, weight)| (*length as usize, *weight));
+        let mut lengths: Vec<(usize, f64)> = known.filter(|(length, _)| can_end(*length)).collect();
+        if lengths.is_empty() {
+            lengths =
+                (1..=LONGEST).filter(|length| can_end(*length)).map(|length| (length, ends[length][start])).collect();
+        }
+        (!lengths.is_empty()).then_some(Self { lengths, start, contexts, ends })
+    }
+
+    /// Makes a word up.
+    pub(super) fn draw(&self, dice: &mut Dice) -> String {
+        let length = dice.weighted(&self.lengths).map_or(0, |length| *length);
+        let (mut word, mut at) = (String::new(), self.start);
+        for left in (0..length).rev() {
+            let Some((letter, next)) = self.next((at, left), dice) else { break };
+            word.push(letter);
+            at = next;
+        }
+        word
+    }
+
+    /// Draws the letter behind a context, where so many more are to follow it.
+    fn next(&self, (at, left): (usize, usize), dice: &mut Dice) -> Option<(char, usize)> {
+        let (context, ends) = (self.contexts.get(at)?, self.ends.get(left)?);
+        let letters = context.iter().filter(|(letter, ..)| *letter != END);
+        let ways = letters.filter_map(|(letter, share, next)| Some((*letter, share * ends.get((*next)?)?, (*next)?)));
+        let mut rest = dice.share() * ways.clone().map(|(_, weight, _)| weight).sum::<f64>();
+        let mut last = None;
+        for (letter, weight, next) in ways.filter(|(_, weight, _)| *weight > 0.0) {
+            last = Some((letter, next));
+            rest -= weight;
+            if rest < 0.0 {
                 break;
             }
         }
-        found
+        last
     }
+}
 
-    fn walk(&self, dice: &mut Dice) -> Option<String> {
-        let (mut word, mut before) = (String::new(), String::new());
-        for _ in 0..=LONGEST {
-            match *dice.weighted(self.next.get(&before)?)? {
-                END => return Some(word),
-                letter => {
-                    word.push(letter);
-                    push(&mut before, letter);
-                }
-            }
-        }
-        None
+/// Tells for each number of letters up to the longest how likely a word ends so many behind each context.
+fn ends(contexts: &[Context]) -> Vec<Vec<f64>> {
+    let at_once =
+        |context: &Context| context.iter().filter(|(letter, ..)| *letter == END).map(|(_, share, _)| share).sum();
+    let mut ends: Vec<Vec<f64>> = vec![contexts.iter().map(at_once).collect()];
+    for length in 1..=LONGEST {
+        let after = &ends[length - 1];
+        let going_on = |context: &Context| {
+            let letters = context.iter().filter(|(letter, ..)| *letter != END);
+            letters.filter_map(|(_, share, next)| Some(share * after.get((*next)?)?)).sum()
+        };
+        let these = contexts.iter().map(going_on).collect();
+        ends.push(these);
     }
+    ends
 }
 
 /// Keeps the last letters.
@@ -120,10 +177,11 @@ mod tests {
                 }
             }
         }
-        let spelling = letters.finish((300.0, 20)).unwrap();
+        let spelling = Speller::new(&letters.finish((300.0, 20)).unwrap()).unwrap();
         let mut dice = Dice::new(&[1; 32], "test");
         for _ in 0..200 {
-            let word = spelling.draw(&mut dice).unwrap();
+            let word = spelling.draw(&mut dice);
+            assert!((9..=10).contains(&word.len()), "{word}");
             assert!(syllables.iter().any(|syllable| word.starts_with(syllable)), "{word}");
             assert!(["ton", "ley", "wick"].iter().any(|end| word.ends_with(end)), "{word}");
         }
@@ -140,6 +198,6 @@ mod tests {
         few.add("alone");
         assert_eq!(few.finish((1.0, 20)), None);
         let endless = Spelling { weight: 1.0, lengths: Vec::new(), next: [(String::new(), vec![('a', 1.0)])].into() };
-        assert_eq!(endless.draw(&mut Dice::new(&[1; 32], "test")), None);
+        assert!(Speller::new(&endless).is_none());
     }
 }

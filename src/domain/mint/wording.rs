@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Language;
-use super::dice::Dice;
+use super::dice::{Dice, sums};
 use super::names::latin;
-use super::spelling::{Letters, Spelling};
+use super::spelling::{Letters, Speller, Spelling};
 
 /// Ways to put texts together that are counted for one column; a rarer one is left out.
 const MOST_WAYS: usize = 64;
@@ -280,7 +280,7 @@ struct Prepared {
 struct Words {
     frequent: Vec<String>,
     sums: Vec<f64>,
-    rare: Option<Spelling>,
+    rare: Option<Speller>,
 }
 
 impl Words {
@@ -289,16 +289,16 @@ impl Words {
         Self {
             frequent: place.words.iter().map(|(word, _)| word.clone()).collect(),
             sums: sums(weights.chain(place.rare.as_ref().map(|rare| rare.weight))),
-            rare: place.rare.clone(),
+            rare: place.rare.as_ref().and_then(Speller::new),
         }
     }
 
     fn draw(&self, dice: &mut Dice) -> Option<Cow<'_, str>> {
-        let at = pick(&self.sums, dice);
+        let at = dice.among(&self.sums);
         if let Some(word) = self.frequent.get(at) {
             return Some(Cow::Borrowed(word));
         }
-        let rare = self.rare.as_ref().and_then(|rare| rare.draw(dice));
+        let rare = self.rare.as_ref().map(|rare| rare.draw(dice));
         let rare = rare.map(|word| TOKENS.iter().fold(word, |word, (token, letter)| word.replace(*letter, token)));
         rare.map(Cow::Owned).or_else(|| self.frequent.last().map(|word| Cow::Borrowed(word.as_str())))
     }
@@ -318,7 +318,7 @@ impl Drawn {
 
     /// Draws a text as it is kept: `9` still stands for a digit in long numbers. `None` without any wording.
     pub(super) fn draw(&self, dice: &mut Dice) -> Option<String> {
-        let way = self.ways.get(pick(&self.shares, dice))?;
+        let way = self.ways.get(dice.among(&self.shares))?;
         let words: Option<Vec<Cow<'_, str>>> = way.places.iter().map(|place| place.draw(dice)).collect();
         Some(words?.join(&way.glue))
     }
@@ -329,21 +329,6 @@ impl Drawn {
         let is_long = |word: &str| word.bytes().filter(|byte| *byte == b'9').count() > WHOLE_DIGITS;
         Some(if is_long(&drawn) { numbered(&drawn, dice) } else { drawn })
     }
-}
-
-fn sums(weights: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut sum = 0.0;
-    weights
-        .map(|weight| {
-            sum += weight.max(0.0);
-            sum
-        })
-        .collect()
-}
-
-fn pick(sums: &[f64], dice: &mut Dice) -> usize {
-    let at = dice.share() * sums.last().copied().unwrap_or_default();
-    sums.partition_point(|sum| *sum <= at).min(sums.len().saturating_sub(1))
 }
 
 #[cfg(test)]

@@ -90,8 +90,8 @@ struct CasePage<'a> {
     undo: Option<i64>,
     /// The case that this one was just split off.
     split_from: Option<String>,
-    /// When, who, at what: the last ones.
-    viewings: Vec<(Timestamp, String, String)>,
+    /// The last ones.
+    viewings: Vec<Viewing>,
 }
 
 /// An entry, ready to be shown.
@@ -125,15 +125,11 @@ pub(crate) async fn case_page(
     let (store, scope, now) = (&console.store, &actor.scope, console.clock.now());
     // What is looked at is noted before it is shown.
     store.note_viewing((scope, id), (&actor.user.name, "page"), now).await?;
-    let sheet = store.case_sheet(scope, id).await?.ok_or_else(Problem::missing)?;
-    let after = EntryPage::parse_after(fields.get("entries"));
-    let entries = store.entry_page(scope, id, (after, ENTRIES)).await?;
-    let places_after = Some(fields.get("places")).filter(|after| !after.is_empty());
-    let places = store.sighting_page(scope, id, (places_after, PLACES)).await?;
-    let glimpses = disclosing::glimpses((store, &console.evidence), (scope, id)).await?;
     let role = actor.user.role;
+    let sheet = async { store.case_sheet(scope, id).await?.ok_or_else(Problem::missing) };
+    let (sheet, (entries, places), (glimpses, viewings)) =
+        tokio::try_join!(sheet, lists(console, actor, id, fields), traces(console, actor, id))?;
     let judges = if role.may_judge() { judges(console, &sheet.line.organization).await? } else { Vec::new() };
-    let viewings = if role.may_judge() { store.viewings((scope, id), VIEWINGS).await? } else { Vec::new() };
     let state = sheet.line.state;
     let tongue = actor.viewer.tongue;
     let moves = state.possible_moves().into_iter().filter(|to| triage::may_move(role, state, *to));
@@ -166,6 +162,32 @@ pub(crate) async fn case_page(
         sheet: &sheet,
     };
     Ok((status, page(&shown_page)?).into_response())
+}
+
+/// Returns what grows with a case's hits: a page of its entries and one of its places.
+async fn lists(
+    console: &Console,
+    actor: &Actor,
+    id: &str,
+    fields: &Fields,
+) -> Result<(EntryPage, SightingPage), Problem> {
+    let (store, scope) = (&console.store, &actor.scope);
+    let after = EntryPage::parse_after(fields.get("entries"));
+    let entries = store.entry_page(scope, id, (after, ENTRIES)).await?;
+    let after = Some(fields.get("places")).filter(|after| !after.is_empty());
+    Ok((entries, store.sighting_page(scope, id, (after, PLACES)).await?))
+}
+
+/// When, who, at what.
+type Viewing = (Timestamp, String, String);
+
+/// Returns what was captured of a case, and, for those who judge it, who looked at that.
+async fn traces(console: &Console, actor: &Actor, id: &str) -> Result<(Vec<Glimpse>, Vec<Viewing>), Problem> {
+    let (store, scope) = (&console.store, &actor.scope);
+    let glimpses = disclosing::glimpses((store, &console.evidence), (scope, id)).await?;
+    let may_judge = actor.user.role.may_judge();
+    let viewings = if may_judge { store.viewings((scope, id), VIEWINGS).await? } else { Vec::new() };
+    Ok((glimpses, viewings))
 }
 
 /// Names the users who may look after a case of an organization.

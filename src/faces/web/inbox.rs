@@ -14,12 +14,13 @@ use super::Console;
 use super::actor::Actor;
 use super::filter::{Choice, Filter, NAME_LIMIT, saved_query};
 use super::layout::{Layout, Section, page};
+use super::memory::Choices;
 use super::posted::{Fields, Posted};
 use super::problem::{Problem, Said};
 use super::words;
 use crate::domain::case;
 use crate::ports::store::StoreError;
-use crate::ports::store::console::{CaseLine, CasePage, CaseQuery};
+use crate::ports::store::console::{CaseCount, CaseLine, CasePage, CaseQuery};
 use crate::ports::store::desk::Expected;
 use crate::services::triage::{self, Decided, TriageError};
 
@@ -57,9 +58,8 @@ struct InboxPage {
     rows: Vec<Row>,
     /// State tabs with their counts.
     tabs: Vec<Tab>,
-    organizations: Vec<(String, String)>,
     sources: Vec<(String, String)>,
-    custodians: Vec<String>,
+    offered: Arc<Choices>,
     saved: Vec<(String, String)>,
     next: Option<String>,
     may_judge: bool,
@@ -85,30 +85,15 @@ async fn show(
 }
 
 async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<String>) -> Result<Response, Problem> {
-    let store = &console.store;
-    let cases = if filter.is_mine {
-        own_cases(console, actor).await?
-    } else {
-        store.case_page(&actor.scope, &filter.query, (filter.after.as_ref(), PAGE)).await?
-    };
-    let ids: Vec<String> = cases.cases.iter().map(|line| line.id.clone()).collect();
-    let mut assignees = store.assignees(&actor.scope, &ids).await?;
-    let counts = console.memory.case_counts(store, &actor.scope).await?;
-    let organizations = store.organizations(&actor.scope).await?;
-    let sources = store.source_names(&actor.scope).await?;
-    let mut custodians: Vec<String> = organizations
-        .iter()
-        .flat_map(|organization| organization.custodians.iter().map(|custodian| custodian.code.clone()))
-        .collect();
-    custodians.sort();
-    custodians.dedup();
+    let (list, surroundings) = (list(console, actor, &filter), Surroundings::read(console, actor));
+    let ((cases, mut assignees), surroundings) = tokio::try_join!(list, surroundings)?;
+    let Surroundings { counts, choices, sources, own, saved } = surroundings;
     let of_organization =
         |organization: &str| filter.query.organization.as_ref().is_none_or(|wanted| wanted.0 == organization);
     let mut by_state: BTreeMap<&str, u64> = BTreeMap::new();
     for count in counts.iter().filter(|count| of_organization(&count.organization)) {
         *by_state.entry(count.state.as_str()).or_default() += count.cases;
     }
-    let own = store.cases_of(&actor.scope, &actor.user.name, PAGE).await?.len() as u64;
     let l = actor.layout(Section::Cases, actor.t("Cases", "案件")).noting(note);
     page(&InboxPage {
         tabs: tabs(&filter, (&by_state, own), actor),
@@ -121,15 +106,55 @@ async fn inbox(console: &Console, actor: &Actor, filter: Filter, note: Option<St
                 row(line, assignee, actor)
             })
             .collect(),
-        organizations: organizations.into_iter().map(|one| (one.id.0, one.name)).collect(),
         sources,
-        custodians,
-        saved: store.saved_filters(&actor.user.id).await?,
+        offered: choices,
+        saved,
         may_judge: actor.user.role.may_judge(),
         is_first_start: counts.is_empty(),
         filter,
         l,
     })
+}
+
+/// Returns the cases of a page, and who looks after them.
+async fn list(
+    console: &Console,
+    actor: &Actor,
+    filter: &Filter,
+) -> Result<(CasePage, BTreeMap<String, String>), Problem> {
+    let store = &console.store;
+    let cases = if filter.is_mine {
+        own_cases(console, actor).await?
+    } else {
+        store.case_page(&actor.scope, &filter.query, (filter.after.as_ref(), PAGE)).await?
+    };
+    let ids: Vec<String> = cases.cases.iter().map(|line| line.id.clone()).collect();
+    let assignees = store.assignees(&actor.scope, &ids).await?;
+    Ok((cases, assignees))
+}
+
+/// What stands around the list.
+struct Surroundings {
+    counts: Arc<Vec<CaseCount>>,
+    choices: Arc<Choices>,
+    sources: Vec<(String, String)>,
+    /// Open cases that the user looks after.
+    own: u64,
+    saved: Vec<(String, String)>,
+}
+
+impl Surroundings {
+    async fn read(console: &Console, actor: &Actor) -> Result<Self, Problem> {
+        let (store, memory, scope) = (&console.store, &console.memory, &actor.scope);
+        let (mark, revision) = store.revisions().await?;
+        Ok(Self {
+            counts: memory.case_counts((store, mark), scope).await?,
+            choices: memory.choices((store, revision), scope).await?,
+            sources: store.source_names(scope).await?,
+            own: store.cases_of(scope, &actor.user.name, PAGE).await?.len() as u64,
+            saved: store.saved_filters(&actor.user.id).await?,
+        })
+    }
 }
 
 /// The open cases that the user looks after: few enough for one page.

@@ -1,7 +1,7 @@
 //! What the console remembers between two requests and may forget: how often programs asked, uploads that wait to be confirmed,
 //! logins that are on their way, figures that take long to collect.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct Memory {
     logins: Mutex<HashMap<String, (Attempt, Timestamp)>>,
     /// By organization, empty for every one: the audit log's mark, and the counts as they were at it.
     counts: Mutex<HashMap<String, Counted>>,
+    /// By organization, empty for every one: the revision of the watchlists, and what may be chosen at it.
+    choices: Mutex<HashMap<String, (i64, Arc<Choices>)>>,
     /// By organization, empty for every one, and days.
     figures: Mutex<HashMap<(String, usize), Arc<Recent>>>,
 }
@@ -48,6 +50,15 @@ type Recent = tokio::sync::Mutex<Option<(Instant, Arc<Figures>)>>;
 
 /// The audit log's mark, and how many cases there were at it.
 type Counted = (String, Arc<Vec<CaseCount>>);
+
+/// By what of the watchlists cases may be narrowed.
+#[derive(Debug)]
+pub(crate) struct Choices {
+    /// Ids and names.
+    pub(crate) organizations: Vec<(String, String)>,
+    /// Codes, sorted.
+    pub(crate) custodians: Vec<String>,
+}
 
 /// An upload that was checked, and whose it is.
 #[derive(Debug)]
@@ -87,10 +98,13 @@ impl Memory {
         uploads.insert(name, Waiting { user: user.to_owned(), since: now, checked });
     }
 
-    /// Counts cases, anew only when the audit log has grown since: no case changes its state without a row in it. How grave they
-    /// are may be older.
-    pub(crate) async fn case_counts(&self, store: &Store, scope: &Scope) -> Result<Arc<Vec<CaseCount>>, StoreError> {
-        let mark = store.audit_mark().await?;
+    /// Counts cases, anew only when the audit log has grown since, as [`Store::revisions`] tells: no case changes its state without a
+    /// row in it. How grave they are may be older.
+    pub(crate) async fn case_counts(
+        &self,
+        (store, mark): (&Store, String),
+        scope: &Scope,
+    ) -> Result<Arc<Vec<CaseCount>>, StoreError> {
         let name = scope.organization().to_owned();
         let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         if let Some((_, counts)) = known.filter(|(known, _)| *known == mark) {
@@ -100,6 +114,29 @@ impl Memory {
         let kept = (mark, Arc::clone(&counts));
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
         Ok(counts)
+    }
+
+    /// Returns what a scope's watchlists offer, read anew only when one has changed since, as [`Store::revisions`] tells.
+    pub(crate) async fn choices(
+        &self,
+        (store, revision): (&Store, i64),
+        scope: &Scope,
+    ) -> Result<Arc<Choices>, StoreError> {
+        let name = scope.organization().to_owned();
+        let known = self.choices.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        if let Some((_, choices)) = known.filter(|(known, _)| *known == revision) {
+            return Ok(choices);
+        }
+        let organizations = store.organizations(scope).await?;
+        let codes = organizations.iter().flat_map(|organization| &organization.custodians);
+        let custodians: BTreeSet<String> = codes.map(|custodian| custodian.code.clone()).collect();
+        let choices = Arc::new(Choices {
+            custodians: custodians.into_iter().collect(),
+            organizations: organizations.into_iter().map(|one| (one.id.0, one.name)).collect(),
+        });
+        let kept = (revision, Arc::clone(&choices));
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner).insert(name, kept);
+        Ok(choices)
     }
 
     /// Collects what the overview shows of so many days.

@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 
 use super::console::Scope;
 use super::sql::{self, Columns, values};
-use super::{Durability, Store, StoreError, desk, findings, ids, recipients, triage};
+use super::{Durability, Store, StoreError, desk, findings, ids, recipients, titles, triage};
 use crate::domain::alert::AlertReason;
 use crate::domain::case::{self, Known, Node};
 use crate::domain::listing::Listing;
@@ -103,6 +103,7 @@ impl Store {
             let step = triage::Step { from, to: &state, who, why: &why };
             triage::append(connection, (&organization, case), step, now).await?;
         }
+        titles::note_case(connection, (&organization, &fresh)).await?;
         write.commit().await?;
         Ok(Some(fresh))
     }
@@ -230,7 +231,7 @@ async fn share_sightings(
 ) -> Result<(), StoreError> {
     let (of_old, of_fresh) = (spots(connection, old).await?, spots(connection, fresh).await?);
     let statement =
-        "SELECT source, place, url, thread, post, attachment, seen_at FROM case_sighting WHERE leak_case = $1";
+        "SELECT source, place, url, thread, post, attachment, seen_at, words FROM case_sighting WHERE leak_case = $1";
     for row in sql::fetch(connection, statement, values![old]).await? {
         let (source, place) = (row.text(0)?, row.text(1)?);
         let spot =
@@ -245,10 +246,10 @@ async fn share_sightings(
             continue;
         }
         let statement = "INSERT INTO case_sighting (organization, source, place, leak_case, url, thread, post, attachment, \
-                         seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (organization, source, place) DO NOTHING";
+                         seen_at, words) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (organization, source, place) DO NOTHING";
         let own_place = ids::digest(&["apart", &place, fresh]);
         let mut values = values![organization, &source, own_place, fresh, row.text(2)?, row.maybe_text(3)?];
-        values.extend(values![row.maybe_text(4)?, row.maybe_text(5)?, row.time(6)?]);
+        values.extend(values![row.maybe_text(4)?, row.maybe_text(5)?, row.time(6)?, row.maybe_text(7)?]);
         sql::execute(connection, statement, values).await?;
     }
     Ok(())

@@ -4,7 +4,8 @@
 //!
 //! Durability on SQLite: WAL. Recording visits commits with `synchronous = NORMAL`: `kill -9` loses nothing; a power
 //! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
-//! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable.
+//! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable. PostgreSQL does the same
+//! with `synchronous_commit`.
 
 mod apart;
 mod api_tokens;
@@ -43,6 +44,7 @@ mod severity;
 mod sources;
 mod sql;
 mod subjects;
+mod titles;
 mod triage;
 mod users;
 mod visits;
@@ -95,11 +97,20 @@ enum Dialect {
 }
 
 impl Dialect {
-    /// Returns how texts are compared without regard to the case of their letters.
-    const fn like(self) -> &'static str {
+    /// Returns the function that tells at which character of a text another begins, 0 if nowhere.
+    const fn place(self) -> &'static str {
         match self {
-            Self::Sqlite => "LIKE ",
-            Self::Postgres => "ILIKE ",
+            Self::Sqlite => "INSTR",
+            Self::Postgres => "STRPOS",
+        }
+    }
+
+    /// Returns how a write transaction begins, where it is not simply begun.
+    const fn begin(self, durability: Durability) -> Option<&'static str> {
+        match (self, durability) {
+            (Self::Sqlite, _) => Some("BEGIN IMMEDIATE"),
+            (Self::Postgres, Durability::Process) => Some("BEGIN; SET LOCAL synchronous_commit = off"),
+            (Self::Postgres, Durability::Power) => None,
         }
     }
 
@@ -150,9 +161,9 @@ impl Store {
             Durability::Process => &self.writer,
             Durability::Power => &self.ledger,
         };
-        let transaction = match self.dialect {
-            Dialect::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
-            Dialect::Postgres => pool.begin().await?,
+        let transaction = match self.dialect.begin(durability) {
+            Some(statement) => pool.begin_with(statement).await?,
+            None => pool.begin().await?,
         };
         Ok(Write { transaction, _turn: turn })
     }

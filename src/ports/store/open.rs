@@ -14,7 +14,7 @@ use super::sql::{self, Columns, values};
 use super::{Dialect, Durability, Store, StoreError};
 use crate::ports::seal::Seal;
 
-const MIGRATIONS: [(i64, &str, &str); 18] = [
+const MIGRATIONS: [Script; 19] = [
     (1, "initial", include_str!("../../../migrations/0001_initial.sql")),
     (2, "fingerprints", include_str!("../../../migrations/0002_fingerprints.sql")),
     (3, "verdict", include_str!("../../../migrations/0003_verdict.sql")),
@@ -33,13 +33,21 @@ const MIGRATIONS: [(i64, &str, &str); 18] = [
     (24, "console", include_str!("../../../migrations/0024_console.sql")),
     (25, "tokens", include_str!("../../../migrations/0025_tokens.sql")),
     (30, "subjects", include_str!("../../../migrations/0030_subjects.sql")),
+    (31, "titles", include_str!("../../../migrations/0031_titles.sql")),
 ];
 const MIGRATION_TABLE: &str = "dyepack_migration";
 
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// A page makes dozens of statements and is made again and again: none of them should be planned anew for want of room.
+const POSTGRES_STATEMENTS: &str = "512";
+/// A connection that was used a moment ago is not asked whether it still stands.
+const RESTED: Duration = Duration::from_secs(1);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Compiling a statement takes longer than any page may.
+const POSTGRES_SETTINGS: &str = "SELECT set_config('jit', 'off', false) FROM pg_settings WHERE name = 'jit'";
 
 const READ_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON;";
 const WRITE_PRAGMAS: &str =
@@ -64,6 +72,7 @@ impl Store {
         };
         store.migrate(&target.place).await?;
         store.check_key(&target.place).await?;
+        store.note_old_titles().await?;
         Ok(store)
     }
 
@@ -74,7 +83,7 @@ impl Store {
         if !is_ours && has_table(connection, self.dialect, "").await? {
             return Err(StoreError::Foreign { place: place.to_owned() });
         }
-        run_migrations(connection).await.map_err(|error| migrated(place, error))?;
+        run_migrations(connection, &MIGRATIONS).await.map_err(|error| migrated(place, error))?;
         write.commit().await
     }
 
@@ -95,11 +104,14 @@ impl Store {
     }
 }
 
-async fn run_migrations(connection: &mut AnyConnection) -> Result<(), MigrateError> {
-    let migrations = MIGRATIONS.map(|(version, name, text)| {
-        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+/// Number, name, text.
+type Script = (i64, &'static str, &'static str);
+
+async fn run_migrations(connection: &mut AnyConnection, scripts: &[Script]) -> Result<(), MigrateError> {
+    let migrations = scripts.iter().map(|(version, name, text)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
     });
-    let mut migrator = Migrator::with_migrations(migrations.to_vec());
+    let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.dangerous_set_table_name(MIGRATION_TABLE);
     migrate_with(&migrator, connection).await
 }
@@ -140,8 +152,12 @@ impl Target {
             "sqlite" => Self::sqlite(url),
             "postgres" | "postgresql" => {
                 let place = without_password(url);
-                let parsed = Url::parse(url)
+                let mut parsed = Url::parse(url)
                     .map_err(|error| StoreError::Url { place: place.clone(), reason: error.to_string() })?;
+                let room = "statement-cache-capacity";
+                if parsed.query_pairs().all(|(name, _)| name != room) {
+                    parsed.query_pairs_mut().append_pair(room, POSTGRES_STATEMENTS);
+                }
                 Ok(Self { dialect: Dialect::Postgres, url: parsed.into(), place, path: PathBuf::new() })
             }
             _ => Err(StoreError::Url {
@@ -247,6 +263,13 @@ async fn open_postgres(target: &Target, seal: Seal) -> Result<Store, StoreError>
     let pool = AnyPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for <= RESTED || connection.ping().await.is_ok()) })
+        })
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(sqlx::raw_sql(POSTGRES_SETTINGS)).await.map(drop) })
+        })
         .connect(&target.url)
         .await
         .map_err(|error| opened(&target.place, error.into()))?;
@@ -288,6 +311,38 @@ fn opened(place: &str, error: StoreError) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::store::console::Scope;
+    use crate::ports::store::titles;
+
+    #[tokio::test]
+    async fn titles_of_a_database_of_before_are_written_down_when_it_is_opened() {
+        sqlx::any::install_default_drivers();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db").display().to_string();
+        let mut connection = AnyConnection::connect(&format!("sqlite://{path}?mode=rwc")).await.unwrap();
+        let before: Vec<Script> = MIGRATIONS.into_iter().filter(|(version, ..)| *version < 31).collect();
+        run_migrations(&mut connection, &before).await.unwrap();
+        let old = "INSERT INTO organization (id, name, sealed_document, document_digest, imported_at, groupings)
+                VALUES ('bank', 'The bank', x'00', '', 0, 0);
+            INSERT INTO source (id, label, start_url, pace_ms, concurrency, added_at, next_allowed_at, turn)
+                VALUES ('s', 's', 'https://s.example/', 0, 1, 0, 0, 0);
+            INSERT INTO thread (source, id, url, title, seen_at) VALUES ('s', 't1', '', 'Свежая БАЗА', 0), ('s', 't2', '', NULL, 0);
+            INSERT INTO leak_case (id, organization, state, offer, opened, revision, first_matched_at)
+                VALUES ('C-1', 'bank', 'new', 0, 1, 1, 0), ('C-2', 'bank', 'new', 0, 2, 1, 0);
+            INSERT INTO case_sighting (organization, source, place, leak_case, url, thread, seen_at) VALUES
+                ('bank', 's', 'p1', 'C-1', '', 't1', 0), ('bank', 's', 'p2', 'C-1', '', 't1', 0), ('bank', 's', 'p3', 'C-2', '', 't2', 0)";
+        connection.execute(sqlx::raw_sql(old)).await.unwrap();
+        connection.close().await.unwrap();
+        for _ in 0..2 {
+            let store = Store::open(&format!("sqlite:{path}"), Seal::from_key(&[7; 32])).await.unwrap();
+            let mut connection = store.reader.acquire().await.unwrap();
+            let found = titles::cases(&mut connection, &Scope::Everything, (store.dialect, "база"), 9).await.unwrap();
+            assert_eq!(found, ["C-1".to_owned()].into());
+            let sheets = "SELECT words, cases FROM title_sheet";
+            let row = sql::fetch_one(&mut connection, sheets, values![]).await.unwrap().unwrap();
+            assert_eq!((row.text(0).unwrap(), row.text(1).unwrap()), ("свежая база\n".to_owned(), "C-1\n".to_owned()));
+        }
+    }
 
     #[test]
     fn a_password_never_shows() {

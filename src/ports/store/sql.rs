@@ -10,8 +10,12 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::StoreError;
 
-/// Rows or keys in one statement: few sizes, so that prepared statements are used again; most boards show ten or twenty posts.
+/// Rows in one statement: few sizes, so that prepared statements are used again; most boards show ten or twenty posts.
 const CHUNKS: [usize; 7] = [64, 20, 10, 8, 4, 2, 1];
+/// Keys in one statement.
+const KEY_CHUNKS: [usize; 7] = [KEYS, 64, 16, 8, 4, 2, 1];
+/// Most keys in one statement: of many more, PostgreSQL would rather read the whole table.
+pub(super) const KEYS: usize = 256;
 
 /// A value to bind.
 #[derive(Debug, Clone)]
@@ -177,12 +181,10 @@ pub(super) async fn fetch_groups(
     (fixed, keys): (&[Value], &[String]),
 ) -> Result<Vec<AnyRow>, StoreError> {
     let mut found = Vec::new();
-    for chunk in keys.chunks(CHUNKS[0]) {
-        let size = CHUNKS.into_iter().rev().find(|size| *size >= chunk.len()).unwrap_or(CHUNKS[0]);
-        let text = AssertSqlSafe(format!("{head} {} {tail}", tuple(fixed.len() + 1, size)));
-        // The last key fills up the statement's places: naming it twice finds nothing twice.
-        let padded = chunk.iter().chain(std::iter::repeat(chunk.last().unwrap_or(&keys[0]))).take(size);
-        let values = fixed.iter().cloned().chain(padded.map(Value::from)).collect();
+    for chunk in keys.chunks(KEYS) {
+        let padded = padded(chunk);
+        let text = AssertSqlSafe(format!("{head} {} {tail}", tuple(fixed.len() + 1, padded.len())));
+        let values = fixed.iter().cloned().chain(padded).collect();
         found.extend(bind(sqlx::query(text), values).fetch_all(&mut *connection).await?);
     }
     Ok(found)
@@ -212,9 +214,24 @@ impl Statement {
         self.text.push_str(&self.values.len().to_string());
     }
 
+    /// Writes a column and that it is one of these, [`KEYS`] at most.
+    pub(super) fn bind_in(&mut self, column: &'static str, keys: &[String]) {
+        let padded = padded(keys);
+        self.text.push_str(column);
+        self.text.push_str(" IN ");
+        self.text.push_str(&tuple(self.values.len() + 1, padded.len()));
+        self.values.extend(padded);
+    }
+
     pub(super) async fn fetch(self, connection: &mut AnyConnection) -> Result<Vec<AnyRow>, StoreError> {
         Ok(bind(sqlx::query(AssertSqlSafe(self.text)), self.values).fetch_all(connection).await?)
     }
+}
+
+/// The last key fills up the statement's places: naming it twice finds nothing twice.
+fn padded(keys: &[String]) -> Vec<Value> {
+    let size = KEY_CHUNKS.into_iter().rev().find(|size| *size >= keys.len()).unwrap_or(KEYS);
+    keys.iter().chain(keys.last().into_iter().cycle()).take(size).map(Value::from).collect()
 }
 
 fn chunk_size(rows: usize) -> usize {

@@ -168,12 +168,17 @@ impl Store {
         rows.iter().map(case_move).collect()
     }
 
-    /// Returns what changes with every row of the audit log, and with nothing else.
+    /// Returns what changes with every row of the audit log, and what with every change to a watchlist; neither with anything
+    /// else.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_mark(&self) -> Result<String, StoreError> {
-        read_head(&mut *self.reader.acquire().await?).await
+    pub async fn revisions(&self) -> Result<(String, i64), StoreError> {
+        let statement = "SELECT a.content, CAST(w.content AS BIGINT) FROM meta a CROSS JOIN meta w \
+                         WHERE a.name = 'audit_head' AND w.name = 'watchlist_revision'";
+        let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values![]).await?;
+        let row = row.ok_or_else(|| StoreError::damaged("meta", "marks"))?;
+        Ok((row.text(0)?, row.int(1)?))
     }
 
     /// Recomputes the audit log's hashes from its first row.

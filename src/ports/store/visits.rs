@@ -16,7 +16,7 @@ use super::model::{
 };
 use super::sql::{self, Columns, Value, values};
 use super::watchlists::{json, parse};
-use super::{Durability, Store, StoreError, sellers};
+use super::{Durability, Store, StoreError, sellers, titles};
 use crate::domain::forum::{Engine, Link, LinkKind};
 use crate::domain::listing::Listing;
 use crate::domain::source::SourceId;
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<Recorded, StoreError> {
         let source = &visit.claim.source;
         let mut recorded = Recorded { links: record_links(connection, visit, page).await?, ..Recorded::default() };
-        record_threads(connection, source, &page.threads, visit.at).await?;
+        let mut titled = record_threads(connection, source, &page.threads, visit.at).await?;
         recorded.posts = self.record_posts(connection, source, &page.posts, visit.at).await?;
         let (found, touched) = super::findings::record(connection, visit, page, policy).await?;
         if let Some(capture) = &page.capture {
@@ -78,6 +78,9 @@ impl Store {
         for (organization, case) in touched {
             self.weigh(connection, &organization, &case).await?;
         }
+        // Hits that were known, too: another worker may have learned the title while the first of them was recorded.
+        titled.extend(page.hits.iter().filter_map(|hit| hit.thread.clone()));
+        titles::note(connection, &source.0, &titled.into_iter().collect::<Vec<_>>()).await?;
         Ok(Recorded { hits: found.hits, cases: found.cases, alerts: found.alerts, ..recorded })
     }
 
@@ -382,12 +385,13 @@ fn thread_of(link: &Link, page: &ReadPage, claim: &Claim) -> Option<String> {
     carrier.map(|shown| shown.thread.clone()).or_else(|| claim.thread.clone())
 }
 
+/// Returns those of the threads whose titles are new.
 async fn record_threads(
     connection: &mut AnyConnection,
     source: &SourceId,
     threads: &[ThreadSeen],
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<BTreeSet<String>, StoreError> {
     let threads: BTreeMap<&str, &ThreadSeen> = threads.iter().map(|thread| (thread.key.as_str(), thread)).collect();
     let keys: Vec<String> = threads.keys().map(|key| (*key).to_owned()).collect();
     let mut known = BTreeMap::new();
@@ -396,8 +400,12 @@ async fn record_threads(
         let shown = (row.maybe_text(1)?, row.maybe_text(2)?, row.maybe_text(3)?, row.maybe_int(4)?, row.maybe_int(5)?);
         known.insert(row.text(0)?, shown);
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut titled) = (Vec::new(), BTreeSet::new());
     for (key, thread) in threads {
+        let title = known.get(key).and_then(|(title, ..)| title.as_ref());
+        if !adds_nothing(thread.title.as_ref(), title) {
+            titled.insert(key.to_owned());
+        }
         let created_at = thread.created_at.map(Timestamp::as_millisecond);
         let replies = thread.replies.map(|replies| i64::try_from(replies).unwrap_or(i64::MAX));
         let is_known = known.get(key).is_some_and(|(title, board, author, created, listed)| {
@@ -426,7 +434,8 @@ async fn record_threads(
                 board = COALESCE(excluded.board, thread.board), author = COALESCE(excluded.author, thread.author), \
                 created_at = COALESCE(excluded.created_at, thread.created_at), \
                 replies = COALESCE(excluded.replies, thread.replies)";
-    sql::insert(connection, (head, tail), rows).await.map(drop)
+    sql::insert(connection, (head, tail), rows).await?;
+    Ok(titled)
 }
 
 fn adds_nothing<T: PartialEq>(shown: Option<&T>, known: Option<&T>) -> bool {

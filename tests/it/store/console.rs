@@ -161,6 +161,99 @@ pub(super) async fn cases_are_found_by_source_custodian_and_words(Subject { stor
     assert_eq!(store.case_line(&only(other()), &own[0]).await.unwrap(), None, "a guessed id shows nothing");
 }
 
+fn titled(thread: &str, entries: &[&str], title: &str) -> ReadPage {
+    let mut page = thread_page(thread, "p1", entries);
+    page.threads[0].title = Some(title.to_owned());
+    page
+}
+
+pub(super) async fn titles_are_searched_in_every_script_and_follow_their_cases(Subject { store, .. }: Subject) {
+    enrol(&store).await;
+    let source = forum(&store, "forum.example").await;
+    let find = async |scope: &Scope, text: &str| -> Vec<String> {
+        let query = CaseQuery { text: Some(text.to_owned()), ..CaseQuery::default() };
+        walk(&store, scope, &query, 9).await.into_iter().map(|line| line.id).collect()
+    };
+    crawl(&store, &source, ("t1", 10), titled("t1", &["c1", "c2"], "Свежая БАЗА 50%_x!\tStraße")).await;
+    crawl(&store, &source, ("t2", 20), titled("t2", &["c3"], "出售 数据库 ＡＢＣ")).await;
+    // This thread has no title yet; and in that one no case is seen.
+    crawl(&store, &source, ("t3", 30), ReadPage { threads: Vec::new(), ..titled("t3", &["c4"], "") }).await;
+    crawl(&store, &source, ("t4", 40), titled("t4", &[], "Свежая база")).await;
+    let [third, second, first] = <[String; 3]>::try_from(cases(&store).await).unwrap();
+    for (text, expected) in [
+        ("СВЕЖАЯ база", vec![&first]),
+        ("50%_X!", vec![&first]),
+        ("50%x", vec![]),
+        ("5_%", vec![]),
+        ("x! straße", vec![&first]),
+        ("数据", vec![&second]),
+        ("ａｂｃ", vec![&second]),
+        ("база\nстрассе", vec![]),
+        ("late", vec![]),
+    ] {
+        assert_eq!(find(&Scope::Everything, text).await.iter().collect::<Vec<_>>(), expected, "{text}");
+        assert_eq!(find(&only(bank()), text).await.iter().collect::<Vec<_>>(), expected, "{text}");
+        assert!(find(&only(other()), text).await.is_empty(), "{text}");
+    }
+    // A title that is learned later, and one that changes.
+    crawl(&store, &source, ("list", 50), ReadPage { posts: Vec::new(), ..titled("t3", &[], "Late Title") }).await;
+    assert_eq!(find(&only(bank()), "late title").await, [third.as_str()]);
+    crawl(&store, &source, ("t2/2", 60), titled("t2", &[], "продано")).await;
+    assert!(find(&only(bank()), "数据").await.is_empty(), "the title is another now");
+    assert_eq!(find(&only(bank()), "ПРОДАНО").await, [second.as_str()]);
+
+    let (own, moved) = (only(bank()), BTreeSet::from(["c2".to_owned()]));
+    let split = store.split_case(&own, (&first, &moved, None), ("ann", "another"), at(70)).await.unwrap().unwrap();
+    let mut both = vec![first.clone(), split.clone()];
+    both.sort();
+    let mut found = find(&only(bank()), "база").await;
+    found.sort();
+    assert_eq!(found, both);
+    store.merge_cases(&only(bank()), (&split, &second, None), ("ann", "one"), at(80)).await.unwrap().unwrap();
+    let (living, _) = store.find_case(&only(bank()), &split).await.unwrap().unwrap();
+    let mut found = find(&only(bank()), "база").await;
+    found.sort();
+    let mut both = vec![first, living.clone()];
+    both.sort();
+    assert_eq!(found, both, "what was merged is found as part of the other");
+    assert!(find(&only(bank()), "продано").await.contains(&living));
+}
+
+pub(super) async fn what_many_cases_share_finds_all_of_them_in_order(Subject { store, .. }: Subject) {
+    // More than are looked up one by one.
+    const MANY: usize = 1_060;
+    let names: Vec<String> = (0..MANY).map(|number| format!("c{number}")).collect();
+    let canaries: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), ["H01"].as_slice())).collect();
+    store.replace_watchlist(&watchlist("example-bank", &canaries), at(0)).await.unwrap();
+    let source = forum(&store, "forum.example").await;
+    let mut page = ReadPage { posts: Vec::new(), ..page() };
+    for (number, name) in names.iter().enumerate() {
+        let mut own = titled(&format!("t{number}"), &[name], &format!("Common words {number}"));
+        own.posts[0].listing.sale = 0.9;
+        page.hits.extend(own.hits);
+        page.threads.extend(own.threads);
+        page.posts.extend(own.posts);
+    }
+    crawl(&store, &source, ("list", 10), page).await;
+    let all = walk(&store, &only(bank()), &CaseQuery::default(), 500).await;
+    let all: Vec<String> = all.into_iter().map(|line| line.id).collect();
+    assert_eq!(all.len(), MANY);
+    let queries = [
+        CaseQuery { text: Some("common WORDS".to_owned()), ..CaseQuery::default() },
+        CaseQuery { text: Some("mallory".to_owned()), ..CaseQuery::default() },
+        CaseQuery { source: Some(source.clone()), ..CaseQuery::default() },
+        CaseQuery { custodian: Some("H01".to_owned()), ..CaseQuery::default() },
+        CaseQuery { source: Some(source), states: vec![State::New, State::Closed], ..CaseQuery::default() },
+    ];
+    for query in queries {
+        let found = walk(&store, &only(bank()), &query, 300).await;
+        assert_eq!(ids(&found), all.iter().map(String::as_str).collect::<Vec<_>>(), "{query:?}");
+        let few = CaseQuery { text: Some("words 105".to_owned()), ..query };
+        assert_eq!(walk(&store, &only(bank()), &few, 4).await.len(), 11, "{few:?}");
+    }
+    assert!(walk(&store, &only(other()), &CaseQuery::default(), 300).await.is_empty());
+}
+
 pub(super) async fn what_a_case_holds_comes_in_pages_and_to_nobody_else(Subject { store, .. }: Subject) {
     enrol(&store).await;
     let (one, two) = (forum(&store, "forum.example").await, forum(&store, "market.example").await);

@@ -350,6 +350,8 @@ contract! {
     the_last_drill_of_each_place_is_told,
     pages_of_cases_go_through_all_once_in_order_within_the_scope,
     cases_are_found_by_source_custodian_and_words,
+    titles_are_searched_in_every_script_and_follow_their_cases,
+    what_many_cases_share_finds_all_of_them_in_order,
     what_a_case_holds_comes_in_pages_and_to_nobody_else,
     alerts_and_the_audit_log_come_in_pages_within_the_scope,
     figures_count_what_is_there,

@@ -3,7 +3,8 @@
 pub(super) use super::console::{
     alerts_and_the_audit_log_come_in_pages_within_the_scope, cases_are_found_by_source_custodian_and_words,
     figures_count_what_is_there, pages_of_cases_go_through_all_once_in_order_within_the_scope,
-    sources_and_organizations_are_outlined, what_a_case_holds_comes_in_pages_and_to_nobody_else,
+    sources_and_organizations_are_outlined, titles_are_searched_in_every_script_and_follow_their_cases,
+    what_a_case_holds_comes_in_pages_and_to_nobody_else, what_many_cases_share_finds_all_of_them_in_order,
 };
 pub(super) use super::custody::{
     a_days_head_is_recorded_once_with_its_mails_and_its_stamp_follows,

@@ -47,13 +47,14 @@ async fn overview(
     let now = console.clock.now();
     let (store, memory) = (&console.store, &console.memory);
     let figures = memory.figures(store, (&scope, days as usize), now).await?;
+    let (mark, _) = store.revisions().await?;
     json(&Overview {
         sightings: &figures.seen,
         lags: &figures.lags,
         custodians: &figures.holders,
         coverage: &figures.coverage,
         depths: store.depths(&scope, now).await?,
-        cases: &memory.case_counts(store, &scope).await?,
+        cases: &memory.case_counts((store, mark), &scope).await?,
     })
 }
 

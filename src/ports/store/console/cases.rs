@@ -4,7 +4,6 @@
 //! the same wherever its rows lie.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -19,7 +18,7 @@ use crate::domain::severity::Severity;
 use crate::domain::source::SourceId;
 use crate::domain::watchlist::OrganizationId;
 use crate::ports::store::console::Scope;
-use crate::ports::store::sql::{self, Columns, Statement};
+use crate::ports::store::sql::{Columns, KEYS, Statement};
 use crate::ports::store::{Store, StoreError};
 
 /// In which order cases are listed.
@@ -128,17 +127,13 @@ impl Store {
         };
         let limit = page_size(limit);
         let mut connection = self.reader.acquire().await?;
-        let mut cursors = match narrow::candidates(&mut connection, &scope, (query, self.dialect.like())).await? {
-            Narrowed::Few(ids) => few(&mut connection, &scope, query, &ids).await?,
-            Narrowed::Many(conditions) => {
-                let listing = Listing { scope: &scope, query, conditions: &conditions, after, limit };
-                listing.fetch(&mut connection).await?
-            }
+        let Narrowed { few, conditions } = narrow::candidates(&mut connection, &scope, (query, self.dialect)).await?;
+        let listing = Listing { scope: &scope, query, conditions: &conditions, after, limit };
+        let mut cursors = match few {
+            Some(ids) => listing.look_up(&mut connection, &ids).await?,
+            None => listing.walk(&mut connection).await?,
         };
         cursors.sort_by(|one, other| other.rank(query.order).cmp(&one.rank(query.order)));
-        if let Some(after) = after {
-            cursors.retain(|cursor| cursor.rank(query.order) < after.rank(query.order));
-        }
         let is_more = cut(&mut cursors, limit);
         let ids: Vec<String> = cursors.iter().map(|cursor| cursor.id.clone()).collect();
         let cases = lines::load(&mut connection, &ids).await?;
@@ -211,37 +206,6 @@ pub(super) fn level(number: i64) -> Option<Severity> {
     Severity::ALL.into_iter().find(|severity| grave(*severity) == number)
 }
 
-/// Candidates that are few are looked up one by one and sorted here.
-async fn few(
-    connection: &mut AnyConnection,
-    scope: &Scope,
-    query: &CaseQuery,
-    ids: &BTreeSet<String>,
-) -> Result<Vec<CaseCursor>, StoreError> {
-    let head = "SELECT grave, first_matched_at, id, organization, state, offer FROM leak_case \
-                WHERE merged_into IS NULL AND id IN";
-    let keys: Vec<String> = ids.iter().cloned().collect();
-    let mut cursors = Vec::new();
-    for row in sql::fetch_in(connection, head, &[], &keys).await? {
-        let cursor = cursor(&row)?;
-        let is_state = query.states.is_empty()
-            || query.states.iter().any(|state| row.text(4).is_ok_and(|word| word == state.as_str()));
-        let is_level =
-            query.severities.is_empty() || query.severities.iter().any(|severity| grave(*severity) == cursor.grave);
-        let is_offer = row.int(5)? != 0;
-        let is_wanted = scope.covers(&row.text(3)?)
-            && is_state
-            && is_level
-            && query.offer.is_none_or(|wanted| wanted == is_offer)
-            && query.from.is_none_or(|from| cursor.matched_ms >= from.as_millisecond())
-            && query.until.is_none_or(|until| cursor.matched_ms < until.as_millisecond());
-        if is_wanted {
-            cursors.push(cursor);
-        }
-    }
-    Ok(cursors)
-}
-
 fn cursor(row: &AnyRow) -> Result<CaseCursor, StoreError> {
     Ok(CaseCursor { grave: row.int(0)?, matched_ms: row.int(1)?, id: row.text(2)? })
 }
@@ -264,23 +228,66 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    async fn fetch(&self, connection: &mut AnyConnection) -> Result<Vec<CaseCursor>, StoreError> {
+    /// Reads the list as far as the page goes.
+    async fn walk(&self, connection: &mut AnyConnection) -> Result<Vec<CaseCursor>, StoreError> {
         let mut statement = Statement::new("");
-        let stretches = stretches(self.query);
-        let mut is_first = true;
-        for stretch in stretches {
-            if self.is_over(stretch) {
-                continue;
-            }
-            statement.push(if is_first { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-            is_first = false;
-            self.write(&mut statement, stretch);
+        let stretches: Vec<Stretch> =
+            stretches(self.query).into_iter().filter(|stretch| !self.is_over(*stretch)).collect();
+        for (number, stretch) in stretches.iter().enumerate() {
+            statement.push(if number == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+            statement.push("SELECT c.grave, c.first_matched_at, c.id FROM leak_case c");
+            self.write(&mut statement, *stretch);
+            statement.push(match (self.query.order, stretch.grave) {
+                (Order::Gravest, None) => " ORDER BY c.grave DESC, c.first_matched_at DESC, c.id DESC",
+                (Order::Gravest, Some(_)) | (Order::Newest, _) => " ORDER BY c.first_matched_at DESC, c.id DESC",
+            });
+            statement.bind(" LIMIT ", self.limit + 1);
             statement.push(") AS stretch");
         }
-        if is_first {
+        // PostgreSQL merges the stretches then, and walks each only as far as it must.
+        if stretches.len() > 1 {
+            statement.push(match self.query.order {
+                Order::Gravest => " ORDER BY grave DESC, first_matched_at DESC, id DESC",
+                Order::Newest => " ORDER BY first_matched_at DESC, id DESC",
+            });
+            statement.bind(" LIMIT ", self.limit + 1);
+        }
+        if stretches.is_empty() {
             return Ok(Vec::new());
         }
         statement.fetch(connection).await?.iter().map(cursor).collect()
+    }
+
+    /// Picks the page out of these cases.
+    async fn look_up(&self, connection: &mut AnyConnection, ids: &[String]) -> Result<Vec<CaseCursor>, StoreError> {
+        let states: Vec<String> = self.query.states.iter().map(|state| state.as_str().to_owned()).collect();
+        let levels = &self.query.severities;
+        let mut cursors = Vec::new();
+        for chunk in ids.chunks(KEYS) {
+            // `LIMIT 256 OFFSET 0` takes nothing away; both databases find the cases by their ids first, and by nothing else.
+            let mut statement = Statement::new(
+                "SELECT c.grave, c.first_matched_at, c.id FROM (SELECT id, organization, state, grave, offer, \
+                 first_matched_at, merged_into FROM leak_case WHERE ",
+            );
+            statement.bind_in("id", chunk);
+            statement.push(" LIMIT 256 OFFSET 0) AS c");
+            self.write(&mut statement, Stretch { state: None, grave: None });
+            if !states.is_empty() {
+                statement.push(" AND ");
+                statement.bind_in("c.state", &states);
+            }
+            for (number, level) in levels.iter().enumerate() {
+                statement.bind(if number == 0 { " AND c.grave IN (" } else { ", " }, grave(*level));
+            }
+            statement.push(if levels.is_empty() { "" } else { ")" });
+            statement.push(match self.query.order {
+                Order::Gravest => " ORDER BY c.grave DESC, c.first_matched_at DESC, c.id DESC",
+                Order::Newest => " ORDER BY c.first_matched_at DESC, c.id DESC",
+            });
+            statement.bind(" LIMIT ", self.limit + 1);
+            cursors.extend(statement.fetch(connection).await?.iter().map(cursor).collect::<Result<Vec<_>, _>>()?);
+        }
+        Ok(cursors)
     }
 
     /// Tells whether a stretch lies wholly before the page.
@@ -289,8 +296,9 @@ impl Listing<'_> {
         self.query.order == Order::Gravest && levels.is_some_and(|(after, own)| own > after)
     }
 
+    /// Writes the conditions on the cases `c`.
     fn write(&self, statement: &mut Statement, stretch: Stretch) {
-        statement.push("SELECT c.grave, c.first_matched_at, c.id FROM leak_case c WHERE c.merged_into IS NULL");
+        statement.push(" WHERE c.merged_into IS NULL");
         if let Some(organization) = only(self.scope) {
             statement.bind(" AND c.organization = ", organization);
         }
@@ -313,11 +321,6 @@ impl Listing<'_> {
         for condition in self.conditions {
             condition.write(statement);
         }
-        statement.push(match (self.query.order, stretch.grave) {
-            (Order::Gravest, None) => " ORDER BY c.grave DESC, c.first_matched_at DESC, c.id DESC",
-            (Order::Gravest, Some(_)) | (Order::Newest, _) => " ORDER BY c.first_matched_at DESC, c.id DESC",
-        });
-        statement.bind(" LIMIT ", self.limit + 1);
     }
 
     fn begin_after(&self, statement: &mut Statement, stretch: Stretch) {

@@ -2,6 +2,9 @@
 //!
 //! Where few cases fit they are looked up; where many fit, a page fills quickly while the list is walked. Which of the two it
 //! is, is found out by counting up to a limit.
+//!
+//! `LIMIT 1 OFFSET 0` in a condition changes nothing of what it says; PostgreSQL asks it of one case after the other then, and
+//! does not first collect all that meet it.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +13,22 @@ use sqlx::AnyConnection;
 use super::cases::CaseQuery;
 use super::only;
 use crate::domain::case;
-use crate::ports::store::StoreError;
 use crate::ports::store::console::Scope;
 use crate::ports::store::sql::{Columns, Statement};
 use crate::ports::store::watchlists::json;
+use crate::ports::store::{Dialect, StoreError, titles};
 
 /// So many cases are few.
-const FEW: u32 = 1_000;
+const FEW: usize = 1_024;
 /// Longest word that is searched for, in characters.
 const WORD_LIMIT: usize = 200;
 
 /// What is left to do for a query.
-pub(super) enum Narrowed {
-    /// Look these up.
-    Few(BTreeSet<String>),
-    /// Walk the list under these conditions.
-    Many(Vec<Condition>),
+pub(super) struct Narrowed {
+    /// Look these up; `None`: walk the list.
+    pub(super) few: Option<Vec<String>>,
+    /// Conditions to be met.
+    pub(super) conditions: Vec<Condition>,
 }
 
 /// A condition on `leak_case c` that no index of it answers.
@@ -33,8 +36,8 @@ pub(super) enum Narrowed {
 pub(super) enum Condition {
     Source(String),
     Custodian(String),
-    /// With how the database compares letters without regard to their case.
-    Title(&'static str, String),
+    /// The words as they were typed.
+    Words(Dialect, String),
 }
 
 impl Condition {
@@ -43,6 +46,7 @@ impl Condition {
             Self::Source(source) => {
                 statement.push(" AND EXISTS (SELECT 1 FROM case_sighting s WHERE s.leak_case = c.id");
                 statement.bind(" AND s.source = ", source);
+                statement.push(" LIMIT 1 OFFSET 0)");
             }
             Self::Custodian(pattern) => {
                 statement.push(
@@ -50,19 +54,21 @@ impl Condition {
                      AND y.id = e.entry WHERE e.leak_case = c.id AND e.kind = 'canary'",
                 );
                 statement.bind(" AND y.holders LIKE ", pattern);
-                statement.push(" ESCAPE '!'");
+                statement.push(" ESCAPE '!' LIMIT 1 OFFSET 0)");
             }
-            Self::Title(like, pattern) => {
+            Self::Words(dialect, text) => {
+                statement.push(" AND (EXISTS (SELECT 1 FROM case_sighting s WHERE s.leak_case = c.id AND ");
+                titles::holds(statement, (*dialect, "s.words"), &titles::fold(text));
                 statement.push(
-                    " AND EXISTS (SELECT 1 FROM case_sighting s JOIN thread t ON t.source = s.source \
-                     AND t.id = s.thread WHERE s.leak_case = c.id AND t.title ",
+                    " LIMIT 1 OFFSET 0) OR EXISTS (SELECT 1 FROM case_sighting s JOIN post p ON p.source = s.source \
+                     AND p.thread = s.thread AND p.id = s.post WHERE s.leak_case = c.id AND p.sale >= 0.5",
                 );
-                statement.push(like);
-                statement.bind("", pattern);
-                statement.push(" ESCAPE '!'");
+                statement.bind(" AND p.author = ", text);
+                statement.push(" LIMIT 1 OFFSET 0) OR EXISTS (SELECT 1 FROM case_entry e WHERE e.leak_case = c.id");
+                statement.bind(" AND e.entry = ", text);
+                statement.push(" LIMIT 1 OFFSET 0))");
             }
         }
-        statement.push(")");
     }
 }
 
@@ -70,11 +76,11 @@ impl Condition {
 pub(super) async fn candidates(
     connection: &mut AnyConnection,
     scope: &Scope,
-    (query, like): (&CaseQuery, &'static str),
+    (query, dialect): (&CaseQuery, Dialect),
 ) -> Result<Narrowed, StoreError> {
     let (mut conditions, mut few) = (Vec::new(), None::<BTreeSet<String>>);
     let mut note = |found: BTreeSet<String>, condition: Condition| {
-        if found.len() > usize::try_from(FEW).unwrap_or(usize::MAX) {
+        if found.len() > FEW {
             conditions.push(condition);
         } else {
             few = Some(few.take().map_or(found.clone(), |known| known.intersection(&found).cloned().collect()));
@@ -97,37 +103,10 @@ pub(super) async fn candidates(
     }
     if let Some(text) = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let text: String = text.chars().take(WORD_LIMIT).collect();
-        let pattern = format!("%{}%", escape(&text.to_lowercase()));
-        let found = search(connection, scope, &text, (&pattern, like)).await?;
-        note(found, Condition::Title(like, pattern));
+        note(search(connection, scope, (dialect, &text)).await?, Condition::Words(dialect, text));
     }
     // Few of one kind may still have to meet the conditions that many meet.
-    match few {
-        Some(mut ids) => {
-            for condition in conditions {
-                ids = meet(connection, ids, &condition).await?;
-            }
-            Ok(Narrowed::Few(ids))
-        }
-        None => Ok(Narrowed::Many(conditions)),
-    }
-}
-
-async fn meet(
-    connection: &mut AnyConnection,
-    ids: BTreeSet<String>,
-    condition: &Condition,
-) -> Result<BTreeSet<String>, StoreError> {
-    let mut met = BTreeSet::new();
-    for id in ids {
-        let mut statement = Statement::new("SELECT c.id FROM leak_case c WHERE ");
-        statement.bind("c.id = ", &id);
-        condition.write(&mut statement);
-        if !statement.fetch(connection).await?.is_empty() {
-            met.insert(id);
-        }
-    }
-    Ok(met)
+    Ok(Narrowed { few: few.map(|ids| ids.into_iter().collect()), conditions })
 }
 
 /// Runs a statement that lists cases, within a scope and up to the limit.
@@ -142,7 +121,7 @@ async fn ids(
         statement.push(column);
         statement.bind(" = ", organization);
     }
-    statement.bind(" LIMIT ", FEW + 1);
+    statement.bind(" LIMIT ", FEW as u64 + 1);
     statement.fetch(connection).await?.iter().map(|row| row.text(0)).collect()
 }
 
@@ -150,8 +129,7 @@ async fn ids(
 async fn search(
     connection: &mut AnyConnection,
     scope: &Scope,
-    text: &str,
-    (pattern, like): (&str, &'static str),
+    (dialect, text): (Dialect, &str),
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut found = BTreeSet::new();
     if let Some(id) = case::parse_id(text) {
@@ -168,15 +146,9 @@ async fn search(
     );
     statement.bind(" AND p.author = ", text);
     found.extend(ids(connection, statement, scope, "s.organization").await?);
-    // Titles are read in their order on the disk; sightings are looked up for the few that fit.
-    let mut statement = Statement::new(
-        "SELECT DISTINCT s.leak_case FROM thread t CROSS JOIN case_sighting s WHERE s.source = t.source \
-         AND s.thread = t.id AND t.title ",
-    );
-    statement.push(like);
-    statement.bind("", pattern);
-    statement.push(" ESCAPE '!'");
-    found.extend(ids(connection, statement, scope, "s.organization").await?);
+    if found.len() <= FEW {
+        found.extend(titles::cases(connection, scope, (dialect, &titles::fold(text)), FEW).await?);
+    }
     Ok(found)
 }
 

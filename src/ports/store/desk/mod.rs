@@ -24,6 +24,10 @@ pub use asides::{Consent, Note, Pledge, Silence};
 pub use judging::{Expected, Judged};
 pub use sheet::CaseSheet;
 
+/// What divides an id from its label, and one source from the next: characters that nobody types.
+const NAME_ENDS: &str = "\u{1f}";
+const ROW_ENDS: &str = "\u{1e}";
+
 /// What the audit log calls what people do besides moving a case. None is the word of a state.
 pub mod acts {
     /// Somebody looks after the case.
@@ -156,11 +160,16 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn source_names(&self, scope: &Scope) -> Result<Vec<(String, String)>, StoreError> {
-        let statement = "SELECT id, label FROM source WHERE $1 = '' OR id IN (SELECT s.source FROM case_sighting s \
-                         WHERE s.organization = $1) ORDER BY label, id LIMIT 500";
-        let mut connection = self.reader.acquire().await?;
-        let rows = sql::fetch(&mut connection, statement, values![scope.organization()]).await?;
-        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
+        // As one text: every page that lists cases asks, and hundreds of rows take longer to unpack than to find. Sources are
+        // few, and what an organization has of one is the beginning of a key: `OFFSET` has PostgreSQL ask for each.
+        let statement = "SELECT STRING_AGG(n.id || $2 || n.label, $3) FROM (SELECT r.id, r.label FROM source r \
+                         WHERE $1 = '' OR EXISTS (SELECT 1 FROM case_sighting s WHERE s.organization = $1 \
+                         AND s.source = r.id LIMIT 1 OFFSET 0) ORDER BY r.label, r.id LIMIT 500) AS n";
+        let values = values![scope.organization(), NAME_ENDS, ROW_ENDS];
+        let row = sql::fetch_one(&mut *self.reader.acquire().await?, statement, values).await?;
+        let names = row.map(|row| row.maybe_text(0)).transpose()?.flatten().unwrap_or_default();
+        let pairs = names.split(ROW_ENDS).filter_map(|pair| pair.split_once(NAME_ENDS));
+        Ok(pairs.map(|(id, label)| (id.to_owned(), label.to_owned())).collect())
     }
 
     /// Saves a filter under a name of the user's own; an empty query forgets it.
