@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,7 @@ const NAMELESS: u8 = 1;
 /// First byte of an envelope that names its key in the four bytes behind it.
 const NAMED: u8 = 2;
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 const KEY_BYTES: usize = 32;
 
 /// Seals with one key and opens with all of its ring; cheap to clone.
@@ -111,14 +112,16 @@ impl Seal {
         self.follow();
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| SealError::Chance)?;
-        let payload = Payload { msg: plain, aad: context.as_bytes() };
         let key = self.with_ring(|ring| ring.current.clone());
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Opened)?;
-        let mut envelope = Vec::with_capacity(1 + key.id.len() + NONCE_BYTES + sealed.len());
+        let mut envelope = Vec::with_capacity(1 + key.id.len() + NONCE_BYTES + plain.len() + TAG_BYTES);
         envelope.push(NAMED);
         envelope.extend_from_slice(&key.id);
         envelope.extend_from_slice(&nonce);
-        envelope.extend_from_slice(&sealed);
+        let start = envelope.len();
+        envelope.extend_from_slice(plain);
+        let text = envelope.get_mut(start..).unwrap_or_default();
+        let tag = key.cipher.encrypt_inout_detached(&XNonce::from(nonce), context.as_bytes(), text.into());
+        envelope.extend_from_slice(&tag.map_err(|_| SealError::Opened)?);
         Ok(envelope)
     }
 
