@@ -11,6 +11,8 @@ use super::{Place, Unpacker, push_inline};
 
 /// Shorter runs of wide characters are chance.
 const RUN_CHARACTERS: usize = 5;
+/// From here on, a number stands for no sector of a compound file.
+const NO_SECTOR: u32 = 0xffff_fffc;
 
 impl Unpacker<'_> {
     pub(super) fn compound(&mut self, place: &Place, mut body: Box<dyn Body>) {
@@ -19,15 +21,15 @@ impl Unpacker<'_> {
             return self.odd_locked(place);
         }
         // The library is not written for hostile files; a panic of its own is one more unreadable workbook.
-        let opened = catch_unwind(AssertUnwindSafe(|| Xls::new(Cursor::new(bytes.as_slice()))));
-        match opened {
-            Ok(Ok(mut book)) => {
+        let open = || catch_unwind(AssertUnwindSafe(|| Xls::new(Cursor::new(bytes.as_slice()))));
+        match has_ends(&bytes).then(open) {
+            Some(Ok(Ok(mut book))) => {
                 if self.book(place, &mut book) {
                     return;
                 }
             }
-            Ok(Err(XlsError::Password)) => return self.odd_locked(place),
-            Ok(Err(_)) | Err(_) => {}
+            Some(Ok(Err(XlsError::Password))) => return self.odd_locked(place),
+            Some(Ok(Err(_)) | Err(_)) | None => {}
         }
         self.odd("container-unread", place, "an Office document of before 2007 is searched by the runs of text in it");
         self.give_body(place, &mut *body);
@@ -70,6 +72,51 @@ impl Unpacker<'_> {
         }
         given
     }
+}
+
+/// Tells whether every chain of a compound file's sectors ends (MS-CFB, sections 2.3 and 2.5): the library follows a circle
+/// until no memory is left.
+fn has_ends(bytes: &[u8]) -> bool {
+    let sector_bytes = if bytes.get(30) == Some(&12) { 4096 } else { 512 };
+    let sectors = bytes.len() / sector_bytes;
+    let sector = |number: u32| {
+        let start = usize::try_from(number).ok()?.checked_add(1)?.checked_mul(sector_bytes)?;
+        bytes.get(start..bytes.len().min(start.saturating_add(sector_bytes)))
+    };
+    // The sectors that hold the table of chains are listed in the header, then in sectors that each name the next at their
+    // end.
+    let mut listed = numbers(bytes.get(76..512).unwrap_or_default());
+    let mut more = numbers(bytes.get(68..72).unwrap_or_default()).pop();
+    for _ in 0..sectors {
+        let Some(part) = more.and_then(sector) else { break };
+        listed.extend(numbers(part));
+        more = listed.pop();
+    }
+    listed.retain(|number| *number < NO_SECTOR);
+    let table: Vec<u32> =
+        listed.iter().filter_map(|number| sector(*number)).flat_map(numbers).take(sectors + 1).collect();
+    listed.len() <= sectors && !has_circle(&table)
+}
+
+/// Tells whether whoever goes on from a place to the one that it names comes back.
+fn has_circle(table: &[u32]) -> bool {
+    // Each walk leaves its number behind, and ends where one has been.
+    let mut walks = vec![0; table.len()];
+    (1..=table.len()).any(|walk| {
+        let mut at = walk - 1;
+        while let Some(been) = walks.get_mut(at) {
+            if *been != 0 {
+                return *been == walk;
+            }
+            *been = walk;
+            at = table.get(at).and_then(|next| usize::try_from(*next).ok()).unwrap_or(usize::MAX);
+        }
+        false
+    })
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks_exact(4).filter_map(|four| four.try_into().ok().map(u32::from_le_bytes)).collect()
 }
 
 fn rows(range: &Range<Data>) -> String {
@@ -142,7 +189,50 @@ const fn is_written(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
+    use super::super::tests::members;
     use super::*;
+
+    /// A compound file of one sector with this table of chains and two others.
+    fn compound(table: [u32; 4]) -> Vec<u8> {
+        let mut bytes = vec![0; 4 * 512];
+        bytes[..8].copy_from_slice(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
+        bytes[26..34].copy_from_slice(&[3, 0, 0xfe, 0xff, 9, 0, 6, 0]);
+        bytes[48] = 1;
+        bytes[60..512].fill(0xff);
+        bytes[76..80].fill(0);
+        bytes[512..1024].fill(0xff);
+        for (at, next) in table.iter().enumerate() {
+            bytes[512 + 4 * at..516 + 4 * at].copy_from_slice(&next.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_document_whose_sectors_run_in_a_circle_is_searched_by_its_runs() {
+        let (end, own) = (0xffff_fffe, 0xffff_fffd);
+        for (table, expected) in [
+            ([own, end, end, end], true),
+            ([own, 2, end, end], true),
+            ([own, 2, 3, 3], false),
+            ([own, 2, 1, end], false),
+            ([0, end, end, end], false),
+        ] {
+            assert_eq!(has_ends(&compound(table)), expected, "{table:?}");
+        }
+        // The chain of sectors that list the table may do so too, as often as there are sectors.
+        let mut listed = compound([own, end, end, end]);
+        listed[68..72].copy_from_slice(&2_u32.to_le_bytes());
+        listed[1536..2048].fill(0xff);
+        assert!(has_ends(&listed));
+        listed[1536..2048].copy_from_slice(&[2, 0, 0, 0].repeat(128));
+        assert!(!has_ends(&listed));
+        let mut circle = compound([own, 1, end, end]);
+        circle.extend(wide("карта 9990483834645856"));
+        let (found, oddities) = members("old.xls", &circle, &Limits::default());
+        assert!(found.iter().any(|(_, text)| text.contains("9990483834645856")), "{found:?}");
+        assert_eq!(oddities, ["container-unread"]);
+    }
 
     #[test]
     fn runs_of_wide_text_are_found_at_even_and_odd_places() {

@@ -231,6 +231,19 @@ fn a_zip_without_its_directory_is_read_from_the_front() {
 }
 
 #[test]
+fn what_follows_a_damaged_file_is_found_whatever_packed_it() {
+    // A block of bzip2 that holds no symbol: its decoder panics, and cannot unwind, if it is asked once more.
+    let damaged = [b"BZh91AY&SY".as_slice(), &[0; 40]].concat();
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut whole = zip_with(&[("a.csv", &damaged), ("b.csv", b"second")], stored);
+    whole[8..10].copy_from_slice(&12_u16.to_le_bytes());
+    let directory = memchr::memmem::find(&whole, b"PK\x01\x02").unwrap();
+    let (found, oddities) = members("x.zip", &whole[..directory], &Limits::default());
+    assert!(found.contains(&("b.csv".to_owned(), "second".to_owned())), "{found:?}");
+    assert!(oddities.contains(&"member-unreadable".to_owned()), "{oddities:?}");
+}
+
+#[test]
 fn a_file_that_the_directory_leaves_out_is_found() {
     let hidden = zip(&[("hidden.csv", b"9990483834645856 is a card of ours")]);
     let directory = memchr::memmem::find(&hidden, b"PK\x01\x02").unwrap();

@@ -149,7 +149,7 @@ impl Unpacker<'_> {
         }
         let mut reader = io::BufReader::new(reader);
         while self.may_open_another(place) {
-            let mut member = match read_zipfile_from_stream(&mut reader) {
+            let member = match read_zipfile_from_stream(&mut reader) {
                 Ok(Some(member)) => member,
                 Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => {
                     self.odd_locked(place);
@@ -159,9 +159,9 @@ impl Unpacker<'_> {
             };
             let inner = place.member(member.name_raw());
             let packed_bytes = member.compressed_size();
-            self.open_member(&inner, member.by_ref(), packed_bytes);
-            // What was left unread must be, for the next file to be found.
-            let _ = io::copy(&mut member.take(self.order.limits.held_bytes), &mut io::sink());
+            // Dropped with its reader, the member skips what is left of its packed bytes, so that the next one is found; a
+            // decoder that has failed must not be read again, for one of them then ends the process.
+            self.open_member(&inner, member, packed_bytes);
             opened += 1;
         }
         opened

@@ -231,9 +231,9 @@ struct Addresses {
 
 impl Addresses {
     fn new(page: &FetchedPage, site: &Url, survey: &Survey<'_>, text: &str) -> Self {
-        let base = survey.base.and_then(|base| page.url.join(base).ok()).unwrap_or_else(|| page.url.clone());
-        let declared = declared_home(survey, text).and_then(|home| Url::parse(home).ok());
-        let mirrored = declared.filter(|declared| !is_same_site(declared, site));
+        let base = survey.base.and_then(|base| page.url.join(base).ok()).filter(is_web);
+        let base = base.unwrap_or_else(|| page.url.clone());
+        let mirrored = declared_home(survey, text).filter(|declared| !is_same_site(declared, site));
         let mut addresses = Self { base, page: page.url.clone(), site: site.clone(), mirrored };
         addresses.base = addresses.at_home(addresses.base.clone());
         addresses
@@ -251,7 +251,7 @@ impl Addresses {
     fn resolve(&self, href: &str) -> Option<Url> {
         let mut url = self.absolute(href)?;
         url.set_fragment(None);
-        (matches!(url.scheme(), "http" | "https") && is_same_site(&url, &self.site)).then_some(url)
+        (is_web(&url) && is_same_site(&url, &self.site)).then_some(url)
     }
 
     /// A link to the address a mirror was copied from leads to the mirror.
@@ -267,7 +267,7 @@ impl Addresses {
 }
 
 /// Returns the address that the board's own scripts and headers name as its home.
-fn declared_home<'a>(survey: &Survey<'a>, text: &'a str) -> Option<&'a str> {
+fn declared_home(survey: &Survey<'_>, text: &str) -> Option<Url> {
     let quoted_after = |mark: &str| {
         let at = memchr::memmem::find(text.as_bytes(), mark.as_bytes())? + mark.len();
         text.get(at..)?.split(['"', '\'']).next()
@@ -278,13 +278,15 @@ fn declared_home<'a>(survey: &Survey<'a>, text: &'a str) -> Option<&'a str> {
         .or(survey.canonical)
         .filter(|home| home.starts_with("http"))
         .or(survey.home)
+        .and_then(|home| Url::parse(home).ok())
+        .filter(is_web)
 }
 
 /// Returns the address that a parsed page names as its board's own.
 pub(super) fn home(dom: &Html, text: &str) -> Option<Url> {
     let survey = survey(dom);
     let linked = || usual_host(&survey);
-    declared_home(&survey, text).and_then(|home| Url::parse(home).ok()).or_else(linked)
+    declared_home(&survey, text).or_else(linked)
 }
 
 /// The host that most of a page's links name, where they name hosts at all.
@@ -301,6 +303,10 @@ fn usual_host(survey: &Survey<'_>) -> Option<Url> {
     }
     let (url, count) = counts.into_iter().max_by_key(|(url, count)| (*count, url.as_str()))?;
     (count >= 5 && count * 2 > survey.anchors.len()).then(|| url.clone())
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
 }
 
 fn is_same_site(url: &Url, site: &Url) -> bool {

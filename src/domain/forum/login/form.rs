@@ -114,10 +114,7 @@ fn read(sheet: &Sheet<'_>, form: &RawForm<'_>) -> Option<LoginForm> {
         return None;
     }
     let action = dom::attr(form.mark, "action").map(str::trim).filter(|action| !action.is_empty());
-    let mut action = match action {
-        Some(action) => sheet.resolve(action)?,
-        None => sheet.page.url.clone(),
-    };
+    let mut action = sheet.resolve(action.unwrap_or(sheet.page.url.as_str()))?;
     // Discuz! posts by script and says so in the address; without it the answer is a page of another kind.
     let query = action.query().unwrap_or_default();
     if query.contains("mod=logging") && query.contains("loginsubmit") && !query.contains("inajax=") {

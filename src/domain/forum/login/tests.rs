@@ -234,3 +234,20 @@ fn the_login_page_is_found_where_a_page_names_it() {
         assert_eq!(found, expected.map(|page| format!("http://forum.example/board/{page}")), "{body}");
     }
 }
+
+#[test]
+fn a_form_that_names_no_address_counts_on_the_site_only() {
+    let form = "<form method=post><input name=user><input type=password name=pass></form>";
+    let on_site = look_at("login?next=1", "text/html", form).form.expect("a login form").fill(&account(), None);
+    assert_eq!(on_site.url.as_str(), "http://forum.example/board/login?next=1");
+    assert_eq!(look_at("http://other.example/board/login", "text/html", form).form, None);
+}
+
+#[test]
+fn what_is_no_address_of_the_web_is_neither_base_nor_home() {
+    for base in ["httpi:v", "https+x://other.example/", "javascript:0"] {
+        let page = format!("<head><base href='{base}'></head><a href='login.php'>Log in</a>");
+        let login_page = look(&page).login_page.map(String::from);
+        assert_eq!(login_page.as_deref(), Some("http://forum.example/board/login.php"), "{base}");
+    }
+}
