@@ -4,8 +4,8 @@
 //!
 //! Durability on SQLite: WAL. Recording visits commits with `synchronous = NORMAL`: `kill -9` loses nothing; a power
 //! failure may lose the last visits, which are then made again. What people or mail servers have seen (outbox, moves,
-//! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable. PostgreSQL does the same
-//! with `synchronous_commit`.
+//! watchlists, confirmations) commits with `FULL`, which also makes every visit before it durable. On PostgreSQL
+//! every commit outlives a crash of the server.
 
 mod apart;
 mod api_tokens;
@@ -105,15 +105,6 @@ impl Dialect {
         }
     }
 
-    /// Returns how a write transaction begins, where it is not simply begun.
-    const fn begin(self, durability: Durability) -> Option<&'static str> {
-        match (self, durability) {
-            (Self::Sqlite, _) => Some("BEGIN IMMEDIATE"),
-            (Self::Postgres, Durability::Process) => Some("BEGIN; SET LOCAL synchronous_commit = off"),
-            (Self::Postgres, Durability::Power) => None,
-        }
-    }
-
     const fn lock_suffix(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -161,9 +152,9 @@ impl Store {
             Durability::Process => &self.writer,
             Durability::Power => &self.ledger,
         };
-        let transaction = match self.dialect.begin(durability) {
-            Some(statement) => pool.begin_with(statement).await?,
-            None => pool.begin().await?,
+        let transaction = match self.dialect {
+            Dialect::Sqlite => pool.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => pool.begin().await?,
         };
         Ok(Write { transaction, _turn: turn })
     }
