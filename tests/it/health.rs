@@ -15,6 +15,21 @@ use crate::store::Subject;
 use crate::world::forum::{Content, Forum};
 use crate::world::program::Installation;
 
+/// What the tests' own folders may take: the room left on the machine's disk is no concern of theirs.
+const BUDGET_MIB: u32 = 64;
+
+/// Makes an installation with that budget.
+fn budgeted() -> Installation {
+    let installation = Installation::new();
+    std::fs::create_dir_all(installation.data()).unwrap();
+    std::fs::write(installation.data().join("dyepack.toml"), retention()).unwrap();
+    installation
+}
+
+fn retention() -> String {
+    format!("[retention]\nbudget_mib = {BUDGET_MIB}\n")
+}
+
 fn now() -> Timestamp {
     "2026-11-27T12:00:00Z".parse().unwrap()
 }
@@ -24,7 +39,7 @@ fn options(operator: Option<&str>, folder: &std::path::Path) -> Options {
         worker: "w".to_owned(),
         operator: Operator { mail: operator.map(str::to_owned), hook: None },
         folder: PathBuf::from(folder),
-        budget_bytes: None,
+        budget_bytes: Some(u64::from(BUDGET_MIB) << 20),
         drills: None,
     }
 }
@@ -62,7 +77,7 @@ async fn the_operator_is_told_once_when_a_network_goes_down_and_once_when_it_is_
 
 #[test]
 fn health_and_source_list_say_what_waits_and_what_would_mend_it() {
-    let installation = Installation::new();
+    let installation = budgeted();
     let onion = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion";
     assert!(installation.run(&["source", "add", &format!("http://{onion}/")]).status.success());
     let down = format!("127.0.0.1:{}", free_port());
@@ -127,7 +142,7 @@ fn a_drill_goes_the_whole_way_and_leaves_no_trace() {
 
 #[test]
 fn a_drill_that_fails_names_its_step_and_is_an_alarm() {
-    let installation = Installation::new();
+    let installation = budgeted();
     let down = format!("smtp://127.0.0.1:{}", free_port());
     let drill = |installation: &Installation| {
         let mut command = installation.command(&["drill", "--format", "json"]);
@@ -158,9 +173,10 @@ fn a_running_crawl_repeats_the_drill_and_mails_the_operator_when_it_fails() {
     let onion = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion";
     let text = format!(
         "[mail]\nurl = \"{}\"\n[operator]\nmail = \"ops@host.example\"\n[drill]\nevery = \"3s\"\nsites = [\"http://{onion}/\"]\n\
-         listen = \"{}\"\n",
+         listen = \"{}\"\n{}",
         sink.url("smtp"),
-        taken.local_addr().unwrap()
+        taken.local_addr().unwrap(),
+        retention()
     );
     std::fs::write(config.path(), text).unwrap();
     let path = config.path().to_str().unwrap();
