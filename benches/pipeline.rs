@@ -53,6 +53,8 @@ fn main() {
     let canaries = args.next().and_then(|canaries| canaries.parse().ok()).unwrap_or(0);
     let (mut server, url) = start_server(pages);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    // As the program does.
+    dyepack::ports::memory::take_small_pages();
     println!("{pages} pages of a thread, about 90 KB each");
     println!("{:<34} {:>8} {:>10} {:>14} {:>10}", "", "pages", "pages/s", "CPU s / 1000", "peak MB");
     runtime.block_on(async {

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod fingerprints;
 pub mod forum;
 pub mod frontier;
+pub mod hashed;
 pub mod health;
 pub mod identifier;
 pub mod listing;

@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod fetch;
 pub mod jwt;
 pub mod mail;
+pub mod memory;
 pub mod sandbox;
 pub mod seal;
 pub mod signing;

@@ -37,6 +37,11 @@ pub fn iban(bytes: &[u8]) -> bool {
         && std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<iban::Iban>().is_ok())
 }
 
+/// Returns the check digits of an IBAN that has `00` in their place (ISO 13616-1: 98 less the remainder).
+pub fn iban_check(bytes: &[u8]) -> Option<u32> {
+    Some(98 - mod_97(bytes)?)
+}
+
 /// Returns the remainder of an IBAN's characters, the first four moved to the end and letters read as 10 to 35.
 fn mod_97(bytes: &[u8]) -> Option<u32> {
     let (head, tail) = bytes.split_at_checked(4)?;

@@ -161,8 +161,10 @@ impl Vocabulary {
 /// Bytes by which longer phrases are looked up.
 const OPENING: usize = 6;
 
-/// Which phrases start with which bytes: two small tables that say no to nearly every place, then the phrases themselves.
+/// Which phrases start with which bytes: small tables that say no to nearly every place, then the phrases themselves.
 struct Openings {
+    /// A bit for each Latin word that phrases begin with; some share one.
+    words: Vec<u64>,
     /// A bit for the first two bytes of each place where a phrase of no more may be.
     pairs: Vec<u64>,
     /// A bit for the first three bytes of each place where a longer phrase may be; some share one.
@@ -205,6 +207,7 @@ impl Openings {
 
     fn of(phrases: &[Phrase]) -> Self {
         let mut openings = Self {
+            words: vec![0; 1 << (Self::WORD_BITS - 6)],
             pairs: vec![0; 1 << 10],
             triples: vec![0; 1 << (Self::TRIPLE_BITS - 6)],
             lengths: vec![0; 1 << 16],
@@ -222,7 +225,7 @@ impl Openings {
                     *lengths |= 1 << (opening.len() - 1);
                 }
             }
-            openings.allow(opening);
+            openings.allow(phrase);
             let key = Self::key(opening);
             let (word, bit) = Self::place(key);
             if let Some(word) = openings.may_open.get_mut(word) {
@@ -236,9 +239,20 @@ impl Openings {
     }
 
     const TRIPLE_BITS: u32 = 15;
+    const WORD_BITS: u32 = 16;
 
-    /// Notes what a text may begin with where a phrase stands: its first three bytes, or the two that it has.
-    fn allow(&mut self, opening: &[u8]) {
+    /// Notes what a text may begin with where a phrase stands: its first word where that is Latin and stands whole, else its
+    /// first three bytes, or the two that it has.
+    fn allow(&mut self, phrase: &Phrase) {
+        let opening = phrase.text.as_bytes();
+        let latin = latin_letters(opening);
+        if latin > 0 && !(phrase.is_prefix && latin == opening.len()) {
+            let (slot, bit) = Self::whole_word(opening, latin);
+            if let Some(slot) = self.words.get_mut(slot) {
+                *slot |= 1 << bit;
+            }
+            return;
+        }
         if let Some(bytes) = opening.first_chunk::<3>() {
             let (slot, bit) = Self::triple(*bytes);
             if let Some(slot) = self.triples.get_mut(slot) {
@@ -256,14 +270,28 @@ impl Openings {
         }
     }
 
-    /// Tells by three bytes whether a phrase may stand at a place.
-    fn may_be_at(&self, bytes: &[u8], at: usize) -> bool {
+    /// Tells by the Latin letters at a place, if there are any, and by three bytes whether a phrase may stand there.
+    fn may_be_at(&self, bytes: &[u8], (at, latin): (usize, usize)) -> bool {
+        if latin > 0 {
+            let (slot, bit) = Self::whole_word(bytes.get(at..).unwrap_or_default(), latin);
+            if self.words.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
+                return true;
+            }
+        }
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
         let [first, second, third] = [byte(at), byte(at + 1), byte(at + 2)];
         let pair = Self::pair(first, second);
         let (slot, bit) = Self::triple([first, second, third]);
         self.triples.get(slot).is_some_and(|slot| slot >> bit & 1 == 1)
             || self.pairs.get(pair >> 6).is_some_and(|slot| slot >> (pair & 63) & 1 == 1)
+    }
+
+    /// The place of a word of so many letters: its first eight and its length.
+    fn whole_word(bytes: &[u8], letters: usize) -> (usize, u32) {
+        let length = u32::try_from(letters).unwrap_or(u32::MAX);
+        let word = Self::word(bytes) >> (64 - 8 * length.clamp(1, 8));
+        let hash = Spread::of(word ^ u64::from(length) << 59) >> (64 - Self::WORD_BITS);
+        ((hash >> 6) as usize, (hash & 63) as u32)
     }
 
     fn triple([first, second, third]: [u8; 3]) -> (usize, u32) {
@@ -330,7 +358,8 @@ pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usiz
 fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     let vocabulary = &*VOCABULARY;
     let mut covered = 0;
-    for start in places(text, line).filter(|at| vocabulary.openings.may_be_at(text.as_bytes(), *at)) {
+    let may_be_at = |place: &(usize, usize)| vocabulary.openings.may_be_at(text.as_bytes(), *place);
+    for (start, _) in places(text, line).filter(may_be_at) {
         let Some((end, phrase)) = vocabulary.longest_at(text, start).filter(|(end, _)| *end > covered) else {
             continue;
         };
@@ -340,8 +369,9 @@ fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     }
 }
 
-/// Where a phrase may start: at every character that does not stand behind a letter, or is neither letter nor digit.
-fn places(text: &str, line: Range<usize>) -> impl Iterator<Item = usize> {
+/// Where a phrase may start, and how many Latin letters stand there: at every character that does not stand behind a letter,
+/// or is neither letter nor digit.
+fn places(text: &str, line: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
     let bytes = text.as_bytes().get(..line.end).unwrap_or_default();
     let (mut at, mut is_behind_letter) = (line.start, false);
     std::iter::from_fn(move || {
@@ -358,14 +388,19 @@ fn places(text: &str, line: Range<usize>) -> impl Iterator<Item = usize> {
             };
             if is_letter {
                 // The rest of the word, as far as it is Latin, starts nothing.
-                at += bytes.get(at..).unwrap_or_default().iter().take_while(|next| next.is_ascii_lowercase()).count();
+                at += latin_letters(bytes.get(at..).unwrap_or_default());
             }
             if !(std::mem::replace(&mut is_behind_letter, is_letter) && may_be_inside) {
-                return Some(start);
+                return Some((start, if byte.is_ascii() && is_letter { at - start } else { 0 }));
             }
         }
         None
     })
+}
+
+/// Counts the Latin letters that a folded text begins with.
+fn latin_letters(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count()
 }
 
 /// Bytes between an everyday word and a thing of the trade, at most, for the word to count.

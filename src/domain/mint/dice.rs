@@ -1,52 +1,65 @@
-//! Secret random choices from one seed: SHA-256 of the seed and a counter.
+//! Secret random choices from one seed: the stream of `ChaCha20` (RFC 8439) of a key that SHA-256 derives from it.
 //!
 //! Whoever holds the seed can repeat every choice; nobody else can tell them from chance. Not here: where the seed comes
 //! from (the caller asks the operating system).
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest, Sha256};
 
 use crate::domain::secret::Secret;
 
 /// A stream of random choices.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Dice {
-    seed: Secret<[u8; 32]>,
-    blocks: u64,
-    block: Secret<[u8; 32]>,
-    used: usize,
+    stream: ChaCha20Rng,
+    /// Decimal digits that were drawn together and not given yet, and how many.
+    digits: Secret<(u32, u8)>,
 }
+
+/// Decimal digits that are drawn together.
+const DIGITS: u8 = 9;
 
 impl Dice {
     /// Starts the stream of a seed and a purpose: streams of different purposes have nothing to do with each other.
     pub(super) fn new(seed: &[u8; 32], purpose: &str) -> Self {
-        let seed = Sha256::new().chain_update(b"dyepack/mint/1|").chain_update(seed).chain_update(purpose).finalize();
-        Self { seed: Secret::new(seed.into()), blocks: 0, block: Secret::new([0; 32]), used: 32 }
+        let key = Sha256::new().chain_update(b"dyepack/mint/2|").chain_update(seed).chain_update(purpose).finalize();
+        Self { stream: ChaCha20Rng::from_seed(key.into()), digits: Secret::new((0, 0)) }
     }
 
     /// Returns 32 random bits.
     pub(super) fn bits(&mut self) -> u32 {
-        if self.used >= 32 {
-            let block =
-                Sha256::new().chain_update(self.seed.reveal()).chain_update(self.blocks.to_le_bytes()).finalize();
-            self.block = Secret::new(block.into());
-            self.blocks += 1;
-            self.used = 0;
-        }
-        let bytes = self.block.reveal().get(self.used..self.used + 4).and_then(|bytes| bytes.try_into().ok());
-        self.used += 4;
-        u32::from_le_bytes(bytes.unwrap_or_default())
+        self.stream.next_u32()
+    }
+
+    /// Returns 64 random bits.
+    pub(super) fn wide(&mut self) -> u64 {
+        self.stream.next_u64()
     }
 
     /// Returns a number below `bound`, each equally likely; 0 for 0.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         // Lemire's method: the few values that would be too likely are thrown again.
-        let Some(threshold) = bound.wrapping_neg().checked_rem(bound) else { return 0 };
         loop {
             let product = u64::from(self.bits()) * u64::from(bound);
-            if u32::try_from(product & 0xFFFF_FFFF).is_ok_and(|low| low >= threshold) {
-                return u32::try_from(product >> 32).unwrap_or_default();
+            let (low, high) = (product & 0xFFFF_FFFF, product >> 32);
+            // Only below the bound can it be one of them.
+            let is_even = low >= u64::from(bound)
+                || bound.wrapping_neg().checked_rem(bound).is_none_or(|threshold| low >= u64::from(threshold));
+            if is_even {
+                return u32::try_from(high).unwrap_or_default();
             }
         }
+    }
+
+    /// Returns a decimal digit.
+    pub(super) fn digit(&mut self) -> char {
+        let (digits, left) = match *self.digits.reveal() {
+            (_, 0) => (self.below(10_u32.pow(DIGITS.into())), DIGITS),
+            drawn => drawn,
+        };
+        self.digits = Secret::new((digits / 10, left - 1));
+        char::from_digit(digits % 10, 10).unwrap_or('0')
     }
 
     /// Tells yes with this probability.
@@ -128,6 +141,11 @@ mod tests {
             faces[dice.below(6) as usize] += 1;
         }
         assert!(faces.iter().all(|times| (9_600..10_400).contains(times)), "{faces:?}");
+        let mut digits = [0_u32; 10];
+        for _ in 0..60_000 {
+            digits[dice.digit().to_digit(10).unwrap() as usize] += 1;
+        }
+        assert!(digits.iter().all(|times| (5_650..6_350).contains(times)), "{digits:?}");
         let yes = (0..20_000).filter(|_| dice.chance(0.3)).count();
         assert!((5_700..6_300).contains(&yes), "{yes}");
         assert_eq!((dice.below(0), dice.below(1)), (0, 0));

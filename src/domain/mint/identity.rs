@@ -1,7 +1,6 @@
 //! Makes records that fit a profile and are nobody: every value from a reserved range, every check digit right.
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::take;
 
 use jiff::civil::Date;
@@ -12,28 +11,11 @@ use super::profile::{Column, Form, Profile};
 use super::wording::{self, Drawn};
 use super::{Language, MintError};
 use crate::domain::fingerprints::Fingerprints;
+use crate::domain::hashed::{HashedSet, set_with_room};
 use crate::domain::identifier::{FingerprintKind, check};
 
-/// What [`mark`] gives, kept without hashing it again.
-pub(super) type Marks = HashSet<u64, BuildHasherDefault<AsItIs>>;
-
-/// Takes a number for its own hash.
-#[derive(Debug, Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
+/// What [`mark`] gives.
+pub(super) type Marks = HashedSet;
 
 /// Tries to draw a value that no other record has.
 const TRIES: u32 = 64;
@@ -81,10 +63,12 @@ pub(super) struct Made {
 impl Made {
     /// Enters the record among the settled ones and returns its cells; `None` if another has a value of it.
     pub(super) fn settle(self, settled: &mut Marks) -> Option<Vec<String>> {
-        if self.marks.iter().any(|mark| settled.contains(mark)) {
+        if let Some(met) = self.marks.iter().position(|mark| !settled.insert(*mark)) {
+            for mark in self.marks.iter().take(met) {
+                settled.remove(mark);
+            }
             return None;
         }
-        settled.extend(&self.marks);
         Some(self.cells)
     }
 }
@@ -160,7 +144,7 @@ impl<'a> Model<'a> {
     fn longer_mail_name(&self, column: usize, person: &Person, attempt: u32, dice: &mut Dice) -> String {
         let pattern = self.drawn.get(&(column, person.language)).and_then(|drawn| drawn.draw(dice));
         let mut name = mail_name(pattern.as_deref(), person, dice);
-        name.extend((0..2 * (1 + attempt / PLAIN_TRIES)).map(|_| digit(dice.below(10))));
+        name.extend((0..2 * (1 + attempt / PLAIN_TRIES)).map(|_| dice.digit()));
         name
     }
 
@@ -169,13 +153,12 @@ impl<'a> Model<'a> {
         let at = self.profile.columns.iter().position(|column| matches!(column.form, Form::Name));
         let drawn = at.and_then(|at| self.drawn.get(&(at, language))).and_then(|drawn| drawn.draw(dice));
         let Some(whole) = drawn else { return self.names.name(language, dice) };
-        let mut words = wording::spelled(&whole).into_iter();
-        let (Some(first), Some(second)) = (words.next(), words.next()) else {
-            // How it is read is not known: any name will do for mail.
-            return Name { whole, ..self.names.name(language, dice) };
-        };
-        let (given_latin, surname_latin) = if language == Language::Ru { (second, first) } else { (first, second) };
-        Name { whole, given_latin, surname_latin }
+        let mut words = wording::spelled(&whole);
+        if words.len() < 2 {
+            // How it is read is not known, or there is too little of it: any other will do for mail.
+            words.extend(self.names.name(language, dice).words.into_iter().skip(words.len()));
+        }
+        Name { whole, words, given: usize::from(language == Language::Ru) }
     }
 
     /// Ages as the table has them, or as bank customers have them: 18 to 84, most in the middle.
@@ -212,7 +195,7 @@ impl<'a> Model<'a> {
 /// Returns the marks of canaries that are enrolled, with room for so many records more.
 pub(super) fn enrolled(values: &HashSet<String>, model: &Model<'_>, records: usize) -> Marks {
     let room = values.len().saturating_add(model.marks_of(records));
-    let mut marks = Marks::with_capacity_and_hasher(room, BuildHasherDefault::default());
+    let mut marks = set_with_room(room);
     marks.extend(values.iter().map(|value| mark(value)));
     marks
 }
@@ -220,7 +203,7 @@ pub(super) fn enrolled(values: &HashSet<String>, model: &Model<'_>, records: usi
 impl<'a> Maker<'a> {
     /// Prepares to make so many records, beside those that are settled.
     pub(super) fn new(model: &'a Model<'a>, settled: &'a Marks, records: usize) -> Self {
-        let taken = Marks::with_capacity_and_hasher(model.marks_of(records), BuildHasherDefault::default());
+        let taken = set_with_room(model.marks_of(records));
         Self { model, settled, taken, marks: Vec::new() }
     }
 
@@ -308,8 +291,9 @@ impl<'a> Maker<'a> {
             } else {
                 first.saturating_add(i64::from(dice.below(span)))
             };
-            if self.occupy(mark(&format!("{}={number}", column.name))) {
-                return Ok(number.to_string());
+            let text = number.to_string();
+            if self.occupy(mark_of(&[&column.name, &text])) {
+                return Ok(text);
             }
         }
         Err(MintError::Exhausted { field: column.name.clone() })
@@ -338,7 +322,7 @@ impl<'a> Maker<'a> {
             let value =
                 value.ok_or_else(|| MintError::NotAccepted { field: field.to_owned(), range: range.to_owned() })?;
             if !model.is_customers(field, &value) && self.occupy(mark(&value)) {
-                return Ok(dress(&value, shapes, dice));
+                return Ok(dress(value, shapes, dice));
             }
         }
         Err(MintError::Exhausted { field: field.to_owned() })
@@ -347,8 +331,8 @@ impl<'a> Maker<'a> {
 
 /// The part of a mail address before the `@`, in a habit of the table where one is told.
 fn mail_name(pattern: Option<&str>, person: &Person, dice: &mut Dice) -> String {
-    let words = wording::spelled(&person.name.whole);
-    let habitual = pattern.and_then(|pattern| wording::mail_name(pattern, &words, person.birth.year(), dice));
+    let words = &person.name.words;
+    let habitual = pattern.and_then(|pattern| wording::mail_name(pattern, words, person.birth.year(), dice));
     habitual.unwrap_or_else(|| names::mail_name(&person.name, person.birth.year(), dice))
 }
 
@@ -363,14 +347,21 @@ pub fn comparable(value: &str) -> String {
 
 /// Digests what [`comparable`] gives: 10^7 values meet by accident once in 10^5 mints, and then one of them is drawn anew.
 fn mark(value: &str) -> u64 {
+    mark_of(&[value])
+}
+
+/// Digests several texts as one.
+fn mark_of(parts: &[&str]) -> u64 {
     // FNV-1a, its bits spread at the end.
     let add = |mark: u64, byte: u8| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let mark = if value.is_ascii() {
-        let letters = value.bytes().filter(u8::is_ascii_alphanumeric);
-        letters.map(|letter| letter.to_ascii_lowercase()).fold(FNV_BASIS, add)
-    } else {
-        comparable(value).bytes().fold(FNV_BASIS, add)
-    };
+    let mark = parts.iter().fold(FNV_BASIS, |mark, part| {
+        if part.is_ascii() {
+            let letters = part.bytes().filter(u8::is_ascii_alphanumeric);
+            letters.map(|letter| letter.to_ascii_lowercase()).fold(mark, add)
+        } else {
+            comparable(part).bytes().fold(mark, add)
+        }
+    });
     (mark ^ (mark >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
@@ -387,7 +378,9 @@ fn speaks(field: &str, range: &str, language: Language) -> bool {
 
 /// Replaces each `#` by a random digit.
 fn fill(range: &str, dice: &mut Dice) -> String {
-    range.chars().map(|character| if character == '#' { digit(dice.below(10)) } else { character }).collect()
+    let mut value = String::with_capacity(range.len());
+    value.extend(range.chars().map(|character| if character == '#' { dice.digit() } else { character }));
+    value
 }
 
 fn fill_shape(shape: &str, dice: &mut Dice) -> String {
@@ -395,16 +388,12 @@ fn fill_shape(shape: &str, dice: &mut Dice) -> String {
     shape
         .chars()
         .map(|class| match class {
-            '9' => digit(dice.below(10)),
+            '9' => dice.digit(),
             'A' => letter(b'A', dice),
             'a' => letter(b'a', dice),
             other => other,
         })
         .collect()
-}
-
-fn digit(value: u32) -> char {
-    char::from_digit(value, 10).unwrap_or('0')
 }
 
 /// Replaces the last digit by the Luhn digit.
@@ -424,9 +413,9 @@ fn luhn(number: &str) -> Option<String> {
 fn iban(number: &str) -> Option<String> {
     let plain: String =
         number.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_ascii_uppercase();
-    (2..=98)
-        .map(|digits| plain.replacen("??", &format!("{digits:02}"), 1))
-        .find(|number| check::iban(number.as_bytes()))
+    let digits = check::iban_check(plain.replacen("??", "00", 1).as_bytes())?;
+    let number = plain.replacen("??", &format!("{digits:02}"), 1);
+    check::iban(number.as_bytes()).then_some(number)
 }
 
 fn resident_id(county: &str, birth: Date, dice: &mut Dice) -> Option<String> {
@@ -437,21 +426,23 @@ fn resident_id(county: &str, birth: Date, dice: &mut Dice) -> Option<String> {
 }
 
 /// Writes a value in one of the table's shapes, if it fits: same letters and digits, other separators.
-fn dress(value: &str, shapes: &[(String, f64)], dice: &mut Dice) -> String {
-    let Some(shape) = dice.weighted(shapes).filter(|_| !value.contains('@')) else { return value.to_owned() };
-    let plain: Vec<char> = value.chars().filter(char::is_ascii_alphanumeric).collect();
+fn dress(value: String, shapes: &[(String, f64)], dice: &mut Dice) -> String {
+    let Some(shape) = dice.weighted(shapes).filter(|_| !value.contains('@')) else { return value };
+    let plain = || value.chars().filter(char::is_ascii_alphanumeric);
     let is_place = |class: char| matches!(class, '9' | 'A' | 'a');
     let places = shape.chars().filter(|class| is_place(*class)).count();
     let country =
         if value.starts_with("+86") { 2 } else { usize::from(value.starts_with("+1") || value.starts_with("+7")) };
     // A national form leaves out the country code, and nothing else.
-    let skipped = plain
-        .len()
+    let skipped = plain()
+        .count()
         .checked_sub(places)
         .filter(|skipped| *skipped == 0 || (*skipped == country && country > 0 && !shape.starts_with('+')));
-    let Some(skipped) = skipped else { return value.to_owned() };
-    let mut rest = plain.into_iter().skip(skipped);
-    shape.chars().map(|class| if is_place(class) { rest.next().unwrap_or(class) } else { class }).collect()
+    let Some(skipped) = skipped else { return value };
+    let mut rest = plain().skip(skipped);
+    let mut dressed = String::with_capacity(shape.len());
+    dressed.extend(shape.chars().map(|class| if is_place(class) { rest.next().unwrap_or(class) } else { class }));
+    dressed
 }
 
 /// Draws an amount from quantiles: between two of them small ones are likelier than large ones, as amounts are.
@@ -503,7 +494,7 @@ mod tests {
             ("jo@post.example", "aa@aaaa.aaaaaaa", "jo@post.example"),
             ("9999120000000018", "999", "9999120000000018"),
         ] {
-            assert_eq!(dress(value, &[(shape.to_owned(), 1.0)], &mut dice), dressed);
+            assert_eq!(dress(value.to_owned(), &[(shape.to_owned(), 1.0)], &mut dice), dressed);
         }
         assert_eq!(comparable("9999 1200-0000/0018"), comparable("9999120000000018"));
     }

@@ -28,10 +28,12 @@ pub use profile::{Column, DateStyle, Form, Profile, Profiler, Reserved};
 pub use spelling::Spelling;
 pub use wording::{Place, Wording};
 
-/// Lots in which records are made.
+/// Lots in which records are made side by side.
 const LOTS: usize = 8;
 /// So few records are made in one lot, in which none meets another.
 const FEW: usize = 1_000;
+/// So many are made in a lot before it is told what the others took.
+const MOST_IN_LOT: usize = 10_000;
 
 /// Habits that names, addresses and numbers follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,19 +159,21 @@ pub struct Planted {
 impl Table {
     /// Returns the salted Merkle root that commits to the whole table.
     pub fn root(&self) -> merkle::Hash {
-        let leaves: Vec<merkle::Hash> = self
-            .canaries
-            .iter()
-            .map(|canary| {
-                let mut entry = format!("{}|{}|{}", self.dataset, self.planted_at, canary.id);
-                for part in canary.holders.iter().chain(&canary.cells) {
-                    // The length keeps two parts apart, whatever they hold.
-                    let _ = write!(entry, "|{}:{part}", part.len());
-                }
-                let _ = write!(entry, "|{:?}", canary.p.map(f64::from));
-                merkle::leaf(canary.salt.as_bytes(), entry.as_bytes())
-            })
-            .collect();
+        let common = format!("{}|{}|", self.dataset, self.planted_at);
+        let mut entry = String::new();
+        let leaf = |canary: &Planted| {
+            entry.clear();
+            entry.push_str(&common);
+            entry.push_str(&canary.id);
+            for part in canary.holders.iter().chain(&canary.cells) {
+                // The length keeps two parts apart, whatever they hold.
+                let _ = write!(entry, "|{}:", part.len());
+                entry.push_str(part);
+            }
+            let _ = write!(entry, "|{:?}", canary.p.map(f64::from));
+            merkle::leaf(canary.salt.as_bytes(), entry.as_bytes())
+        };
+        let leaves: Vec<merkle::Hash> = self.canaries.iter().map(leaf).collect();
         merkle::root(&leaves)
     }
 
@@ -203,21 +207,22 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
         + if request.p.is_empty() { 0 } else { request.shared as usize };
     let (draws, records) = std::thread::scope(|scope| {
         let making = scope.spawn(|| records(&model, (count, enrolled(&request.taken, &model, count)), seed));
-        let draws: Vec<(Vec<String>, Option<Chance>)> = alone.chain(shared).collect();
+        let mut draws: Vec<(u64, Vec<String>, Option<Chance>)> =
+            alone.chain(shared).map(|(holders, p)| (labels.wide() >> 16, holders, p)).collect();
+        draws.sort_unstable_by_key(|(number, ..)| *number);
+        draws.dedup_by_key(|(number, ..)| *number);
         (draws, making.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    let records = records?;
-    let plant = |((holders, p), cells): ((Vec<String>, Option<Chance>), Vec<String>)| {
-        let mut salt = String::with_capacity(32);
-        for _ in 0..4 {
-            let _ = write!(salt, "{:08x}", labels.bits());
-        }
-        let id = format!("m-{:08x}{:04x}", labels.bits(), labels.bits() >> 16);
-        Planted { id, holders, p, cells, place: labels.share(), salt }
+    // Who holds a record has nothing to do with what is in it, so the records need no order of their own.
+    let plant = |((number, holders, p), cells): ((u64, Vec<String>, Option<Chance>), Vec<String>)| Planted {
+        id: format!("m-{number:012x}"),
+        holders,
+        p,
+        cells,
+        place: labels.share(),
+        salt: format!("{:016x}{:016x}", labels.wide(), labels.wide()),
     };
-    let mut canaries: Vec<Planted> = draws.into_iter().zip(records).map(plant).collect();
-    canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    canaries.dedup_by(|later, first| later.id == first.id);
+    let canaries = draws.into_iter().zip(records?).map(plant).collect();
     Ok(Table {
         dataset: request.dataset.clone(),
         planted_at: request.planted_at,
@@ -228,8 +233,8 @@ pub fn mint(profile: &Profile, request: &Request, seed: &[u8; 32]) -> Result<Tab
     })
 }
 
-/// Makes so many records, in lots that have random choices of their own, side by side: how many processors there are changes
-/// nothing. Where two lots met in a value, the later record is made anew in a next round.
+/// Makes so many records in rounds of lots that have random choices of their own, side by side: how many processors there are
+/// changes nothing. Where two lots met in a value, the later record is made anew in a next round.
 fn records(
     model: &Model<'_>,
     (count, mut settled): (usize, Marks),
@@ -241,7 +246,7 @@ fn records(
         let lots = if missing < FEW { 1 } else { LOTS };
         let lot = |number: usize| {
             let mut dice = Dice::new(seed, &format!("values/{round}/{number}"));
-            let share = missing / lots + usize::from(number < missing % lots);
+            let share = (missing / lots + usize::from(number < missing % lots)).min(MOST_IN_LOT);
             let mut maker = Maker::new(model, &settled, share);
             (0..share).map(|_| maker.record(&mut dice)).collect::<Result<Vec<Made>, MintError>>()
         };

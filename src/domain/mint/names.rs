@@ -38,12 +38,22 @@ const RUSSIAN_FATHERS: &str = "Александр Сергеев Дмитрие�
 const RUSSIAN_STREETS: &str = "Советская Молодёжная Центральная Школьная Новая Садовая Лесная Набережная Ленина Мира Октябрьская Зелёная Заречная Полевая Гагарина";
 const RUSSIAN_TOWNS: &str = "Москва Санкт-Петербург Новосибирск Екатеринбург Казань Самара Омск Челябинск Ростов-на-Дону Уфа Красноярск Пермь Воронеж Волгоград Тула";
 
-/// A person's name and how it is written in Latin letters.
+/// A person's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) whole: String,
-    pub(super) given_latin: String,
-    pub(super) surname_latin: String,
+    /// Its words as they are written in mail addresses.
+    pub(super) words: Vec<String>,
+    /// Where among them the given name is; the surname is the other one of the first two.
+    pub(super) given: usize,
+}
+
+impl Name {
+    /// Returns the given name and the surname as they are written in mail addresses.
+    fn latin(&self) -> (&str, &str) {
+        let word = |at: usize| self.words.get(at).map_or("", String::as_str);
+        (word(self.given), word(1 - self.given.min(1)))
+    }
 }
 
 /// Word lists, split once.
@@ -69,11 +79,8 @@ impl Names {
         match language {
             Language::En => {
                 let (given, surname) = (often(&self.english[1], dice), often(&self.english[0], dice));
-                Name {
-                    whole: format!("{given} {surname}"),
-                    given_latin: given.to_lowercase(),
-                    surname_latin: surname.to_lowercase(),
-                }
+                let words = [given, surname].map(str::to_lowercase).into();
+                Name { whole: format!("{given} {surname}"), words, given: 0 }
             }
             Language::Zh => {
                 let (surname, surname_latin) = split(often(&self.chinese[0], dice));
@@ -84,7 +91,8 @@ impl Names {
                     given.push_str(character);
                     given_latin.push_str(latin);
                 }
-                Name { whole: format!("{surname}{given}"), given_latin, surname_latin: surname_latin.to_owned() }
+                let words = vec![given_latin, surname_latin.to_owned()];
+                Name { whole: format!("{surname}{given}"), words, given: 0 }
             }
             Language::Ru => self.russian_name(dice),
         }
@@ -102,7 +110,8 @@ impl Names {
         } else {
             (surname.to_owned(), format!("{stem}ич"))
         };
-        Name { given_latin: latin(given), surname_latin: latin(&surname), whole: format!("{surname} {given} {father}") }
+        let words = [&surname, given, &father].map(latin).into();
+        Name { whole: format!("{surname} {given} {father}"), words, given: 1 }
     }
 
     pub(super) fn address(&self, language: Language, dice: &mut Dice) -> String {
@@ -127,7 +136,7 @@ impl Names {
 
 /// Makes the part of a mail address before the @, in one of the habits people have.
 pub(super) fn mail_name(name: &Name, birth_year: i16, dice: &mut Dice) -> String {
-    let (given, surname) = (name.given_latin.as_str(), name.surname_latin.as_str());
+    let (given, surname) = name.latin();
     let initial = given.chars().next().map(String::from).unwrap_or_default();
     let number = dice.below(10_000);
     match dice.below(6) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::dice::Dice;
+use super::dice::{Dice, sums};
 
 /// What stands for the end of a word.
 const END: char = '\n';
@@ -71,9 +71,19 @@ pub(super) struct Speller {
     lengths: Vec<(usize, f64)>,
     /// Where words start.
     start: usize,
-    contexts: Vec<Context>,
-    /// For each number of letters, how likely a word ends exactly so many behind each context.
-    ends: Vec<Vec<f64>>,
+    /// How many contexts there are.
+    contexts: usize,
+    ways: Ways,
+}
+
+/// The letters that may stand behind each context where so many are still to follow, the contexts behind them, and the
+/// running sums of their weights.
+#[derive(Debug, Default)]
+struct Ways {
+    /// Where each list of letters ends, by the number that is to follow and the context.
+    ends: Vec<usize>,
+    sums: Vec<f64>,
+    letters: Vec<(char, u32)>,
 }
 
 /// What follows two letters: each letter, how likely it is, and the context behind it, if any word goes on there.
@@ -104,36 +114,45 @@ impl Speller {
             lengths =
                 (1..=LONGEST).filter(|length| can_end(*length)).map(|length| (length, ends[length][start])).collect();
         }
-        (!lengths.is_empty()).then_some(Self { lengths, start, contexts, ends })
-    }
-
-    /// Makes a word up.
-    pub(super) fn draw(&self, dice: &mut Dice) -> String {
-        let length = dice.weighted(&self.lengths).map_or(0, |length| *length);
-        let (mut word, mut at) = (String::new(), self.start);
-        for left in (0..length).rev() {
-            let Some((letter, next)) = self.next((at, left), dice) else { break };
-            word.push(letter);
-            at = next;
-        }
-        word
-    }
-
-    /// Draws the letter behind a context, where so many more are to follow it.
-    fn next(&self, (at, left): (usize, usize), dice: &mut Dice) -> Option<(char, usize)> {
-        let (context, ends) = (self.contexts.get(at)?, self.ends.get(left)?);
-        let letters = context.iter().filter(|(letter, ..)| *letter != END);
-        let ways = letters.filter_map(|(letter, share, next)| Some((*letter, share * ends.get((*next)?)?, (*next)?)));
-        let mut rest = dice.share() * ways.clone().map(|(_, weight, _)| weight).sum::<f64>();
-        let mut last = None;
-        for (letter, weight, next) in ways.filter(|(_, weight, _)| *weight > 0.0) {
-            last = Some((letter, next));
-            rest -= weight;
-            if rest < 0.0 {
-                break;
+        let longest = lengths.iter().map(|(length, _)| *length).max()?;
+        let mut ways = Ways::default();
+        for ends in ends.iter().take(longest) {
+            for context in &contexts {
+                ways.add(context, ends);
             }
         }
-        last
+        Some(Self { lengths, start, contexts: contexts.len(), ways })
+    }
+
+    /// Adds a word that is made up to a text.
+    pub(super) fn draw(&self, text: &mut String, dice: &mut Dice) {
+        let length = dice.weighted(&self.lengths).map_or(0, |length| *length);
+        let mut at = self.start;
+        for left in (0..length).rev() {
+            let Some((letter, next)) = self.ways.draw(left * self.contexts + at, dice) else { break };
+            text.push(letter);
+            at = next as usize;
+        }
+    }
+}
+
+impl Ways {
+    /// Adds a list: the letters behind a context, weighed by how likely a word ends so many letters behind each.
+    fn add(&mut self, context: &Context, ends: &[f64]) {
+        let letters = context.iter().filter(|(letter, ..)| *letter != END);
+        let ways = letters.filter_map(|(letter, share, next)| Some((*letter, share * ends.get((*next)?)?, (*next)?)));
+        let ways: Vec<(char, f64, usize)> = ways.filter(|(_, weight, _)| *weight > 0.0).collect();
+        self.sums.extend(sums(ways.iter().map(|(_, weight, _)| *weight)));
+        self.letters.extend(ways.iter().map(|(letter, _, next)| (*letter, u32::try_from(*next).unwrap_or(u32::MAX))));
+        self.ends.push(self.letters.len());
+    }
+
+    /// Draws a letter from a list, and the context behind it.
+    fn draw(&self, list: usize, dice: &mut Dice) -> Option<(char, u32)> {
+        let start = list.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        let range = start..*self.ends.get(list)?;
+        let at = dice.among(self.sums.get(range.clone())?);
+        self.letters.get(range)?.get(at).copied()
     }
 }
 
@@ -180,7 +199,8 @@ mod tests {
         let spelling = Speller::new(&letters.finish((300.0, 20)).unwrap()).unwrap();
         let mut dice = Dice::new(&[1; 32], "test");
         for _ in 0..200 {
-            let word = spelling.draw(&mut dice);
+            let mut word = String::new();
+            spelling.draw(&mut word, &mut dice);
             // Too few rows share what stands between two syllables, so none of the lengths that were read comes out.
             assert!((6..=7).contains(&word.len()), "{word}");
             assert!(syllables.iter().any(|syllable| word.starts_with(syllable)), "{word}");

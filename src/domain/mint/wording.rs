@@ -4,7 +4,6 @@
 //! A word enters only if at least as many rows share it as the profile asks for; of the others it is kept how they are spelled.
 //! Which words stood together in a row is not kept. Not here: the columns (`profile`), drawing people (`identity`).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +21,8 @@ const MOST_WORDS: usize = 2_000;
 const WHOLE_DIGITS: usize = 4;
 /// Rows after which a word is no longer thought to be rare.
 const RARE_ROWS: u64 = 20;
+/// Room for most texts.
+const USUAL_BYTES: usize = 40;
 /// What stands in mail names for a part of the person, and the one letter that it is spelled as.
 const TOKENS: [(&str, char); 8] = [
     ("{0}", '\u{e000}'),
@@ -231,35 +232,40 @@ fn spelled_year(year: i16) -> [String; 2] {
 
 /// Fills a pattern that [`Wordings::add_mail_name`] counted; `None` if it needs a word that the name has not.
 pub(super) fn mail_name(pattern: &str, words: &[String], born: i16, dice: &mut Dice) -> Option<String> {
-    if !pattern.contains('{') {
-        return Some(numbered(pattern, dice));
-    }
-    let mut filled = pattern.to_owned();
-    for (at, letter) in ["{a}", "{b}", "{c}"].into_iter().enumerate() {
-        let whole = format!("{{{at}}}");
-        if filled.contains(&whole) {
-            filled = filled.replacen(&whole, words.get(at)?, 1);
+    let mut name = String::with_capacity(USUAL_BYTES);
+    let mut rest = pattern;
+    while let Some(at) = rest.find('{') {
+        let (plain, token) = rest.split_at(at);
+        number(&mut name, plain, dice);
+        let known = TOKENS.iter().find_map(|(known, _)| Some((*known, token.strip_prefix(known)?)));
+        let Some((known, behind)) = known else {
+            name.push('{');
+            rest = token.get(1..).unwrap_or_default();
+            continue;
+        };
+        match known {
+            "{0}" => name.push_str(words.first()?),
+            "{1}" => name.push_str(words.get(1)?),
+            "{2}" => name.push_str(words.get(2)?),
+            "{a}" => name.push(words.first()?.chars().next()?),
+            "{b}" => name.push(words.get(1)?.chars().next()?),
+            "{c}" => name.push(words.get(2)?.chars().next()?),
+            year => name.push_str(&spelled_year(born)[usize::from(year == "{YY}")]),
         }
-        if filled.contains(letter) {
-            let initial = words.get(at)?.chars().next()?;
-            filled = filled.replacen(letter, &initial.to_string(), 1);
-        }
+        rest = behind;
     }
-    // The year comes last, as its digits stay what they are.
-    let [whole, short] = spelled_year(born);
-    Some(numbered(&filled, dice).replace("{YYYY}", &whole).replace("{YY}", &short))
+    number(&mut name, rest, dice);
+    Some(name)
 }
 
-/// Replaces each run of `9` by a number of that length that does not begin with zero.
-fn numbered(text: &str, dice: &mut Dice) -> String {
+/// Adds a text in which each run of `9` is replaced by a number of that length that does not begin with zero.
+fn number(to: &mut String, text: &str, dice: &mut Dice) {
     let mut is_inside = false;
-    text.chars()
-        .map(|letter| {
-            let least = u32::from(!is_inside);
-            is_inside = letter == '9';
-            if is_inside { char::from_digit(least + dice.below(10 - least), 10).unwrap_or('9') } else { letter }
-        })
-        .collect()
+    to.extend(text.chars().map(|letter| {
+        let least = u32::from(!is_inside);
+        is_inside = letter == '9';
+        if is_inside { char::from_digit(least + dice.below(10 - least), 10).unwrap_or('9') } else { letter }
+    }));
 }
 
 /// Wordings made ready to draw from.
@@ -283,6 +289,11 @@ struct Words {
     rare: Option<Speller>,
 }
 
+/// Tells whether a letter stands for a part of the person.
+fn is_token(letter: char) -> bool {
+    TOKENS.iter().any(|(_, token)| *token == letter)
+}
+
 impl Words {
     fn new(place: &Place) -> Self {
         let weights = place.words.iter().map(|(_, weight)| *weight);
@@ -293,14 +304,24 @@ impl Words {
         }
     }
 
-    fn draw(&self, dice: &mut Dice) -> Option<Cow<'_, str>> {
+    /// Adds a word to a text; `None` if there is none.
+    fn draw(&self, text: &mut String, dice: &mut Dice) -> Option<()> {
         let at = dice.among(&self.sums);
-        if let Some(word) = self.frequent.get(at) {
-            return Some(Cow::Borrowed(word));
+        match (self.frequent.get(at), &self.rare) {
+            (None, Some(rare)) => {
+                let before = text.len();
+                rare.draw(text, dice);
+                let word = text.get(before..).unwrap_or_default();
+                if word.contains(is_token) {
+                    let whole =
+                        TOKENS.iter().fold(word.to_owned(), |word, (token, letter)| word.replace(*letter, token));
+                    text.truncate(before);
+                    text.push_str(&whole);
+                }
+            }
+            (word, _) => text.push_str(word.or(self.frequent.last())?),
         }
-        let rare = self.rare.as_ref().map(|rare| rare.draw(dice));
-        let rare = rare.map(|word| TOKENS.iter().fold(word, |word, (token, letter)| word.replace(*letter, token)));
-        rare.map(Cow::Owned).or_else(|| self.frequent.last().map(|word| Cow::Borrowed(word.as_str())))
+        Some(())
     }
 }
 
@@ -319,15 +340,25 @@ impl Drawn {
     /// Draws a text as it is kept: `9` still stands for a digit in long numbers. `None` without any wording.
     pub(super) fn draw(&self, dice: &mut Dice) -> Option<String> {
         let way = self.ways.get(dice.among(&self.shares))?;
-        let words: Option<Vec<Cow<'_, str>>> = way.places.iter().map(|place| place.draw(dice)).collect();
-        Some(words?.join(&way.glue))
+        let mut text = String::with_capacity(USUAL_BYTES);
+        for (at, place) in way.places.iter().enumerate() {
+            if at > 0 {
+                text.push_str(&way.glue);
+            }
+            place.draw(&mut text, dice)?;
+        }
+        Some(text)
     }
 
     /// Draws an address: its long numbers are filled.
     pub(super) fn address(&self, dice: &mut Dice) -> Option<String> {
         let drawn = self.draw(dice)?;
-        let is_long = |word: &str| word.bytes().filter(|byte| *byte == b'9').count() > WHOLE_DIGITS;
-        Some(if is_long(&drawn) { numbered(&drawn, dice) } else { drawn })
+        if drawn.bytes().filter(|byte| *byte == b'9').count() <= WHOLE_DIGITS {
+            return Some(drawn);
+        }
+        let mut address = String::with_capacity(drawn.len());
+        number(&mut address, &drawn, dice);
+        Some(address)
     }
 }
 

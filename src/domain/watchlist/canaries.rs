@@ -1,12 +1,10 @@
 //! Reads `canaries.csv`: one row a planted record.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::claims::Claims;
+use super::claims::{Claim, Claims};
 use super::problem::{Problem, Problems, is_shown_whole, shown};
 use super::table::{Row, Shape, Table};
 use super::{Canary, Chance, Fields, OWNER, Organization, encoding, field, fields, parse_date};
@@ -27,27 +25,72 @@ pub(super) fn read(
     organization: Option<&Organization>,
     problems: &mut Problems,
 ) -> Option<Vec<Canary>> {
-    let before = problems.errors();
+    let mut canaries = Vec::new();
+    each(file, bytes, (organization, problems), |sound, rows_limit| {
+        if canaries.is_empty() {
+            canaries.reserve(rows_limit);
+        }
+        canaries.push(sound.canary());
+    })?;
+    canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Some(canaries)
+}
+
+/// Reports the same problems as [`read`], and makes no canaries.
+pub(super) fn check(
+    file: &str,
+    bytes: &[u8],
+    organization: Option<&Organization>,
+    problems: &mut Problems,
+) -> Option<()> {
+    each(file, bytes, (organization, problems), |_, _| {})
+}
+
+/// Gives each sound row, with the most rows there can be; `None` if an error was reported.
+fn each(
+    file: &str,
+    bytes: &[u8],
+    (organization, problems): (Option<&Organization>, &mut Problems),
+    mut keep: impl FnMut(&Sound<'_>, usize),
+) -> Option<()> {
     let text = encoding::decode(file, bytes, problems)?;
     let table = Table::open(file, text, SHAPE, problems)?;
-    let mut reader = Reader::new(file, &table, organization);
-    if reader.fields.iter().all(|(_, name)| !field::is_identifying(name)) {
+    let columns = columns(&table);
+    let identifying = columns.iter().filter(|column| column.is_identifying).count();
+    if identifying == 0 {
         let mend = format!("add at least one of: {}", field::IDENTIFYING.join(", "));
         problems.push(Problem::new(file, "has no column that can identify a record", mend).at(1, 1));
         return None;
     }
-    let rows = table.each_row(problems, |row, problems| reader.read_row(row, problems));
-    if rows == 0 {
-        problems.push(Problem::new(file, "holds a header and no canary", "add a row for each planted record").at(1, 1));
+    let rows_limit = table.rows_limit();
+    let claims = Claims::counted(rows_limit.saturating_mul(1 + identifying));
+    let mut reader = Reader::new((file, &table, &columns), organization, claims);
+    let mut met = reader.read_rows(|sound| keep(sound, rows_limit));
+    if reader.claims.may_repeat() {
+        // Nothing can come of the list, so there is time to find out which values they are.
+        drop(met);
+        met = Reader::new((file, &table, &columns), organization, Claims::owned()).read_rows(|_| {});
     }
-    if problems.errors() > before {
-        return None;
+    let is_sound = met.errors() == 0;
+    problems.append(met);
+    if is_sound {
+        reader.note_unheld(problems);
+        reader.note_other_accounts(problems);
     }
-    reader.note_unheld(problems);
-    reader.note_other_accounts(problems);
-    let mut canaries = reader.canaries;
-    canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    Some(canaries)
+    is_sound.then_some(())
+}
+
+/// A column that holds values of the canaries.
+struct Column {
+    index: usize,
+    name: Arc<str>,
+    is_identifying: bool,
+}
+
+fn columns(table: &Table<'_>) -> Vec<Column> {
+    let names = table.names().iter().map(|name| fields::shared(name)).enumerate();
+    let columns = names.map(|(index, name)| Column { index, is_identifying: field::is_identifying(&name), name });
+    columns.filter(|column| !SHAPE.required.contains(&&*column.name) && &*column.name != P).collect()
 }
 
 struct Reader<'a> {
@@ -60,19 +103,54 @@ struct Reader<'a> {
     planted_at: usize,
     retired_at: usize,
     p: Option<usize>,
-    fields: Arc<[(usize, Arc<str>)]>,
-    line_of_id: HashMap<Cow<'a, str>, u64>,
-    values: Claims,
+    columns: &'a [Column],
+    claims: Claims,
     /// The day that was read last, as most rows have the same.
     last_day: (String, Option<Date>),
-    canaries: Vec<Canary>,
+    /// Canaries that name no holder.
+    unheld: usize,
+    /// Those whose account number has another form than real ones.
+    other_accounts: usize,
+}
+
+/// A row in which nothing is wrong.
+struct Sound<'r> {
+    row: &'r Row<'r>,
+    columns: &'r [Column],
+    id: &'r str,
+    dataset: &'r str,
+    holders: Vec<&'r str>,
+    planted_at: Option<Date>,
+    retired_at: Option<Date>,
+    p: Option<Chance>,
+}
+
+impl Sound<'_> {
+    fn canary(&self) -> Canary {
+        let value = |column: &Column| match self.row.text(column.index) {
+            "" => None,
+            value => Some((Arc::clone(&column.name), Box::from(value))),
+        };
+        Canary {
+            id: self.id.to_owned(),
+            dataset: self.dataset.to_owned(),
+            holders: self.holders.iter().map(|code| (*code).to_owned()).collect(),
+            planted_at: self.planted_at,
+            retired_at: self.retired_at,
+            p: self.p,
+            fields: Fields::of(self.columns.iter().filter_map(value).collect()),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a str, table: &'a Table<'a>, organization: Option<&'a Organization>) -> Self {
+    fn new(
+        (file, table, columns): (&'a str, &'a Table<'a>, &'a [Column]),
+        organization: Option<&'a Organization>,
+        claims: Claims,
+    ) -> Self {
         // `Table::open` has checked that the required columns are there.
         let index = |name: &str| table.index_of(name).unwrap_or(usize::MAX);
-        let fields = table.names().iter().map(|name| fields::shared(name)).enumerate();
         Self {
             file,
             table,
@@ -83,32 +161,45 @@ impl<'a> Reader<'a> {
             planted_at: index("planted_at"),
             retired_at: index("retired_at"),
             p: table.index_of(P),
-            fields: fields.filter(|(_, name)| !SHAPE.required.contains(&&**name) && &**name != P).collect(),
-            line_of_id: HashMap::with_capacity(table.rows_limit()),
-            values: Claims::default(),
+            columns,
+            claims,
             last_day: Default::default(),
-            canaries: Vec::with_capacity(table.rows_limit()),
+            unheld: 0,
+            other_accounts: 0,
         }
     }
 
-    fn read_row(&mut self, row: &Row<'a>, problems: &mut Problems) {
+    /// Gives each sound row, and returns what is wrong with the others.
+    fn read_rows(&mut self, mut keep: impl FnMut(&Sound<'_>)) -> Problems {
+        let mut problems = Problems::default();
+        let table = self.table;
+        let rows = table.each_row(&mut problems, |row, problems| {
+            if let Some(sound) = self.read_row(row, problems) {
+                keep(&sound);
+            }
+        });
+        if rows == 0 {
+            let mend = "add a row for each planted record";
+            problems.push(Problem::new(self.file, "holds a header and no canary", mend).at(1, 1));
+        }
+        problems
+    }
+
+    fn read_row<'r>(&'r mut self, row: &'r Row<'_>, problems: &mut Problems) -> Option<Sound<'r>> {
         let before = problems.errors();
         let id = self.id(row, problems);
         let dataset = self.dataset(row, problems);
         let holders = self.holders(row, problems);
         let (planted_at, retired_at) = self.dates(row, problems);
         let p = self.p(row, problems);
-        let fields = self.values(row, problems);
-        if problems.errors() == before
-            && let Some(id) = id
-        {
-            self.canaries.push(Canary { id, dataset, holders, planted_at, retired_at, p, fields });
-        }
+        self.values(row, problems);
+        let id = id.filter(|_| problems.errors() == before)?;
+        self.unheld += usize::from(holders.is_empty());
+        Some(Sound { row, columns: self.columns, id, dataset, holders, planted_at, retired_at, p })
     }
 
-    fn id(&mut self, row: &Row<'a>, problems: &mut Problems) -> Option<String> {
-        let own = row.shared(self.canary);
-        let id = own.as_ref();
+    fn id<'r>(&mut self, row: &'r Row<'_>, problems: &mut Problems) -> Option<&'r str> {
+        let id = row.text(self.canary);
         if id.is_empty() {
             let mend = "give each row an id of its own, or delete the row";
             problems.push(self.table.problem(row, self.canary, "the row has no id", mend));
@@ -122,17 +213,16 @@ impl<'a> Reader<'a> {
             problems.push(self.table.problem(row, self.canary, reason, mend));
             return None;
         }
-        if let Some(line) = self.line_of_id.get(id) {
+        let claim = Claim { column: self.canary, is_identifying: false, value: id };
+        if let Some((line, _)) = self.claims.claim(self.table, row, claim) {
             let reason = format!("the id {} is there twice, first on line {line}", shown(id));
             problems.push(self.table.problem(row, self.canary, reason, "give one of them another id, or delete it"));
             return None;
         }
-        let id = id.to_owned();
-        self.line_of_id.insert(own, row.start.line);
         Some(id)
     }
 
-    fn dataset(&self, row: &Row<'_>, problems: &mut Problems) -> String {
+    fn dataset<'r>(&self, row: &'r Row<'_>, problems: &mut Problems) -> &'r str {
         let id = row.text(self.dataset);
         if let Some(organization) = self.organization
             && !id.is_empty()
@@ -143,10 +233,10 @@ impl<'a> Reader<'a> {
             let mend = mend_unknown("[[dataset]] with id", id, known);
             problems.push(self.table.problem(row, self.dataset, reason, mend));
         }
-        id.to_owned()
+        id
     }
 
-    fn holders(&self, row: &Row<'_>, problems: &mut Problems) -> Vec<String> {
+    fn holders<'r>(&self, row: &'r Row<'_>, problems: &mut Problems) -> Vec<&'r str> {
         let text = row.text(self.holders);
         let mut holders = Vec::new();
         for code in text.split('|').map(str::trim) {
@@ -164,7 +254,7 @@ impl<'a> Reader<'a> {
                 let mend = mend_unknown("[[custodian]] with code", code, known);
                 problems.push(self.table.problem(row, self.holders, reason, mend));
             } else {
-                holders.push(code.to_owned());
+                holders.push(code);
             }
         }
         holders.sort_unstable();
@@ -215,62 +305,63 @@ impl<'a> Reader<'a> {
         p
     }
 
-    fn values(&mut self, row: &Row<'_>, problems: &mut Problems) -> Fields {
-        let mut fields = Vec::with_capacity(self.fields.len());
+    fn values(&mut self, row: &Row<'_>, problems: &mut Problems) {
         let mut has_identifying = false;
-        for (index, name) in Arc::clone(&self.fields).iter() {
-            let value = row.text(*index);
+        for column in self.columns.iter().filter(|column| column.is_identifying) {
+            let value = row.text(column.index);
             if value.is_empty() {
                 continue;
             }
-            if field::is_identifying(name) {
-                has_identifying = true;
-                if let Some((reason, mend)) = self.claim(row, *index, name) {
-                    problems.push(self.table.problem(row, *index, reason, mend));
-                }
+            has_identifying = true;
+            if &*column.name == "account" {
+                self.other_accounts += usize::from(self.is_other_account(value));
             }
-            fields.push((Arc::clone(name), Box::from(value)));
+            if let Some((reason, mend)) = self.claim(row, column) {
+                problems.push(self.table.problem(row, column.index, reason, mend));
+            }
         }
         if !has_identifying {
             let mend = format!("fill at least one of: {}", field::IDENTIFYING.join(", "));
             let reason = "the row holds nothing that can identify it (a name alone does not)";
             problems.push(self.table.problem(row, self.canary, reason, mend));
         }
-        Fields::of(fields)
     }
 
     /// Takes an identifying value for this row, or tells why it cannot have it.
-    fn claim(&mut self, row: &Row<'_>, index: usize, name: &str) -> Option<(String, &'static str)> {
-        let value = row.text(index);
-        let comparable = field::comparable(name, value);
-        if let Some((reason, mend)) = field::weakness(name, value, &comparable) {
+    fn claim(&mut self, row: &Row<'_>, column: &Column) -> Option<(String, &'static str)> {
+        let value = row.text(column.index);
+        let comparable = field::comparable(&column.name, value);
+        if let Some((reason, mend)) = field::weakness(&column.name, value, &comparable) {
             return Some((reason.to_owned(), mend));
         }
-        let (line, other) = self.values.claim(self.table, row, (index, &comparable))?;
+        let claim = Claim { column: column.index, is_identifying: true, value: &comparable };
+        let (line, other) = self.claims.claim(self.table, row, claim)?;
         let reason = format!("the value is also that of {other} on line {line}; a find could not tell the two apart");
         Some((reason, "give every canary values of its own"))
     }
 
+    /// A planted account number of another form than real ones have is easily told from them by who sells them.
+    fn is_other_account(&self, value: &str) -> bool {
+        let patterns = self.organization.map_or(&[][..], |organization| &organization.anchors.account);
+        let compact = field::comparable("account", value);
+        !patterns.is_empty() && !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
+    }
+
     fn note_unheld(&self, problems: &mut Problems) {
-        let unheld = self.canaries.iter().filter(|canary| canary.holders.is_empty()).count();
-        if unheld > 0 {
-            let reason = format!("{unheld} canaries name no holder, so an alert cannot say whose copy they came from");
+        if self.unheld > 0 {
+            let reason =
+                format!("{} canaries name no holder, so an alert cannot say whose copy they came from", self.unheld);
             let mend = "fill their holders (OWNER is the organization itself)";
             problems.push(Problem::new(self.file, reason, mend).named("holders").as_note());
         }
     }
 
-    /// A planted account number of another form than real ones have is easily told from them by who sells them.
     fn note_other_accounts(&self, problems: &mut Problems) {
-        let patterns = self.organization.map_or(&[][..], |organization| &organization.anchors.account);
-        let accounts = self.canaries.iter().filter_map(|canary| canary.fields.get("account"));
-        let is_other = |value: &&str| {
-            let compact = field::comparable("account", value);
-            !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
-        };
-        let others = if patterns.is_empty() { 0 } else { accounts.filter(is_other).count() };
-        if others > 0 {
-            let reason = format!("{others} canaries have an account number of another form than anchors.account tells");
+        if self.other_accounts > 0 {
+            let reason = format!(
+                "{} canaries have an account number of another form than anchors.account tells",
+                self.other_accounts
+            );
             let mend = "plant numbers of the form that real ones have, or add their form";
             problems.push(Problem::new(self.file, reason, mend).named("account").as_note());
         }

@@ -159,16 +159,7 @@ impl<'a> Table<'a> {
     }
 }
 
-impl<'a> Row<'a> {
-    /// Returns a cell without the blanks around it, borrowed from the file where it stands there as it is.
-    pub(super) fn shared(&self, index: usize) -> Cow<'a, str> {
-        match self.cells.get(index).map(|cell| &cell.text) {
-            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.trim()),
-            Some(Cow::Owned(text)) => Cow::Owned(text.trim().to_owned()),
-            None => Cow::Borrowed(""),
-        }
-    }
-
+impl Row<'_> {
     /// Returns a cell without the blanks around it; empty where there is none.
     pub(super) fn text(&self, index: usize) -> &str {
         self.raw_text(index).trim()

@@ -20,6 +20,7 @@ use super::source::{fetch_options, find, parse_source, with_login};
 use super::{Exit, Failure, alert, health, watchlist};
 use crate::domain::source::SourceId;
 use crate::ports::fetch::Fetcher;
+use crate::ports::memory;
 use crate::ports::sandbox::{Allowance, Sandbox};
 use crate::ports::store::Store;
 use crate::ports::store::model::RecordPolicy;
@@ -77,6 +78,7 @@ enum Sources {
 }
 
 async fn crawl(args: Args, sources: Sources, context: &Context) -> anyhow::Result<Exit> {
+    memory::take_small_pages();
     let mailer = alert::mailer(args.mail.as_deref(), context).await?;
     let store = context.open_store().await?;
     if !args.watchlist.is_empty() {

@@ -109,16 +109,29 @@ impl Seal {
     /// # Errors
     /// `Chance` if there is no randomness for the nonce.
     pub fn seal(&self, plain: &[u8], context: &str) -> Result<Vec<u8>, SealError> {
+        self.seal_written(plain.len(), context, |text| text.extend_from_slice(plain))
+    }
+
+    /// Seals about so many bytes that `write` adds to what is there, without a copy of them.
+    ///
+    /// # Errors
+    /// As [`Seal::seal`].
+    pub fn seal_written(
+        &self,
+        bytes: usize,
+        context: &str,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Vec<u8>, SealError> {
         self.follow();
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| SealError::Chance)?;
         let key = self.with_ring(|ring| ring.current.clone());
-        let mut envelope = Vec::with_capacity(1 + key.id.len() + NONCE_BYTES + plain.len() + TAG_BYTES);
+        let mut envelope = Vec::with_capacity(1 + key.id.len() + NONCE_BYTES + bytes + TAG_BYTES);
         envelope.push(NAMED);
         envelope.extend_from_slice(&key.id);
         envelope.extend_from_slice(&nonce);
         let start = envelope.len();
-        envelope.extend_from_slice(plain);
+        write(&mut envelope);
         let text = envelope.get_mut(start..).unwrap_or_default();
         let tag = key.cipher.encrypt_inout_detached(&XNonce::from(nonce), context.as_bytes(), text.into());
         envelope.extend_from_slice(&tag.map_err(|_| SealError::Opened)?);

@@ -11,6 +11,7 @@ mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dyepack::domain::secret::Secret;
 use dyepack::domain::user::Role;
@@ -123,6 +124,17 @@ impl Desk {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
         answer(request).await
+    }
+
+    /// The same, by a program that waits as it is told when it asks too often.
+    async fn call_patiently(&self, token: &str, (method, path): (Method, &str), body: Option<&Value>) -> Answer {
+        loop {
+            let answer = self.call(token, (method.clone(), path), body).await;
+            if answer.status != 429 {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_secs(answer.headers["retry-after"].parse().unwrap())).await;
+        }
     }
 
     async fn get(&self, token: &str, path: &str) -> Answer {

@@ -34,14 +34,14 @@ async fn a_members_token_shows_nothing_of_another_organization_on_any_path() {
         }
         for place in places {
             let is_of_other = path.contains("{case}") || path.contains("{organization}");
-            let answer = desk.call(&member, (method.clone(), &place), None).await;
+            let answer = desk.call_patiently(&member, (method.clone(), &place), None).await;
             if is_of_other {
                 assert_eq!(answer.status, 404, "{place}: {}", answer.text);
             } else {
                 assert!(matches!(answer.status, 200 | 400 | 403 | 404), "{place}: {}", answer.text);
             }
             assert_eq!(leaks(&answer, &secrets, &place), Vec::<String>::new(), "{place}: {}", answer.text);
-            let seen = desk.call(&admin, (method.clone(), &place), None).await;
+            let seen = desk.call_patiently(&admin, (method.clone(), &place), None).await;
             told += usize::from(!leaks(&seen, &secrets, "").is_empty());
         }
     }
@@ -66,7 +66,7 @@ async fn a_members_token_changes_nothing_of_another_organization() {
                 .replace("{case}", case)
                 .replace("{organization}", "other-bank")
                 .replace("{source}", "forum.example");
-            let answer = desk.call(&member, (method.clone(), &place), sample(&method, &path).as_ref()).await;
+            let answer = desk.call_patiently(&member, (method.clone(), &place), sample(&method, &path).as_ref()).await;
             assert!(matches!(answer.status, 403 | 404), "{method} {place}: {} {}", answer.status, answer.text);
         }
     }

@@ -130,14 +130,19 @@ fn plan(args: &Args, context: &Context) -> anyhow::Result<Planned> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| anyhow::anyhow!("cannot get random numbers from the operating system"))?;
     let table = mint(&profile, &request, &seed).map_err(|error| Failure::Usage(format!("cannot {error}")))?;
+    let (custodians, planted_at, canaries) = (request.custodians.len(), table.planted_at, table.canaries.len());
     let seal = context.seal()?;
-    // Each takes seconds for a million canaries.
+    let table = Arc::new(table);
+    // Each takes seconds for a million canaries, and so does giving up the table: whoever has done with it last does that.
     let (merged, sealed) = thread::scope(|scope| {
+        let (minted, enrolled, path) = (Arc::clone(&table), &enrolled, &path);
         let merging = scope.spawn(|| {
-            let merged = merged(&enrolled, &table).with_context(|| format!("cannot add to {}", path.display()))?;
-            check(&args.watchlist, &organization, &merged).map(|()| merged)
+            let merged = merged(enrolled, &minted).with_context(|| format!("cannot add to {}", path.display()));
+            drop(minted);
+            merged.and_then(|merged| check(&args.watchlist, &organization, &merged).map(|()| merged))
         });
         let sealed = Sealed::of(&table, &seal);
+        drop(table);
         (merging.join().unwrap_or_else(|panic| resume_unwind(panic)), sealed)
     });
     let (merged, Sealed { name, root, bytes }) = (merged?, sealed?);
@@ -145,7 +150,6 @@ fn plan(args: &Args, context: &Context) -> anyhow::Result<Planned> {
     replace(&path, &merged)?;
     let organization: Whose = parse(&args.watchlist.join("organization.toml"), &organization)?;
     let id = OrganizationId::parse(&organization.id).unwrap_or_else(|| OrganizationId(organization.id.clone()));
-    let (custodians, planted_at, canaries) = (request.custodians.len(), table.planted_at, table.canaries.len());
     Ok(Planned { organization: id, name, root, custodians, planted_at, canaries })
 }
 
@@ -237,9 +241,11 @@ impl Sealed {
     fn of(table: &Table, seal: &Seal) -> anyhow::Result<Self> {
         let root = merkle::hex(&table.root());
         let name = format!("{}-{}-{}", table.dataset, table.planted_at, root.get(..8).unwrap_or_default());
-        let mut text = Vec::with_capacity(table.canaries.len() * 2 * ROW_BYTES);
-        serde_json::to_writer(&mut text, table)?;
-        let bytes = seal.seal(&text, &sealed_context(&name))?;
+        let mut written = Ok(());
+        let bytes = table.canaries.len() * 2 * ROW_BYTES;
+        let bytes =
+            seal.seal_written(bytes, &sealed_context(&name), |text| written = serde_json::to_writer(text, table))?;
+        written?;
         Ok(Self { name, root, bytes })
     }
 }
@@ -306,8 +312,8 @@ fn check(watchlist: &Path, organization: &[u8], canaries: &[u8]) -> anyhow::Resu
         deliveries: None,
     };
     let mut problems = Problems::default();
-    match Watchlist::read(&files, &mut problems) {
-        Some(_) => Ok(()),
-        None => Err(Failure::Usage(format!("the watchlist would not be read with these canaries:\n{problems}")).into()),
+    if Watchlist::is_sound(&files, &mut problems) {
+        return Ok(());
     }
+    Err(Failure::Usage(format!("the watchlist would not be read with these canaries:\n{problems}")).into())
 }
