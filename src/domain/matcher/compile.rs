@@ -5,6 +5,7 @@
 //! names of the organization) are not compiled: by themselves they stand in every news item, and a mail for each would
 //! teach people to ignore mails.
 
+use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
@@ -87,16 +88,59 @@ pub(super) struct Target {
     pub(super) stands_alone: bool,
 }
 
-/// Hashes of spellings, each with its value, on their way into a table.
+/// A share of an organization's canaries on its way into the compiled form.
 #[derive(Debug, Default)]
-struct Spellings {
+struct Part {
+    /// What was kept by the parts before.
+    before: Sizes,
+    fields: Vec<String>,
+    ids: String,
+    entries: Vec<Entry>,
+    texts: String,
+    values: Vec<Value>,
+    shape: Shape,
+    masked: Index,
+    /// Hashes of spellings, each with its value.
     numbers: Vec<(u64, u32)>,
     emails: Vec<(u64, u32)>,
     literals: Vec<(String, u32)>,
 }
 
+/// How much some canaries come to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sizes {
+    ids: usize,
+    texts: usize,
+    values: usize,
+}
+
+impl Sizes {
+    fn of(canaries: &[Canary]) -> Self {
+        canaries.iter().fold(Self::default(), |sizes, canary| Self {
+            ids: sizes.ids + canary.id.len(),
+            texts: sizes.texts + canary.fields.iter().map(|(_, value)| value.len()).sum::<usize>(),
+            values: sizes.values + canary.fields.len(),
+        })
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self { ids: self.ids + other.ids, texts: self.texts + other.texts, values: self.values + other.values }
+    }
+}
+
+/// Hashes of spellings of all canaries, as the parts hold them.
+#[derive(Debug, Default)]
+struct Spellings {
+    numbers: Vec<Vec<(u64, u32)>>,
+    emails: Vec<Vec<(u64, u32)>>,
+    literals: Vec<(String, u32)>,
+}
+
+/// So many canaries are worth a thread of their own.
+const PART_CANARIES: usize = 4096;
+
 impl Compiled {
-    /// Compiles watchlists; about 1 µs a value.
+    /// Compiles watchlists, each in as many parts side by side as there are processors; about 1 µs of computing a value.
     pub(super) fn of(watchlists: &[Watchlist]) -> Self {
         let mut compiled = Self::default();
         let mut spellings = Spellings::default();
@@ -106,21 +150,20 @@ impl Compiled {
             compiled.canaries.push(number(watchlist.canaries.len()));
             compiled.premises.push(Premises::of(watchlist));
             compiled.anchors.push(watchlist.organization.anchors.clone());
-            let rarity = Rarity::of(&watchlist.canaries);
-            for canary in &watchlist.canaries {
-                compiled.add(canary, &rarity, &mut spellings);
-                compiled.ids.push_str(&canary.id);
-                let (id_end, values_end) = (number(compiled.ids.len()), number(compiled.values.len()));
-                compiled.entries.push(Entry { organization, id_end, values_end });
+            for part in parts(organization, &watchlist.canaries, compiled.sizes()) {
+                compiled.take(part, &mut spellings);
             }
         }
         let Spellings { numbers, emails, literals } = spellings;
         thread::scope(|scope| {
-            let numbers = scope.spawn(move || Table::build(&numbers));
-            compiled.emails = Table::build(&emails);
-            compiled.literals = Literals::build(literals);
-            compiled.masked.finish();
-            compiled.numbers = numbers.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let Self { numbers: number_table, emails: email_table, masked, literals: literal_table, .. } =
+                &mut compiled;
+            scope.spawn(move || *number_table = Table::build(&numbers));
+            scope.spawn(move || {
+                *email_table = Table::build(&emails);
+                masked.finish();
+            });
+            *literal_table = Literals::build(literals);
         });
         compiled.ids.shrink_to_fit();
         compiled.entries.shrink_to_fit();
@@ -129,38 +172,32 @@ impl Compiled {
         compiled
     }
 
-    fn add(&mut self, canary: &Canary, rarity: &Rarity, spellings: &mut Spellings) {
-        let mut companions: Vec<(Needle, u32)> = Vec::new();
-        for (name, text) in canary.fields.iter() {
-            let (field, kind) = self.field(name);
-            let value = number(self.values.len());
-            self.texts.push_str(text);
-            self.values.push(Value {
-                text_end: number(self.texts.len()),
-                field,
-                bits_limit: rarity.bits_limit(kind, name, text),
-            });
-            for needle in self.needles(value) {
-                self.masked.add(&needle, value);
-                match needle.form {
-                    Form::Compact => {
-                        self.shape.add(&needle.text);
-                        spellings.numbers.push((hash(needle.text.as_bytes()), value));
-                    }
-                    Form::Email => spellings.emails.push((hash(needle.text.as_bytes()), value)),
-                    Form::Literal => companions.push((needle, value)),
-                }
-            }
-        }
-        spellings.literals.extend(sought_everywhere(companions));
+    const fn sizes(&self) -> Sizes {
+        Sizes { ids: self.ids.len(), texts: self.texts.len(), values: self.values.len() }
     }
 
-    fn field(&mut self, name: &str) -> (u16, Kind) {
-        let known = self.fields.iter().position(|field| field == name).unwrap_or_else(|| {
-            self.fields.push(name.to_owned());
-            self.fields.len() - 1
-        });
-        (u16::try_from(known).unwrap_or(u16::MAX), Kind::of_field(name))
+    /// Takes in a part that goes on where the last one ended.
+    fn take(&mut self, part: Part, spellings: &mut Spellings) {
+        let field = |name: &String| {
+            let known = self.fields.iter().position(|field| field == name).unwrap_or_else(|| {
+                self.fields.push(name.clone());
+                self.fields.len() - 1
+            });
+            u16::try_from(known).unwrap_or(u16::MAX)
+        };
+        let fields: Vec<u16> = part.fields.iter().map(field).collect();
+        self.ids.push_str(&part.ids);
+        self.entries.extend(part.entries);
+        self.texts.push_str(&part.texts);
+        self.values.extend(part.values.into_iter().map(|value| {
+            let field = fields.get(usize::from(value.field)).copied().unwrap_or(u16::MAX);
+            Value { field, ..value }
+        }));
+        self.shape.join(&part.shape);
+        self.masked.join(part.masked);
+        spellings.numbers.push(part.numbers);
+        spellings.emails.push(part.emails);
+        spellings.literals.extend(part.literals);
     }
 
     /// Spells a value again.
@@ -170,14 +207,7 @@ impl Compiled {
         let start = index.checked_sub(1).and_then(|before| self.values.get(before)).map_or(0, |before| before.text_end);
         let text = self.texts.get(start as usize..text_end as usize).unwrap_or_default();
         let kind = self.fields.get(usize::from(field)).map_or(Kind::Other, |name| Kind::of_field(name));
-        let mut found = needles(kind, text);
-        if bits_limit != UNLIMITED {
-            for needle in &mut found {
-                needle.bits = needle.bits.min(u32::from(bits_limit));
-                needle.stands_alone = false;
-            }
-        }
-        found
+        spelled((kind, text), bits_limit)
     }
 
     /// Tells what a text that was found stands for, if it is a spelling of this value.
@@ -270,6 +300,87 @@ impl Compiled {
             + self.masked.bytes()
             + self.literals.bytes()
     }
+}
+
+/// Makes the parts of an organization's canaries, which go on where so much is kept already.
+fn parts(organization: u32, canaries: &[Canary], kept: Sizes) -> Vec<Part> {
+    let rarity = Rarity::of(canaries);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let length = canaries.len().div_ceil(processors).max(PART_CANARIES);
+    let starts = canaries.chunks(length).scan(kept, |before, chunk| {
+        let start = *before;
+        *before = start.and(Sizes::of(chunk));
+        Some((start, chunk))
+    });
+    let starts: Vec<(Sizes, &[Canary])> = starts.collect();
+    if let [(before, chunk)] = starts.as_slice() {
+        return vec![Part::of(organization, chunk, &rarity, *before)];
+    }
+    thread::scope(|scope| {
+        let rarity = &rarity;
+        let spawn = |(before, chunk)| scope.spawn(move || Part::of(organization, chunk, rarity, before));
+        let running: Vec<_> = starts.into_iter().map(spawn).collect();
+        running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
+}
+
+impl Part {
+    fn of(organization: u32, canaries: &[Canary], rarity: &Rarity, before: Sizes) -> Self {
+        let mut part = Self { before, ..Self::default() };
+        for canary in canaries {
+            part.add(canary, rarity);
+            part.ids.push_str(&canary.id);
+            let id_end = number(before.ids + part.ids.len());
+            let values_end = number(before.values + part.values.len());
+            part.entries.push(Entry { organization, id_end, values_end });
+        }
+        part
+    }
+
+    fn add(&mut self, canary: &Canary, rarity: &Rarity) {
+        let mut companions: Vec<(Needle, u32)> = Vec::new();
+        for (name, text) in canary.fields.iter() {
+            let (field, kind) = self.field(name);
+            let value = number(self.before.values + self.values.len());
+            self.texts.push_str(text);
+            let text_end = number(self.before.texts + self.texts.len());
+            let bits_limit = rarity.bits_limit(kind, name, text);
+            self.values.push(Value { text_end, field, bits_limit });
+            for needle in spelled((kind, text), bits_limit) {
+                self.masked.add(&needle, value);
+                match needle.form {
+                    Form::Compact => {
+                        self.shape.add(&needle.text);
+                        self.numbers.push((hash(needle.text.as_bytes()), value));
+                    }
+                    Form::Email => self.emails.push((hash(needle.text.as_bytes()), value)),
+                    Form::Literal => companions.push((needle, value)),
+                }
+            }
+        }
+        self.literals.extend(sought_everywhere(companions));
+    }
+
+    /// Returns the number of a field among those of this part.
+    fn field(&mut self, name: &str) -> (u16, Kind) {
+        let known = self.fields.iter().position(|field| field == name).unwrap_or_else(|| {
+            self.fields.push(name.to_owned());
+            self.fields.len() - 1
+        });
+        (u16::try_from(known).unwrap_or(u16::MAX), Kind::of_field(name))
+    }
+}
+
+/// Spells a value in all ways, none of which tells more than so many bits.
+fn spelled((kind, text): (Kind, &str), bits_limit: u8) -> Vec<Needle> {
+    let mut found = needles(kind, text);
+    if bits_limit != UNLIMITED {
+        for needle in &mut found {
+            needle.bits = needle.bits.min(u32::from(bits_limit));
+            needle.stands_alone = false;
+        }
+    }
+    found
 }
 
 /// Of an entry's companions, those that must be sought everywhere: left out are the weakest, which make no hit even all

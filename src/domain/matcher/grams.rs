@@ -53,7 +53,7 @@ impl Grams {
             let end = u32::try_from(own.texts.len()).unwrap_or(u32::MAX);
             own.literals.push(Literal { number, end, offset });
         }
-        own.table = Table::build(&pairs);
+        own.table = Table::build(&[pairs]);
         (own, others)
     }
 

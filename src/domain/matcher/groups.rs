@@ -424,8 +424,7 @@ mod tests {
         let mut sorted: Vec<&str> = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        let table =
-            Table::build(&(0..).zip(&sorted).map(|(index, key)| (hash(key.as_bytes()), index)).collect::<Vec<_>>());
+        let table = Table::build(&[(0..).zip(&sorted).map(|(index, key)| (hash(key.as_bytes()), index)).collect()]);
         let mut shape = Shape::default();
         for key in &sorted {
             shape.add(key);

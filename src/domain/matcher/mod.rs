@@ -311,6 +311,38 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_is_compiled_in_parts_and_every_canary_keeps_its_name() {
+        // The later canaries have fields of their own, which no part before them knows.
+        let planted = |number: usize| {
+            let pan = format!("99904838{number:08}");
+            let (account, email) = (format!("EX{number:014}"), format!("wren{number}@mail.example"));
+            match number {
+                ..6_000 => canary(&format!("c{number}"), &[("pan", &pan)]),
+                6_000.. => canary(&format!("c{number}"), &[("account", &account), ("email", &email)]),
+            }
+        };
+        let lists = [
+            watchlist("bank", (0..20_000).map(planted).collect()),
+            watchlist("insurer", vec![canary("other", &[("passport", "0024 366921"), ("name", "Елисей Тихозеров")])]),
+        ];
+        let text = "9990483800000000\n9990483800005999\nEX00000000006000\nwren19999@mail.example\n0024366921 Елисей Тихозеров\n";
+        let document = Document { bytes: text.as_bytes(), name: "x.txt", media_type: None, charset: None };
+        let hits = Matcher::compile(&lists).scan(&document).hits;
+        let named = |hit: &Hit| format!("{} {} {}", hit.organization.0, hit.entry, hit.field);
+        assert_eq!(
+            hits.iter().map(named).collect::<Vec<_>>(),
+            [
+                "bank c0 pan",
+                "bank c5999 pan",
+                "bank c6000 account",
+                "bank c19999 email",
+                "insurer other passport",
+                "insurer other name"
+            ]
+        );
+    }
+
+    #[test]
     fn eighteen_common_spellings_are_all_found() {
         for (text, expected) in [
             ("这是欧阳采薇的卡9990483834645856", vec!["zh.name", "zh.pan"]),

@@ -74,6 +74,18 @@ impl Shape {
         self.heads.add(key.as_bytes());
     }
 
+    /// Adds the keys that another one measured.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.lengths |= other.lengths;
+        self.longest = self.longest.max(other.longest);
+        self.letters = self.letters.max(other.letters);
+        self.leading = self.leading.max(other.leading);
+        self.has_inner_letters |= other.has_inner_letters;
+        self.digits = self.digits.min(other.digits);
+        self.reach = self.reach.max(other.reach);
+        self.heads.join(&other.heads);
+    }
+
     /// Tells whether a group of so many letters and digits, with so many letters in a row, may be part of a key.
     pub(super) const fn may_hold(&self, group: usize, letters: usize) -> bool {
         group <= self.longest && letters <= self.letters
@@ -139,6 +151,10 @@ impl Heads {
         };
         let (word, bit) = Self::place(*head, key.len());
         self.words.get_mut(word).into_iter().for_each(|word| *word |= bit);
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.words.iter_mut().zip(other.words.iter()).for_each(|(word, other)| *word |= other);
     }
 
     /// Asks about a key of so many bytes that begins like this.

@@ -59,15 +59,17 @@ struct Slot {
 }
 
 impl Table {
-    /// Builds the table from hashes and what they stand for: hashes are even, so counting them into buckets does nearly all
-    /// of the sorting.
-    pub(super) fn build(pairs: &[(u64, u32)]) -> Self {
-        let bits = (pairs.len() / 2).max(1).next_power_of_two().trailing_zeros().max(1);
+    /// Builds the table from lists of hashes and what they stand for: hashes are even, so counting them into buckets does
+    /// nearly all of the sorting.
+    pub(super) fn build(lists: &[Vec<(u64, u32)>]) -> Self {
+        let length = lists.iter().map(Vec::len).sum::<usize>();
+        let pairs = || lists.iter().flatten();
+        let bits = (length / 2).max(1).next_power_of_two().trailing_zeros().max(1);
         let directory_shift = 64 - bits;
         let bucket = |hash: u64| usize::try_from(hash >> directory_shift).unwrap_or_default();
-        let mut filter = Filter::with_room_for(pairs.len());
+        let mut filter = Filter::with_room_for(length);
         let mut directory = vec![0_u32; (1 << bits) + 1];
-        for (hash, _) in pairs {
+        for (hash, _) in pairs() {
             filter.insert(*hash);
             directory.get_mut(bucket(*hash)).into_iter().for_each(|count| *count += 1);
         }
@@ -75,8 +77,8 @@ impl Table {
             *count += sum;
             *count
         });
-        let mut slots = vec![Slot::default(); pairs.len()];
-        for (hash, meaning) in pairs {
+        let mut slots = vec![Slot::default(); length];
+        for (hash, meaning) in pairs() {
             let Some(end) = directory.get_mut(bucket(*hash)) else { continue };
             *end -= 1;
             slots
@@ -191,8 +193,7 @@ mod tests {
     #[test]
     fn every_string_is_found_and_no_other() {
         let texts: Vec<String> = (0..5000).map(|number| format!("{:012}", number * 7919)).collect();
-        let table =
-            Table::build(&(0..).zip(&texts).map(|(index, text)| (hash(text.as_bytes()), index)).collect::<Vec<_>>());
+        let table = Table::build(&[(0..).zip(&texts).map(|(index, text)| (hash(text.as_bytes()), index)).collect()]);
         let find = |text: &str| table.meanings(hash(text.as_bytes())).collect::<Vec<_>>();
         for (index, text) in (0..).zip(&texts) {
             assert!(table.may_hold(hash(text.as_bytes())));
@@ -205,15 +206,19 @@ mod tests {
 
     #[test]
     fn strings_that_share_a_hash_are_all_told() {
-        let table = Table::build(&[(hash(b"12345"), 3), (hash(b"12345"), 1), (hash(b"54321"), 2), (hash(b"12345"), 3)]);
+        let lists = [
+            vec![(hash(b"12345"), 3), (hash(b"12345"), 1)],
+            Vec::new(),
+            vec![(hash(b"54321"), 2), (hash(b"12345"), 3)],
+        ];
+        let table = Table::build(&lists);
         assert_eq!(table.meanings(hash(b"12345")).collect::<Vec<_>>(), vec![1, 3]);
     }
 
     #[test]
     fn numbers_that_follow_each_other_spread_over_the_filter() {
         let numbers: Vec<String> = (0..20_000).map(|number| format!("99991200{number:08}")).collect();
-        let table =
-            Table::build(&(0..).zip(&numbers).map(|(index, text)| (hash(text.as_bytes()), index)).collect::<Vec<_>>());
+        let table = Table::build(&[(0..).zip(&numbers).map(|(index, text)| (hash(text.as_bytes()), index)).collect()]);
         let strangers = (20_000..60_000).map(|number| format!("99991200{number:08}"));
         let passed = strangers.filter(|text| table.may_hold(hash(text.as_bytes()))).count();
         assert!(passed < 2000, "{passed} of 40000");

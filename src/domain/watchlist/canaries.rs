@@ -1,12 +1,16 @@
 //! Reads `canaries.csv`: one row a planted record.
 
+use std::hash::RandomState;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::{iter, mem, thread};
 
 use jiff::civil::Date;
 
 use super::claims::{Claim, Claims};
 use super::problem::{Problem, Problems, is_shown_whole, shown};
-use super::table::{Row, Shape, Table};
+use super::table::{Piece, Row, Shape, Table};
 use super::{Canary, Chance, Fields, OWNER, Organization, encoding, field, fields, parse_date};
 
 const SHAPE: Shape = Shape {
@@ -25,13 +29,7 @@ pub(super) fn read(
     organization: Option<&Organization>,
     problems: &mut Problems,
 ) -> Option<Vec<Canary>> {
-    let mut canaries = Vec::new();
-    each(file, bytes, (organization, problems), |sound, rows_limit| {
-        if canaries.is_empty() {
-            canaries.reserve(rows_limit);
-        }
-        canaries.push(sound.canary());
-    })?;
+    let mut canaries = rows(file, bytes, (organization, problems), &|sound| sound.canary())?;
     canaries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Some(canaries)
 }
@@ -43,16 +41,16 @@ pub(super) fn check(
     organization: Option<&Organization>,
     problems: &mut Problems,
 ) -> Option<()> {
-    each(file, bytes, (organization, problems), |_, _| {})
+    rows(file, bytes, (organization, problems), &|_| ()).map(drop)
 }
 
-/// Gives each sound row, with the most rows there can be; `None` if an error was reported.
-fn each(
+/// Makes something of each row, a long table in as many pieces as there are processors; `None` if an error was reported.
+fn rows<T: Send>(
     file: &str,
     bytes: &[u8],
     (organization, problems): (Option<&Organization>, &mut Problems),
-    mut keep: impl FnMut(&Sound<'_>, usize),
-) -> Option<()> {
+    keep: &(impl Fn(&Sound<'_>) -> T + Sync),
+) -> Option<Vec<T>> {
     let text = encoding::decode(file, bytes, problems)?;
     let table = Table::open(file, text, SHAPE, problems)?;
     let columns = columns(&table);
@@ -62,22 +60,64 @@ fn each(
         problems.push(Problem::new(file, "has no column that can identify a record", mend).at(1, 1));
         return None;
     }
-    let rows_limit = table.rows_limit();
-    let claims = Claims::counted(rows_limit.saturating_mul(1 + identifying));
-    let mut reader = Reader::new((file, &table, &columns), organization, claims);
-    let mut met = reader.read_rows(|sound| keep(sound, rows_limit));
-    if reader.claims.may_repeat() {
+    let hasher = RandomState::new();
+    let read = |piece: &Piece<'_>| {
+        let claims = Claims::counted(piece.rows_limit().saturating_mul(1 + identifying), hasher.clone());
+        Reader::new((&table, &columns), organization, claims).read(piece, keep)
+    };
+    let mut parts = side_by_side(&table.pieces(thread::available_parallelism().map_or(1, NonZero::get)), read);
+    if Claims::may_repeat(parts.iter_mut().map(|part| mem::take(&mut part.claims))) {
         // Nothing can come of the list, so there is time to find out which values they are.
-        drop(met);
-        met = Reader::new((file, &table, &columns), organization, Claims::owned()).read_rows(|_| {});
+        let reader = Reader::new((&table, &columns), organization, Claims::owned());
+        let owned = reader.read(&table.whole(), &|_| ());
+        for (part, problems) in
+            parts.iter_mut().zip(iter::once(owned.problems).chain(iter::repeat_with(Problems::default)))
+        {
+            part.problems = problems;
+        }
     }
-    let is_sound = met.errors() == 0;
-    problems.append(met);
-    if is_sound {
-        reader.note_unheld(problems);
-        reader.note_other_accounts(problems);
+    let before = problems.errors();
+    let (mut made, mut unheld, mut other_accounts, mut rows) = (Vec::new(), 0, 0, 0);
+    for part in parts {
+        problems.append(part.problems);
+        (unheld, other_accounts, rows) = (unheld + part.unheld, other_accounts + part.other_accounts, rows + part.rows);
+        if made.is_empty() {
+            made = part.made;
+        } else {
+            made.extend(part.made);
+        }
     }
-    is_sound.then_some(())
+    if rows == 0 {
+        problems.push(Problem::new(file, "holds a header and no canary", "add a row for each planted record").at(1, 1));
+    }
+    if problems.errors() > before {
+        return None;
+    }
+    note_unheld(file, unheld, problems);
+    note_other_accounts(file, other_accounts, problems);
+    Some(made)
+}
+
+/// Reads each piece, all at once if there are several.
+fn side_by_side<T: Send>(pieces: &[Piece<'_>], read: impl Fn(&Piece<'_>) -> T + Sync) -> Vec<T> {
+    if let [piece] = pieces {
+        return vec![read(piece)];
+    }
+    thread::scope(|scope| {
+        let read = &read;
+        let running: Vec<_> = pieces.iter().map(|piece| scope.spawn(move || read(piece))).collect();
+        running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
+}
+
+/// What came of a piece.
+struct Part<T> {
+    made: Vec<T>,
+    rows: usize,
+    problems: Problems,
+    claims: Claims,
+    unheld: usize,
+    other_accounts: usize,
 }
 
 /// A column that holds values of the canaries.
@@ -94,7 +134,6 @@ fn columns(table: &Table<'_>) -> Vec<Column> {
 }
 
 struct Reader<'a> {
-    file: &'a str,
     table: &'a Table<'a>,
     organization: Option<&'a Organization>,
     canary: usize,
@@ -145,14 +184,13 @@ impl Sound<'_> {
 
 impl<'a> Reader<'a> {
     fn new(
-        (file, table, columns): (&'a str, &'a Table<'a>, &'a [Column]),
+        (table, columns): (&'a Table<'a>, &'a [Column]),
         organization: Option<&'a Organization>,
         claims: Claims,
     ) -> Self {
         // `Table::open` has checked that the required columns are there.
         let index = |name: &str| table.index_of(name).unwrap_or(usize::MAX);
         Self {
-            file,
             table,
             organization,
             canary: index("canary"),
@@ -169,20 +207,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Gives each sound row, and returns what is wrong with the others.
-    fn read_rows(&mut self, mut keep: impl FnMut(&Sound<'_>)) -> Problems {
-        let mut problems = Problems::default();
+    /// Makes something of each sound row of a piece.
+    fn read<T>(mut self, piece: &Piece<'a>, keep: &impl Fn(&Sound<'_>) -> T) -> Part<T> {
+        let (mut problems, mut made) = (Problems::default(), Vec::with_capacity(piece.rows_limit()));
         let table = self.table;
-        let rows = table.each_row(&mut problems, |row, problems| {
-            if let Some(sound) = self.read_row(row, problems) {
-                keep(&sound);
-            }
+        let rows = table.each_row(piece, &mut problems, |row, problems| {
+            made.extend(self.read_row(row, problems).map(|sound| keep(&sound)));
         });
-        if rows == 0 {
-            let mend = "add a row for each planted record";
-            problems.push(Problem::new(self.file, "holds a header and no canary", mend).at(1, 1));
-        }
-        problems
+        let Self { claims, unheld, other_accounts, .. } = self;
+        Part { made, rows, problems, claims, unheld, other_accounts }
     }
 
     fn read_row<'r>(&'r mut self, row: &'r Row<'_>, problems: &mut Problems) -> Option<Sound<'r>> {
@@ -346,25 +379,21 @@ impl<'a> Reader<'a> {
         let compact = field::comparable("account", value);
         !patterns.is_empty() && !patterns.iter().any(|pattern| pattern.fits(compact.as_bytes()))
     }
+}
 
-    fn note_unheld(&self, problems: &mut Problems) {
-        if self.unheld > 0 {
-            let reason =
-                format!("{} canaries name no holder, so an alert cannot say whose copy they came from", self.unheld);
-            let mend = "fill their holders (OWNER is the organization itself)";
-            problems.push(Problem::new(self.file, reason, mend).named("holders").as_note());
-        }
+fn note_unheld(file: &str, unheld: usize, problems: &mut Problems) {
+    if unheld > 0 {
+        let reason = format!("{unheld} canaries name no holder, so an alert cannot say whose copy they came from");
+        let mend = "fill their holders (OWNER is the organization itself)";
+        problems.push(Problem::new(file, reason, mend).named("holders").as_note());
     }
+}
 
-    fn note_other_accounts(&self, problems: &mut Problems) {
-        if self.other_accounts > 0 {
-            let reason = format!(
-                "{} canaries have an account number of another form than anchors.account tells",
-                self.other_accounts
-            );
-            let mend = "plant numbers of the form that real ones have, or add their form";
-            problems.push(Problem::new(self.file, reason, mend).named("account").as_note());
-        }
+fn note_other_accounts(file: &str, others: usize, problems: &mut Problems) {
+    if others > 0 {
+        let reason = format!("{others} canaries have an account number of another form than anchors.account tells");
+        let mend = "plant numbers of the form that real ones have, or add their form";
+        problems.push(Problem::new(file, reason, mend).named("account").as_note());
     }
 }
 

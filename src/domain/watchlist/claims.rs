@@ -20,6 +20,7 @@ pub(super) struct Claim<'v> {
 
 /// What was claimed so far. Hardly any table holds a value twice, so whether one does is told by the hashes alone; only
 /// where two are the same it is worth knowing whose they are.
+#[derive(Default)]
 pub(super) struct Claims {
     hasher: RandomState,
     /// Keyed hashes of all that was claimed.
@@ -36,9 +37,9 @@ struct Owners {
 }
 
 impl Claims {
-    /// Counts only; so many values are expected.
-    pub(super) fn counted(values: usize) -> Self {
-        Self { hasher: RandomState::new(), hashes: Vec::with_capacity(values), owners: None }
+    /// Counts only, of a part of a table; so many values are expected. All parts need the same hasher.
+    pub(super) fn counted(values: usize, hasher: RandomState) -> Self {
+        Self { hasher, hashes: Vec::with_capacity(values), owners: None }
     }
 
     /// Knows the owner of each value.
@@ -46,10 +47,18 @@ impl Claims {
         Self { hasher: RandomState::new(), hashes: Vec::new(), owners: Some(Owners::default()) }
     }
 
-    /// Tells whether values that were counted may be the same; those that one row holds twice are told, too.
-    pub(super) fn may_repeat(&mut self) -> bool {
-        self.hashes.sort_unstable();
-        self.hashes.windows(2).any(|pair| pair[0] == pair[1])
+    /// Tells whether values that were counted in some parts may be the same; those that one row holds twice are told, too.
+    pub(super) fn may_repeat(parts: impl Iterator<Item = Self>) -> bool {
+        let mut hashes: Vec<u64> = Vec::new();
+        for part in parts {
+            if hashes.is_empty() {
+                hashes = part.hashes;
+            } else {
+                hashes.extend(part.hashes);
+            }
+        }
+        hashes.sort_unstable();
+        hashes.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     /// Takes a value for a row, or returns on which line and in which column another row has it, if owners are known. Rows

@@ -51,7 +51,7 @@ pub(super) fn read(
         }
     }
     let mut reader = Reader { table: &table, organization, line_of_id: HashMap::new(), deliveries: Vec::new() };
-    table.each_row(problems, |row, problems| reader.read_row(row, problems));
+    table.each_row(&table.whole(), problems, |row, problems| reader.read_row(row, problems));
     let mut deliveries = reader.deliveries;
     deliveries.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     (problems.errors() == before).then_some(deliveries)

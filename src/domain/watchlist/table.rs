@@ -16,6 +16,9 @@ pub(super) const ROW_LIMIT: usize = 2_000_000;
 /// Most characters of a cell.
 pub(super) const CELL_LIMIT_CHARACTERS: usize = 512;
 
+/// Pieces of a table are no shorter.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// What a table must look like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
@@ -49,6 +52,24 @@ pub(super) struct Start {
     offset: usize,
 }
 
+/// Some rows of a table, one after another.
+pub(super) struct Piece<'a> {
+    start: Start,
+    text: &'a str,
+}
+
+impl Piece<'_> {
+    /// Returns how many rows there are at most.
+    pub(super) fn rows_limit(&self) -> usize {
+        usize::try_from(lines(self.text)).unwrap_or(usize::MAX).saturating_add(1).min(ROW_LIMIT)
+    }
+}
+
+/// Counts the ends of lines.
+fn lines(text: &str) -> u64 {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64
+}
+
 struct Cell<'a> {
     text: Cow<'a, str>,
     offset: usize,
@@ -78,9 +99,27 @@ impl<'a> Table<'a> {
         &self.names
     }
 
-    /// Returns how many rows there are at most.
-    pub(super) fn rows_limit(&self) -> usize {
-        (self.body.bytes().filter(|byte| *byte == b'\n').count() + 1).min(ROW_LIMIT)
+    /// Returns all rows as one piece.
+    pub(super) const fn whole(&self) -> Piece<'a> {
+        Piece { start: Start { line: 2, offset: 0 }, text: self.body }
+    }
+
+    /// Cuts a long table at line ends into at most so many pieces; one with too many rows stays whole.
+    pub(super) fn pieces(&self, most: usize) -> Vec<Piece<'a>> {
+        let length = self.body.len().div_ceil(most.max(1)).max(PIECE_BYTES);
+        let (mut pieces, mut start, mut rest) = (Vec::new(), Start { line: 2, offset: 0 }, self.body);
+        while rest.len() > length {
+            let Some(end) = memchr::memchr(b'\n', rest.as_bytes().get(length..).unwrap_or_default()) else { break };
+            let (text, behind) = rest.split_at(length + end + 1);
+            pieces.push(Piece { start, text });
+            start = Start { line: start.line + lines(text), offset: start.offset + text.len() };
+            rest = behind;
+        }
+        if start.line + lines(rest) > ROW_LIMIT as u64 {
+            return vec![self.whole()];
+        }
+        pieces.push(Piece { start, text: rest });
+        pieces
     }
 
     /// Returns where a column is.
@@ -88,10 +127,15 @@ impl<'a> Table<'a> {
         self.names.iter().position(|own| own == name)
     }
 
-    /// Gives every sound row to `read` and reports the others; returns how many there were in all.
-    pub(super) fn each_row(&self, problems: &mut Problems, mut read: impl FnMut(&Row<'a>, &mut Problems)) -> usize {
-        let (mut rows, mut offset) = (0, 0);
-        for (line, whole) in (2_u64..).zip(self.body.split('\n')) {
+    /// Gives every sound row of a piece to `read` and reports the others; returns how many there were in all.
+    pub(super) fn each_row(
+        &self,
+        piece: &Piece<'a>,
+        problems: &mut Problems,
+        mut read: impl FnMut(&Row<'a>, &mut Problems),
+    ) -> usize {
+        let (mut rows, mut offset) = (0, piece.start.offset);
+        for (line, whole) in (piece.start.line..).zip(piece.text.split('\n')) {
             let start = Start { line, offset };
             offset += whole.len() + 1;
             let raw = whole.strip_suffix('\r').unwrap_or(whole);

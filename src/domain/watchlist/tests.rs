@@ -66,6 +66,32 @@ fn a_sound_list_is_read_with_columns_in_any_order() {
 }
 
 #[test]
+fn a_long_list_is_read_in_pieces_and_every_problem_is_told_where_it_stands() {
+    let rows: Vec<String> = (0..40_000).map(sound_row).collect();
+    let (watchlist, problems) = read_rows(&rows.join("\n"));
+    let read = watchlist.unwrap_or_else(|| panic!("{problems}")).canaries;
+    assert!(read.len() == 40_000 && read.is_sorted_by(|one, other| one.id < other.id));
+    assert_eq!(read[39_999].fields.get("pan"), Some("9999000000039999"));
+
+    let mut odd = rows.clone();
+    odd[39_000] = odd[39_000].replace("c039000", "c000007").replace("2026", "2o26");
+    let (watchlist, problems) = read_rows(&odd.join("\n"));
+    let said = problems.to_string();
+    assert!(watchlist.is_none() && problems.errors() == 2, "{said}");
+    assert!(
+        said.contains("canaries.csv:39002:1: canary: the id \"c000007\" is there twice, first on line 9"),
+        "{said}"
+    );
+    assert!(said.contains("canaries.csv:39002:29: planted_at: \"2o26-"), "{said}");
+
+    let mut met = rows;
+    met[39_500] = met[39_500].replace("9999000000039500", "+1 (555) 000000012");
+    let (watchlist, problems) = read_rows(&met.join("\n"));
+    assert!(watchlist.is_none() && problems.errors() == 1, "{problems}");
+    assert!(problems.to_string().contains("39502:"), "{problems}");
+}
+
+#[test]
 fn headers_that_mean_something_else_are_refused() {
     for (header, says) in [
         ("canary,dataset,holders,planted_at,name,email", "retired_at: the column is missing"),

@@ -103,6 +103,8 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> 
     let tally = spawn_blocking(move || {
         let (watchlists, fingerprints) = load(&watchlists, vault, output)?;
         let matcher = Matcher::compile(&watchlists).with_fingerprints(&fingerprints);
+        // Millions of values are given up one by one, which nothing need wait for.
+        thread::spawn(move || drop(watchlists));
         let files = list(&paths)?;
         search(&Searcher { matcher, sandbox }, &files, output)
     })

@@ -58,6 +58,11 @@ impl Index {
         }
     }
 
+    /// Adds what another one holds.
+    pub(super) fn join(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+    }
+
     /// Makes what was added ready to be asked.
     pub(super) fn finish(&mut self) {
         self.parts.sort_unstable();
