@@ -143,18 +143,19 @@ impl<'a> Compound<'a> {
         let entries = || directory.chunks_exact(ENTRY_BYTES);
         let short = entries().next().map(|root| self.chain(number(root, 116))).unwrap_or_default();
         let short_table = self.short_table();
-        let is_workbook = |entry: &&[u8]| {
-            let name = entry.get(..64).unwrap_or_default();
-            ["Workbook", "Book"].iter().any(|known| name.starts_with(&wide(&format!("{known}\0"))))
+        // The library, too, takes the first of a name in any case; a hostile directory may hold thousands that name the whole file.
+        let first = |name: &str| {
+            let name = wide(&format!("{name}\0"));
+            entries().find(|entry| entry.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(&name)))
         };
         let stream = |entry: &[u8]| {
-            let (first, length) = (number(entry, 116), number(entry, 120) as usize);
+            let (start, length) = (number(entry, 116), number(entry, 120) as usize);
             let mut whole =
-                if length < SHORT_BYTES { short_chain(&short, &short_table, first) } else { self.chain(first) };
+                if length < SHORT_BYTES { short_chain(&short, &short_table, start) } else { self.chain(start) };
             whole.truncate(length);
             whole
         };
-        entries().filter(is_workbook).map(stream).collect()
+        ["Workbook", "Book"].into_iter().filter_map(first).map(stream).collect()
     }
 
     /// Tells whether all sheets say that they are no larger than sheets can be (MS-XLS, section 2.4.90): the library makes
@@ -391,7 +392,11 @@ mod tests {
         bytes.truncate(512);
         bytes[60..68].copy_from_slice(&[2, 0, 0, 0, 1, 0, 0, 0]);
         bytes.extend(sector(&[own, end, end, end, 5, 6, 7, 8, 9, 10, 11, end]));
-        let directory = [entry("Root Entry", 3, 512), entry("Workbook", if is_short { 0 } else { 4 }, length)].concat();
+        let directory = [
+            entry("Root Entry", 3, 512),
+            entry(if is_short { "WORKBOOK" } else { "Workbook" }, if is_short { 0 } else { 4 }, length),
+        ]
+        .concat();
         bytes.extend([directory, vec![0; 512 - 2 * ENTRY_BYTES]].concat());
         bytes.extend(sector(&[1, 2, 3, end]));
         stream.resize(SHORT_BYTES, 0);
