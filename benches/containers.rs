@@ -12,6 +12,8 @@
     reason = "a bench lays out its own world, figures for people"
 )]
 
+mod clock;
+
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use clock::ClockId;
 use dyepack::domain::container::{Held, Order, Piece, unpack};
 use zip::write::SimpleFileOptions;
 
@@ -201,18 +204,11 @@ fn report(what: &str, command: &mut Command) {
 
 fn best_of_three(work: impl Fn() -> u64) -> f64 {
     let once = |_| {
-        let start = thread_seconds();
+        let start = clock::seconds(ClockId::ThreadCPUTime);
         let _ = black_box(work());
-        (thread_seconds() - start).max(1e-6)
+        (clock::seconds(ClockId::ThreadCPUTime) - start).max(1e-6)
     };
     (0..3).map(once).min_by(f64::total_cmp).unwrap()
-}
-
-/// Time this thread was on a processor (`/proc/thread-self/schedstat`, nanoseconds).
-fn thread_seconds() -> f64 {
-    std::thread::yield_now();
-    let spent = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    spent.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
 /// User and system time of children that have ended (`/proc/self/stat`, fields 16 and 17, in ticks of 10 ms).

@@ -11,6 +11,8 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and files")]
 
+mod clock;
+
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher as StdHasher};
 use std::hint::black_box;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use clock::ClockId;
 use dyepack::domain::fingerprints::{FingerprintSet, Fingerprints};
 use dyepack::domain::identifier::{Epoch, Fingerprint, FingerprintKey, FingerprintKind, Hasher};
 use dyepack::domain::matcher::{Document, Matcher};
@@ -65,14 +68,14 @@ fn measure(key: &FingerprintKey, count: u64, folder: &Path) {
         existing: Existing::Keep,
     };
     println!("\n{count} fingerprints");
-    let started = (Instant::now(), cpu_seconds());
+    let started = (Instant::now(), clock::seconds(ClockId::ProcessCPUTime));
     let report = fingerprinting::make(Cards::new(count), &request, &|_| {}).unwrap();
     assert_eq!((report.enrolment.count, report.refused.count()), (count, 0));
     report_seconds("file made from plain lines", started);
     println!("{:<44} {:>9} MB", "  peak memory until then", memory_mb("VmHWM:"));
     println!("{:<44} {:>9} MB", "  length of the file", std::fs::metadata(&request.out).unwrap().len() / 1_000_000);
     let before = memory_mb("VmRSS:");
-    let started = (Instant::now(), cpu_seconds());
+    let started = (Instant::now(), clock::seconds(ClockId::ProcessCPUTime));
     let (set, _) = Vault::inspect(&request.out).unwrap();
     report_seconds("file checked and ready", started);
     println!("{:<44} {:>9} MB", "  memory held", memory_mb("VmRSS:") - before);
@@ -125,9 +128,9 @@ fn search(what: &str, matcher: &Matcher, text: &str) {
     let document = Document { bytes: text.as_bytes(), name: "clients.csv", media_type: None, charset: None };
     let best = (0..3)
         .map(|_| {
-            let started = cpu_seconds();
+            let started = clock::seconds(ClockId::ProcessCPUTime);
             let scan = black_box(matcher.scan(&document));
-            (cpu_seconds() - started, scan)
+            (clock::seconds(ClockId::ProcessCPUTime) - started, scan)
         })
         .min_by(|one, other| one.0.total_cmp(&other.0));
     let (seconds, scan) = best.unwrap();
@@ -207,14 +210,14 @@ impl StdHasher for Taken {
 fn look_up(what: &str, threads: u64, once: impl Fn() -> u64 + Sync) {
     let mut costs: Vec<(f64, f64)> = (0..3)
         .map(|_| {
-            let (started, cpu) = (Instant::now(), cpu_seconds());
+            let (started, cpu) = (Instant::now(), clock::seconds(ClockId::ProcessCPUTime));
             thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| assert_eq!(black_box(once()), LOOK_UPS / 2));
                 }
             });
             let all = (LOOK_UPS * threads) as f64;
-            ((cpu_seconds() - cpu) / all * 1e9, all / started.elapsed().as_secs_f64() / 1e6)
+            ((clock::seconds(ClockId::ProcessCPUTime) - cpu) / all * 1e9, all / started.elapsed().as_secs_f64() / 1e6)
         })
         .collect();
     costs.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -222,14 +225,11 @@ fn look_up(what: &str, threads: u64, once: impl Fn() -> u64 + Sync) {
 }
 
 fn report_seconds(what: &str, (started, cpu): (Instant, f64)) {
-    println!("{what:<44} {:>9.2} s   {:>7.2} s of CPU", started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-}
-
-/// User and system time of this process (`/proc/self/stat`, fields 14 and 15, in ticks of 10 ms).
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    println!(
+        "{what:<44} {:>9.2} s   {:>7.2} s of CPU",
+        started.elapsed().as_secs_f64(),
+        clock::seconds(ClockId::ProcessCPUTime) - cpu
+    );
 }
 
 fn memory_mb(field: &str) -> u64 {

@@ -13,6 +13,8 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
+#[path = "../clock/mod.rs"]
+mod clock;
 mod world;
 
 use std::hint::black_box;
@@ -23,6 +25,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use clock::ClockId;
 use daachorse::DoubleArrayAhoCorasick;
 use dyepack::domain::matcher::{Document, Matcher};
 use dyepack::domain::text::fold;
@@ -226,9 +229,9 @@ fn hostile() {
 
 /// Compiles watchlists, by more than one thread; tells the CPU time of all of them.
 fn compiled(lists: &[Watchlist]) -> (Matcher, f64) {
-    let start = process_seconds();
+    let start = clock::seconds(ClockId::ProcessCPUTime);
     let matcher = Matcher::compile(lists);
-    (matcher, process_seconds() - start)
+    (matcher, clock::seconds(ClockId::ProcessCPUTime) - start)
 }
 
 fn best_of_three(mut work: impl FnMut() -> usize) -> (usize, f64) {
@@ -237,24 +240,9 @@ fn best_of_three(mut work: impl FnMut() -> usize) -> (usize, f64) {
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
-    let start = cpu_seconds();
+    let start = clock::seconds(ClockId::ThreadCPUTime);
     let made = work();
-    (made, (cpu_seconds() - start).max(1e-6))
-}
-
-/// Time this thread was on a processor (`/proc/thread-self/schedstat`, nanoseconds).
-fn cpu_seconds() -> f64 {
-    // Giving way once makes the kernel bring its account up to date.
-    thread::yield_now();
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    spent.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
-}
-
-/// User and system time of this process (`/proc/self/stat`, fields 14 and 15, in ticks of 10 ms).
-fn process_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    (made, (clock::seconds(ClockId::ThreadCPUTime) - start).max(1e-6))
 }
 
 /// A line of `/proc/self/status`, in megabytes.

@@ -216,7 +216,12 @@ pub(super) fn find(part: &Part<'_>) -> Vec<Found<Contact>> {
             continue;
         }
         let source: Source = part.plain_source(start, end);
-        let contact = Contact::new(kind, part.plain.source(start, end));
+        let written = part.plain.source(start, end);
+        // A shop repeats its contact under each of its offers.
+        if found.iter().any(|known| known.value.kind == kind && known.value.written.reveal() == written) {
+            continue;
+        }
+        let contact = Contact::new(kind, written);
         if !found.iter().any(|known| known.value.digest == contact.digest) {
             found.push(Found { value: contact, at: source });
         }

@@ -5,11 +5,13 @@
 use super::features::{Features, Meaning, meaning};
 use super::model::{ACTS, Model};
 use super::post::{Part, Post};
-use super::vocabulary::Concept;
-use super::{Found, Place, Source};
+use super::vocabulary::{Concept, Mention};
+use super::{Found, Place};
 
 /// How many cues are kept.
 const KEPT: usize = 6;
+/// What weighs no more did not decide.
+const WEIGHS: f32 = 0.05;
 
 /// Lists what decided, in words, and the phrases among it with their places: for an offer what spoke for it, otherwise what
 /// spoke against it.
@@ -43,36 +45,59 @@ pub(super) fn cues(
             None => {}
         }
     }
-    let mut reasons: Vec<(f32, String, Option<Found<String>>)> =
-        shapes.into_iter().map(|(weight, label)| (weight, label.to_owned(), None)).collect();
+    let mut reasons: Vec<(f32, Reason<'_, '_>)> =
+        shapes.into_iter().map(|(weight, label)| (weight, Reason::Shape(label))).collect();
     for (parts, weights) in [(&post.parts()[..], of_concept), (&post.setting.each_ref()[..], of_setting)] {
-        reasons.extend(Concept::ALL.into_iter().zip(weights).filter_map(|(concept, weight)| {
-            let (words, at) = phrase(parts, concept)?;
-            Some((weight, words, Some(Found { value: concept.label().to_owned(), at })))
+        let weighed = Concept::ALL.into_iter().zip(weights).filter(|(_, weight)| *weight > WEIGHS);
+        reasons.extend(weighed.filter_map(|(concept, weight)| {
+            let said = parts.iter().find_map(|part| Some((*part, part.first(concept)?)))?;
+            Some((weight, Reason::Said(said.0, said.1)))
         }));
     }
-    reasons.retain(|(weight, ..)| *weight > 0.05);
+    reasons.retain(|(weight, _)| *weight > WEIGHS);
     reasons.sort_by(|left, right| right.0.total_cmp(&left.0));
-    let (words, phrases): (Vec<_>, Vec<_>) =
-        reasons.into_iter().take(KEPT).map(|(_, words, phrase)| (words, phrase)).unzip();
-    (words, phrases.into_iter().flatten().collect())
+    reasons.truncate(KEPT);
+    let words = reasons.iter().map(|(_, reason)| reason.words()).collect();
+    (words, reasons.iter().filter_map(|(_, reason)| reason.phrase()).collect())
+}
+
+/// Something that decided.
+enum Reason<'p, 'a> {
+    Shape(&'static str),
+    Said(&'p Part<'a>, &'p Mention),
+}
+
+impl Reason<'_, '_> {
+    /// `offers for sale: “selling”`; where it is neither title nor text that says it, with its place.
+    fn words(&self) -> String {
+        match self {
+            Self::Shape(label) => (*label).to_owned(),
+            Self::Said(part, mention) => {
+                let written = part.words.source(mention.start, mention.end).trim();
+                let label = mention.concept.label();
+                match part.place() {
+                    Place::Title | Place::Text => format!("{label}: “{written}”"),
+                    Place::Tags | Place::Board | Place::Page => {
+                        format!("{label} ({}): “{written}”", part.place().as_str())
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a phrase says, and where.
+    fn phrase(&self) -> Option<Found<String>> {
+        match self {
+            Self::Shape(_) => None,
+            Self::Said(part, mention) => {
+                Some(Found { value: mention.concept.label().to_owned(), at: part.source(mention.start, mention.end) })
+            }
+        }
+    }
 }
 
 fn credit(of_concept: &mut [f32; Concept::ALL.len()], concept: Concept, weight: f32) {
     if let Some(sum) = of_concept.get_mut(concept as usize) {
         *sum += weight;
     }
-}
-
-/// `offers for sale: “selling”`; where it is neither title nor text that says it, with its place.
-fn phrase(parts: &[&Part<'_>], concept: Concept) -> Option<(String, Source)> {
-    let (part, mention) = parts.iter().find_map(|part| Some((part, part.first(concept)?)))?;
-    let written = part.words.source(mention.start, mention.end).trim();
-    let words = match part.place() {
-        Place::Title | Place::Text => format!("{}: “{written}”", concept.label()),
-        Place::Tags | Place::Board | Place::Page => {
-            format!("{} ({}): “{written}”", concept.label(), part.place().as_str())
-        }
-    };
-    Some((words, part.source(mention.start, mention.end)))
 }

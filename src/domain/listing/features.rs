@@ -2,6 +2,10 @@
 //!
 //! Two of three kinds have names, so that a decision can be explained; the third only says "wording".
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::fold::{is_alphabetic, is_han};
 use super::layout::LineKind;
 use super::post::{Part, Post};
@@ -484,20 +488,13 @@ fn is_weighed(part: &Part<'_>) -> bool {
     })
 }
 
-/// Tells whether a line is drawn: the same sign four times or more.
+/// Tells whether a line is drawn: the same sign several times.
 fn has_separators(text: &str) -> bool {
-    let (mut last, mut run) = ('\0', 0);
-    text.chars().any(|character| {
-        run = if character == last { run + 1 } else { 1 };
-        last = character;
-        match character {
-            '-' | '=' | '_' | '*' | '.' => run >= 5,
-            '~' => run >= 4,
-            '━' | '─' | '•' => run >= 3,
-            '▬' => run >= 2,
-            _ => false,
-        }
-    })
+    static DRAWN: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let drawn = ["-----", "=====", "_____", "*****", ".....", "~~~~", "━━━", "───", "•••", "▬▬"];
+        AhoCorasick::new(drawn).expect("a few short words fit an automaton")
+    });
+    DRAWN.is_match(text)
 }
 
 const fn is_pictogram(character: char) -> bool {

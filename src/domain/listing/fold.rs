@@ -201,6 +201,11 @@ pub(super) fn floor_boundary(text: &str, limit: usize) -> usize {
     limit
 }
 
+/// Returns the first characters of a text, so many at most.
+pub(super) fn first_characters(text: &str, count: usize) -> &str {
+    text.char_indices().nth(count).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
 /// Folds a phrase as texts are folded.
 pub(super) fn fold_phrase(phrase: &str) -> String {
     Folded::new(phrase, phrase.len()).text
@@ -335,7 +340,11 @@ pub(super) fn is_alphabetic(character: char) -> bool {
     match character {
         'a'..='z' | 'а'..='я' | '\u{4e00}'..='\u{9fff}' => true,
         // Signs that stand between words: the slow table need not be asked.
-        '\0'..='\u{7f}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{3020}' => false,
+        '\0'..='\u{7f}'
+        | '\u{2000}'..='\u{206f}'
+        | '\u{3000}'..='\u{3004}'
+        | '\u{3008}'..='\u{3020}'
+        | '\u{ff01}'..='\u{ff20}' => false,
         _ => character.is_alphabetic(),
     }
 }

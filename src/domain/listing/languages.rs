@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::{floor_boundary, is_han};
+use super::fold::{floor_boundary, is_alphabetic, is_han};
 
 /// A language of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ impl Words {
     }
 
     fn other(&mut self, character: char) {
-        if matches!(character, '\u{4e00}'..='\u{9fff}') || character.is_alphabetic() {
+        if is_alphabetic(character) {
             self.is_other = true;
         } else {
             self.end();

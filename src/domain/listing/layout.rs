@@ -3,6 +3,10 @@
 //! Words of others do not count: a quotation is not the writer's offer, a sample row is not the writer's prose.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::forms::Forms;
+use super::tally::{self, Kinds, Tally};
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +30,14 @@ pub(super) struct Line {
 pub(super) fn lines(text: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let (mut start, mut depth) = (0, 0_usize);
-    for piece in text.split_inclusive('\n') {
-        let range = start..start + piece.len();
-        start = range.end;
-        let line = piece.trim();
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1).chain(std::iter::once(text.len()));
+    for end in ends {
+        let range = std::mem::replace(&mut start, end)..end;
+        let line = text.get(range.clone()).unwrap_or_default();
+        if line.is_empty() {
+            break;
+        }
+        let line = line.trim();
         let (opens, closes) = if memchr::memchr(b'[', line.as_bytes()).is_some() {
             (line.matches("[quote").count(), line.matches("[/quote]").count())
         } else {
@@ -55,8 +63,16 @@ pub(super) fn kind_at(lines: &[Line], at: usize) -> LineKind {
 }
 
 fn is_quote(line: &str) -> bool {
-    /// What follows is the title of something else.
-    const REFERENCES: [&str; 14] = [
+    const ATTRIBUTIONS: [&str; 6] = ["wrote:", "said:", "написал:", "писал(а):", "escribio:", "a ecrit:"];
+    let is_arrow = line.starts_with("> ") || (line.starts_with(">>") && !line.contains('@')) || line == ">";
+    let is_attribution =
+        line.len() < 120 && line.ends_with(':') && ATTRIBUTIONS.iter().any(|ending| line.ends_with(ending));
+    is_arrow || is_attribution || REFERENCES.at_start(line, |_, _| true).is_some()
+}
+
+/// What follows these is the title of something else.
+static REFERENCES: LazyLock<Forms<()>> = LazyLock::new(|| {
+    let words = [
         "my previous thread",
         "my other thread",
         "previous thread",
@@ -72,17 +88,14 @@ fn is_quote(line: &str) -> bool {
         "другие темы",
         "quote from",
     ];
-    const ATTRIBUTIONS: [&str; 6] = ["wrote:", "said:", "написал:", "писал(а):", "escribio:", "a ecrit:"];
-    let is_arrow = line.starts_with("> ") || (line.starts_with(">>") && !line.contains('@')) || line == ">";
-    let is_attribution = line.len() < 120 && ATTRIBUTIONS.iter().any(|ending| line.ends_with(ending));
-    is_arrow || is_attribution || REFERENCES.iter().any(|reference| line.starts_with(reference))
-}
+    Forms::starting(words.map(|word| (word, ())))
+});
 
 /// What sets the cells of a record apart.
 const SEPARATORS: [u8; 5] = [b',', b';', b'|', b'\t', b':'];
 
 /// Bytes of a line by which it is judged.
-const JUDGED: usize = 1_000;
+const JUDGED: usize = tally::MOST;
 
 /// Tells whether a line is a record rather than a sentence: many cells, most of them values.
 fn is_row(line: &str) -> bool {
@@ -90,31 +103,64 @@ fn is_row(line: &str) -> bool {
         return false;
     }
     let line = line.get(..super::fold::floor_boundary(line, JUDGED)).unwrap_or_default();
-    // One pass a sign: each is a few instructions for sixteen bytes.
-    let count = |sign: u8| line.bytes().filter(|byte| *byte == sign).count();
+    let signs = Tally::of(&SIGNS, line.as_bytes());
     let has = |sign: u8| memchr::memchr(sign, line.as_bytes()).is_some();
     let has_address = has(b'@');
-    let has_values =
-        has_address || line.bytes().filter(u8::is_ascii_digit).count() >= 4 || (has(b'*') && line.contains("**"));
+    let has_values = has_address || signs.count(SEPARATORS.len()) >= 4 || (has(b'*') && line.contains("**"));
     if !(has_values || line.starts_with(['i', '(', '{'])) {
         return false;
     }
     if line.starts_with("insert into ") || line.starts_with("('") || (line.starts_with('{') && line.contains("\":")) {
         return true;
     }
-    let is_split = |separator: u8| count(separator) >= 3 && has_cells(line, char::from(separator));
-    (has_address && is_login(line)) || (has_values && SEPARATORS.into_iter().any(is_split))
+    let is_split = |(kind, separator): (usize, u8)| signs.count(kind) >= 3 && has_cells(line.as_bytes(), separator);
+    (has_address && is_login(line)) || (has_values && SEPARATORS.into_iter().enumerate().any(is_split))
 }
 
+/// Separators by their place in [`SEPARATORS`], then digits.
+static SIGNS: Kinds = {
+    let mut kinds = Kinds::NONE.with(SEPARATORS.len(), (b'0', b'9'));
+    let mut kind = 0;
+    while kind < SEPARATORS.len() {
+        kinds = kinds.with(kind, (SEPARATORS[kind], SEPARATORS[kind]));
+        kind += 1;
+    }
+    kinds
+};
+
+const CHARACTERS: usize = 0;
+const DIGITS: usize = 1;
+const BLANKS: usize = 2;
+const ATS: usize = 3;
+const DOTS: usize = 4;
+
+/// What cells of a record are told by. The bytes of a character after its first are no character.
+static IN_CELLS: Kinds = Kinds::NONE
+    .with(CHARACTERS, (0, 0x7f))
+    .with(CHARACTERS, (0xc0, 0xff))
+    .with(DIGITS, (b'0', b'9'))
+    .with(BLANKS, (b' ', b' '))
+    .with(ATS, (b'@', b'@'))
+    .with(DOTS, (b'.', b'.'));
+
 /// Tells whether a line, split at a sign, is made of cells with values.
-fn has_cells(line: &str, separator: char) -> bool {
+fn has_cells(line: &[u8], separator: u8) -> bool {
+    let is_masked = line.contains(&b'*');
     let (mut cells, mut values, mut wordy) = (0, 0, 0);
-    for cell in line.split(separator).take(40).map(str::trim) {
+    for cell in line.split(|byte| *byte == separator).take(40).map(<[u8]>::trim_ascii) {
+        let tally = Tally::of(&IN_CELLS, cell);
         cells += 1;
-        values += usize::from(is_value(cell));
-        wordy += usize::from(cell.len() > 5 && (cell.split(' ').count() > 5 || cell.chars().count() > 48));
+        values += usize::from(is_value(tally) || (is_masked && cell.windows(3).any(|mask| mask == b"***")));
+        wordy += usize::from(tally.count(BLANKS) >= 5 || tally.count(CHARACTERS) > 48);
     }
     cells >= 4 && values >= 2 && values * 3 >= cells && wordy * 4 <= cells
+}
+
+/// A number, an address, a mixed token: what cells of a record hold.
+const fn is_value(cell: Tally) -> bool {
+    let digits = cell.count(DIGITS);
+    let is_address = cell.count(ATS) > 0 && cell.count(DOTS) > 0 && cell.count(BLANKS) == 0;
+    (digits >= 4 && digits * 2 >= cell.count(CHARACTERS)) || is_address
 }
 
 /// `name@host:password` and `https://host:name:password`, one to a line.
@@ -125,16 +171,6 @@ fn is_login(line: &str) -> bool {
     let rest = line.split_once("://").map_or(line, |(_, rest)| rest);
     let cells = rest.split([':', ';', '|']).filter(|cell| !cell.is_empty()).count();
     cells >= 2 && line.contains('@') && line.contains('.') && !line.starts_with('@')
-}
-
-/// A number, an address, a masked or mixed token: what cells of a record hold.
-fn is_value(cell: &str) -> bool {
-    let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-    let length = cell.chars().count();
-    let holds = |sign: u8| memchr::memchr(sign, cell.as_bytes()).is_some();
-    (digits >= 4 && digits * 2 >= length)
-        || (holds(b'@') && holds(b'.') && !holds(b' '))
-        || (holds(b'*') && cell.contains("***"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod numbers;
 mod owners;
 mod post;
 mod prices;
+mod tally;
 pub mod training;
 mod vocabulary;
 mod volumes;

@@ -174,7 +174,10 @@ fn is_cyrillic(word: &str) -> bool {
 /// Tells whether a phrase of the trade, a column or a thing, covers a place: then it is no part of a name.
 fn is_said(part: &Part<'_>, at: usize) -> bool {
     let is_name = |concept: Concept| matches!(concept, Concept::Sector | Concept::Place);
-    part.mentions.iter().any(|mention| mention.start <= at && at < mention.end && !is_name(mention.concept))
+    let begun = part.mentions.partition_point(|mention| mention.start <= at);
+    // They are in order of their ends, too.
+    let near = part.mentions.get(..begun).unwrap_or_default().iter().rev().take_while(|mention| at < mention.end);
+    near.into_iter().any(|mention| !is_name(mention.concept))
 }
 
 /// Where up to three capitalised words end, small joining words between.
@@ -228,16 +231,10 @@ fn alias_after(part: &Part<'_>, line: &str, (offset, end): (usize, usize)) -> Op
 /// Where a name that ends with `before` starts.
 fn name_start(part: &Part<'_>, before: &str, offset: usize) -> Option<usize> {
     if before.chars().next_back().is_some_and(is_han) {
-        let said = part
-            .mentions
-            .iter()
-            .filter(|mention| mention.concept != Concept::Sector && mention.concept != Concept::Place);
-        let floor = said
-            .map(|mention| mention.end)
-            .filter(|end| *end <= offset + before.len())
-            .max()
-            .unwrap_or(0)
-            .saturating_sub(offset);
+        let ended = part.mentions.partition_point(|mention| mention.end <= offset + before.len());
+        let ended = part.mentions.get(..ended).unwrap_or_default();
+        let said = ended.iter().rfind(|mention| !matches!(mention.concept, Concept::Sector | Concept::Place));
+        let floor = said.map_or(0, |mention| mention.end).saturating_sub(offset);
         let mut start = before.len();
         for (at, character) in before.char_indices().rev().take(8) {
             if at < floor

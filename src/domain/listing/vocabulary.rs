@@ -4,7 +4,7 @@
 //! up by its first bytes wherever one may start, which is at a word, not inside: an automaton over the same phrases visits every
 //! byte and then drops most of what it finds (a test holds the two equal).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -100,6 +100,8 @@ pub(super) struct Mention {
 }
 
 struct Phrase {
+    /// Its place in the vocabulary.
+    number: u32,
     text: String,
     /// What it says, each with the tag of its line.
     concepts: Vec<(Concept, &'static str)>,
@@ -128,7 +130,8 @@ impl Vocabulary {
                 let (phrase, is_prefix) = phrase.strip_suffix('*').map_or((phrase, false), |phrase| (phrase, true));
                 let text = fold_phrase(phrase);
                 let at = *known.entry(text.clone()).or_insert_with(|| {
-                    phrases.push(Phrase { text, concepts: Vec::new(), is_prefix: false, is_everyday });
+                    let number = u32::try_from(phrases.len()).unwrap_or(u32::MAX);
+                    phrases.push(Phrase { number, text, concepts: Vec::new(), is_prefix: false, is_everyday });
                     phrases.len() - 1
                 });
                 if let Some(entry) = phrases.get_mut(at) {
@@ -143,14 +146,17 @@ impl Vocabulary {
     }
 
     /// Finds the longest phrase that stands at a place of a text.
-    fn longest_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
-        let rest = text.get(at..)?;
-        for key in self.openings.keys_at(rest.as_bytes()) {
-            for number in self.openings.phrases.get(&key).map_or(&[][..], Vec::as_slice) {
-                let phrase = self.phrases.get(*number as usize)?;
-                if rest.starts_with(&phrase.text) && stands_alone(text, (at, at + phrase.text.len()), phrase.is_prefix)
-                {
-                    return Some((at + phrase.text.len(), *number));
+    fn longest_at(&self, text: &str, at: usize) -> Option<(usize, &Phrase)> {
+        let rest = text.as_bytes().get(at..)?;
+        for (opening, key) in self.openings.keys_at(rest) {
+            let after = rest.get(opening..).unwrap_or_default();
+            for candidate in self.openings.candidates(key) {
+                // Its opening stands there: the key says so.
+                let tail = self.openings.tails.get(candidate.tail.clone()).unwrap_or_default();
+                let end = at + opening + tail.len();
+                let goes_on = tail.is_empty() || after.starts_with(tail);
+                if goes_on && stands_alone(text, (at, end), candidate.is_prefix) {
+                    return Some((end, self.phrases.get(candidate.phrase as usize)?));
                 }
             }
         }
@@ -163,6 +169,8 @@ const OPENING: usize = 6;
 
 /// Which phrases start with which bytes: small tables that say no to nearly every place, then the phrases themselves.
 struct Openings {
+    /// Whether a phrase starts with a byte.
+    firsts: [bool; 256],
     /// A bit for each Latin word that phrases begin with; some share one.
     words: Vec<u64>,
     /// A bit for the first two bytes of each place where a phrase of no more may be.
@@ -172,7 +180,19 @@ struct Openings {
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
     may_open: Vec<u64>,
-    phrases: HashMap<u64, Vec<u32>, BuildHasherDefault<Spread>>,
+    /// Where the phrases with an opening are among `all`, the longest first.
+    by_opening: HashMap<u64, Range<u32>, BuildHasherDefault<Spread>>,
+    all: Vec<Candidate>,
+    /// What follows the openings.
+    tails: Vec<u8>,
+}
+
+/// A phrase as it is looked up.
+struct Candidate {
+    phrase: u32,
+    is_prefix: bool,
+    /// Bytes of [`Openings::tails`].
+    tail: Range<usize>,
 }
 
 /// Hashes an opening by one multiplication: the keys are our own, nobody can choose them to collide.
@@ -207,17 +227,24 @@ impl Openings {
 
     fn of(phrases: &[Phrase]) -> Self {
         let mut openings = Self {
+            firsts: [false; 256],
             words: vec![0; 1 << (Self::WORD_BITS - 6)],
             pairs: vec![0; 1 << 10],
             triples: vec![0; 1 << (Self::TRIPLE_BITS - 6)],
             lengths: vec![0; 1 << 16],
             may_open: vec![0; 1 << (Self::BITS - 6)],
-            phrases: HashMap::default(),
+            by_opening: HashMap::default(),
+            all: Vec::with_capacity(phrases.len()),
+            tails: Vec::new(),
         };
-        for (number, phrase) in (0_u32..).zip(phrases) {
+        let mut by_opening: BTreeMap<u64, Vec<&Phrase>> = BTreeMap::new();
+        for phrase in phrases {
             let bytes = phrase.text.as_bytes();
             let opening = bytes.get(..OPENING).unwrap_or(bytes);
             let Some(first) = opening.first() else { continue };
+            if let Some(opens) = openings.firsts.get_mut(usize::from(*first)) {
+                *opens = true;
+            }
             // A phrase of one byte may be followed by any.
             let seconds = opening.get(1).map_or(0..=u8::MAX, |second| *second..=*second);
             for slot in seconds.map(|second| Self::pair(*first, second)) {
@@ -231,11 +258,32 @@ impl Openings {
             if let Some(word) = openings.may_open.get_mut(word) {
                 *word |= 1 << bit;
             }
-            openings.phrases.entry(key).or_default().push(number);
+            by_opening.entry(key).or_default().push(phrase);
         }
-        let length = |number: &u32| phrases.get(*number as usize).map_or(0, |phrase| phrase.text.len());
-        openings.phrases.values_mut().for_each(|list| list.sort_by_key(|number| std::cmp::Reverse(length(number))));
+        for (key, mut phrases) in by_opening {
+            phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.text.len()));
+            openings.list(key, &phrases);
+        }
         openings
+    }
+
+    /// Lists the phrases with an opening.
+    fn list(&mut self, key: u64, phrases: &[&Phrase]) {
+        let count = |all: &[Candidate]| u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let first = count(&self.all);
+        for phrase in phrases {
+            let start = self.tails.len();
+            self.tails.extend_from_slice(phrase.text.as_bytes().get(OPENING..).unwrap_or_default());
+            let (phrase, is_prefix) = (phrase.number, phrase.is_prefix);
+            self.all.push(Candidate { phrase, is_prefix, tail: start..self.tails.len() });
+        }
+        self.by_opening.insert(key, first..count(&self.all));
+    }
+
+    /// Returns the phrases with an opening, the longest first.
+    fn candidates(&self, key: u64) -> &[Candidate] {
+        let range = self.by_opening.get(&key).and_then(|range| self.all.get(range.start as usize..range.end as usize));
+        range.unwrap_or_default()
     }
 
     const TRIPLE_BITS: u32 = 15;
@@ -272,6 +320,10 @@ impl Openings {
 
     /// Tells by the Latin letters at a place, if there are any, and by three bytes whether a phrase may stand there.
     fn may_be_at(&self, bytes: &[u8], (at, latin): (usize, usize)) -> bool {
+        let opens = |byte: &u8| self.firsts.get(usize::from(*byte)).is_some_and(|opens| *opens);
+        if !bytes.get(at).is_some_and(opens) {
+            return false;
+        }
         if latin > 0 {
             let (slot, bit) = Self::whole_word(bytes.get(at..).unwrap_or_default(), latin);
             if self.words.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
@@ -300,8 +352,8 @@ impl Openings {
         ((hash >> 6) as usize, hash & 63)
     }
 
-    /// The openings that a text may have, as numbers, the longest first.
-    fn keys_at(&self, rest: &[u8]) -> impl Iterator<Item = u64> {
+    /// The openings that a text may have, as lengths and numbers, the longest first.
+    fn keys_at(&self, rest: &[u8]) -> impl Iterator<Item = (usize, u64)> {
         let word = Self::word(rest);
         let pair = usize::try_from(word >> 48).unwrap_or_default();
         let mut lengths = self.lengths.get(pair).copied().unwrap_or_default();
@@ -311,7 +363,7 @@ impl Openings {
                 let key = word >> (56 - 8 * last);
                 let (slot, bit) = Self::place(key);
                 if self.may_open.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
-                    return Some(key);
+                    return Some((last as usize + 1, key));
                 }
             }
             None
@@ -348,7 +400,7 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
 
 /// The same within some lines only.
 pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usize>>) -> Vec<Mention> {
-    let mut mentions = Vec::new();
+    let mut mentions = Vec::with_capacity(text.len() / 64);
     for line in lines {
         search(text, line, &mut mentions);
     }
@@ -357,45 +409,36 @@ pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usiz
 
 fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     let vocabulary = &*VOCABULARY;
-    let mut covered = 0;
-    let may_be_at = |place: &(usize, usize)| vocabulary.openings.may_be_at(text.as_bytes(), *place);
-    for (start, _) in places(text, line).filter(may_be_at) {
+    let bytes = text.as_bytes().get(..line.end).unwrap_or_default();
+    let (mut at, mut covered, mut is_behind_letter) = (line.start, 0, false);
+    while let Some(byte) = bytes.get(at) {
+        let start = at;
+        // The rest of a Latin word starts nothing.
+        let latin = latin_letters(bytes.get(at..).unwrap_or_default());
+        let (width, is_letter, may_be_inside) = match byte {
+            _ if latin > 0 => (latin, true, true),
+            0..=0x7f => (1, false, byte.is_ascii_digit()),
+            // U+4000 to U+9FFF, which are Han but for a few signs.
+            0xe4..=0xe9 => (3, false, false),
+            _ => {
+                let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else { return };
+                let is_letter = is_letter(character);
+                (character.len_utf8(), is_letter, is_letter)
+            }
+        };
+        at += width;
+        // A phrase may stand at every character that is not inside a word.
+        let is_inside = std::mem::replace(&mut is_behind_letter, is_letter) && may_be_inside;
+        if is_inside || !vocabulary.openings.may_be_at(bytes, (start, latin)) {
+            continue;
+        }
         let Some((end, phrase)) = vocabulary.longest_at(text, start).filter(|(end, _)| *end > covered) else {
             continue;
         };
         covered = end;
-        let concepts = vocabulary.phrases.get(phrase as usize).map_or(&[][..], |phrase| &phrase.concepts);
-        mentions.extend(concepts.iter().map(|&(concept, tag)| Mention { concept, tag, start, end, phrase }));
+        let said = |&(concept, tag)| Mention { concept, tag, start, end, phrase: phrase.number };
+        mentions.extend(phrase.concepts.iter().map(said));
     }
-}
-
-/// Where a phrase may start, and how many Latin letters stand there: at every character that does not stand behind a letter,
-/// or is neither letter nor digit.
-fn places(text: &str, line: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
-    let bytes = text.as_bytes().get(..line.end).unwrap_or_default();
-    let (mut at, mut is_behind_letter) = (line.start, false);
-    std::iter::from_fn(move || {
-        while let Some(byte) = bytes.get(at) {
-            let start = at;
-            let (is_letter, may_be_inside) = if byte.is_ascii() {
-                at += 1;
-                (byte.is_ascii_lowercase(), byte.is_ascii_lowercase() || byte.is_ascii_digit())
-            } else {
-                let character = text.get(at..)?.chars().next()?;
-                at += character.len_utf8();
-                let is_letter = is_letter(character);
-                (is_letter, is_letter)
-            };
-            if is_letter {
-                // The rest of the word, as far as it is Latin, starts nothing.
-                at += latin_letters(bytes.get(at..).unwrap_or_default());
-            }
-            if !(std::mem::replace(&mut is_behind_letter, is_letter) && may_be_inside) {
-                return Some((start, if byte.is_ascii() && is_letter { at - start } else { 0 }));
-            }
-        }
-        None
-    })
 }
 
 /// Counts the Latin letters that a folded text begins with.
@@ -452,16 +495,26 @@ fn is_letter(character: char) -> bool {
 
 /// Tells whether a phrase is not a part of a longer word; Han text has no such borders.
 fn stands_alone(text: &str, (start, end): (usize, usize), is_prefix: bool) -> bool {
+    let bytes = text.as_bytes();
+    let (before, after) = (start.checked_sub(1).and_then(|before| bytes.get(before)), bytes.get(end));
+    // Most stand between blanks and signs.
+    let may_be_letter = |near: Option<&u8>| near.is_some_and(|near| near.is_ascii_alphabetic() || !near.is_ascii());
     let inside = |near: Option<char>, edge: Option<char>| {
-        near.is_some_and(is_letter) && edge.is_some_and(|edge| edge.is_alphanumeric() && !is_han(edge))
+        near.is_some_and(is_letter) && edge.is_some_and(|edge| !is_han(edge) && edge.is_alphanumeric())
     };
     let phrase = text.get(start..end).unwrap_or_default();
-    let before = text.get(..start).and_then(|text| text.chars().next_back());
-    let after = text.get(end..).and_then(|text| text.chars().next());
-    let is_digit = |near: Option<char>| near.is_some_and(|near| near.is_ascii_digit());
+    let is_digit = |near: Option<&u8>| near.is_some_and(u8::is_ascii_digit);
     // Letters between digits are a piece of an identifier: `9f3cc33a`.
-    let is_piece = is_digit(before) && is_digit(after) && phrase.len() <= 3;
-    !is_piece && !inside(before, phrase.chars().next()) && (is_prefix || !inside(after, phrase.chars().next_back()))
+    let is_piece = phrase.len() <= 3 && is_digit(before) && is_digit(after);
+    let goes_before = || {
+        let near = text.get(..start).and_then(|text| text.chars().next_back());
+        may_be_letter(before) && inside(near, phrase.chars().next())
+    };
+    let goes_on = || {
+        let near = text.get(end..).and_then(|text| text.chars().next());
+        may_be_letter(after) && inside(near, phrase.chars().next_back())
+    };
+    !is_piece && !goes_before() && (is_prefix || !goes_on())
 }
 
 #[cfg(test)]

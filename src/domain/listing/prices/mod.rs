@@ -146,8 +146,7 @@ fn unit(text: &str, start: usize, end: usize) -> PriceUnit {
     if MONTH_BEFORE.iter().any(|word| before.ends_with(*word)) {
         return PriceUnit::Month;
     }
-    let near: String = text.get(end..).unwrap_or_default().chars().take(14).collect();
-    let near = near.trim_start();
+    let near = fold::first_characters(text.get(end..).unwrap_or_default(), 14).trim_start();
     UNITS
         .iter()
         .find(|(_, forms)| forms.iter().any(|form| near.starts_with(form)))
@@ -161,7 +160,7 @@ fn score(text: &str, candidate: &mut PriceFound, mentions: &[Mention]) -> i32 {
     let near = fold::floor_boundary(text, candidate.start.saturating_sub(48)).max(line_start);
     let before = text.get(near..candidate.start).unwrap_or_default();
     let clause = before.rsplit(['.', '。', ';', '!', '?']).next().unwrap_or_default();
-    let after: String = text.get(candidate.end..line_end).unwrap_or_default().chars().take(16).collect();
+    let after = fold::first_characters(text.get(candidate.end..line_end).unwrap_or_default(), 16);
     let line = text.get(line_start..line_end).unwrap_or_default().trim();
     let mut score = 2;
     if HINTS.labels.is_match(clause) {
