@@ -200,6 +200,37 @@ fn a_document_that_takes_too_much_memory_is_cut_and_named() {
     assert_eq!(told(&scan), (vec![], vec!["member-too-large"]), "{:?}", scan.oddities);
 }
 
+/// What a process says of members, in the shell's words.
+fn said(members: &[(&str, &str)]) -> String {
+    let length = |text: &str| format!(r"\{:03o}\000\000\000", text.len());
+    let member = |(path, content): &(&str, &str)| {
+        format!("printf 'S{}f{path}B{}%s' '{content}'", length(&format!("f{path}")), length(content))
+    };
+    members.iter().map(member).collect::<Vec<_>>().join(r"; printf 'E\000\000\000\000'; ")
+}
+
+#[test]
+fn a_document_that_ends_the_unpacker_hides_nothing_of_what_stands_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // It dies in the middle of the second member, until it is told to be careful.
+    let (first, both) = (said(&[("a", CARD), ("b", MAIL)]), said(&[("a", CARD), ("b", MAIL), ("c", CARD)]));
+    let whole = format!(r"{both}; printf 'E\000\000\000\000D\000\000\000\000'");
+    let text = format!("#!/bin/sh\nif grep -aq '\"is_careful\":true'; then {whole}; else {first}; kill -SEGV $$; fi\n");
+    let program = folder.path().join("unpacker");
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let (matcher, sandbox) = (matcher(), Sandbox::new(program, Allowance::default()));
+    let path = folder.path().join("x.zip");
+    fs::write(&path, b"PK\x03\x04 ").unwrap();
+    let document = Document { bytes: b"PK\x03\x04 ", name: "x.zip", media_type: None, charset: None };
+    for scan in [sandbox.search(&matcher, &document), sandbox.search_file(&matcher, &path).unwrap().scan] {
+        let hits = vec![("a", "pan"), ("b", "email"), ("c", "pan")];
+        assert_eq!(told(&scan), (hits, vec!["unpacker-died"]), "{:?}", scan.oddities);
+        let detail = &scan.oddities[0].detail;
+        assert!(detail.starts_with("b: ") && detail.ends_with("with its documents as they stand"), "{detail}");
+    }
+}
+
 #[test]
 fn a_command_opens_archives_with_passwords_and_counts_what_is_odd() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@
 //! inside (`text`), what is looked for (`matcher`), processes (`ports::sandbox`).
 
 mod body;
+mod compound;
 mod guard;
 mod kind;
 mod mail;
@@ -69,10 +70,12 @@ pub struct Order {
     pub limits: Limits,
     /// Passwords to try, the likeliest first.
     pub passwords: Vec<Secret<String>>,
+    /// Whether documents are given as they stand, and no library reads them: one has ended the process before.
+    pub is_careful: bool,
 }
 
 /// How a member's bytes came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Origin {
     /// They are the document itself.
     #[default]
@@ -220,6 +223,10 @@ impl<'v> Unpacker<'v> {
             return self.give_body(place, &mut *body);
         }
         match kind {
+            Kind::Pdf | Kind::Sqlite if self.order.is_careful => {
+                self.odd("container-unread", place, "a document is searched as it stands, to be safe");
+                self.give_body(place, &mut *body);
+            }
             Kind::Plain | Kind::Carrier => self.give_body(place, &mut *body),
             Kind::Unread(what) => {
                 self.odd("container-unread", place, &format!("{what} is searched as it stands, not unpacked"));

@@ -69,7 +69,7 @@ fn order(order: &Order, bytes: &[u8]) -> Found {
 }
 
 pub(super) fn members(name: &str, bytes: &[u8], limits: &Limits) -> Found {
-    let (mut found, oddities) = order(&Order { name: name.to_owned(), limits: *limits, passwords: Vec::new() }, bytes);
+    let (mut found, oddities) = order(&Order { name: name.to_owned(), limits: *limits, ..Order::default() }, bytes);
     found.retain(|(path, _)| !path.ends_with(":names"));
     (found, oddities)
 }
@@ -383,4 +383,19 @@ proptest! {
             b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"SQLite format 3\x00", b"BZh91AY&SY", b"%PDF-1.4\n"];
         members("x", &[openings[magic], &bytes].concat(), &Limits::default());
     }
+}
+
+#[test]
+fn a_careful_order_gives_documents_as_they_stand() {
+    let mut old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    old.resize(2048, 0);
+    let pdf = b"%PDF-1.4 9990483834645856".to_vec();
+    let database = [b"SQLite format 3\0".as_slice(), &[0; 100], b"9990483834645856"].concat();
+    let archive = zip(&[("a.xls", &old), ("b.pdf", &pdf), ("c.db", &database), ("d.csv", b"1,2")]);
+    let careful = Order { name: "x.zip".to_owned(), is_careful: true, ..Order::default() };
+    let (found, oddities) = order(&careful, &archive);
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["a.xls", "b.pdf", "c.db", "d.csv", ":names"]);
+    assert!(found[1].1.ends_with("9990483834645856") && found[2].1.ends_with("9990483834645856"), "{found:?}");
+    assert_eq!(oddities, ["container-unread"; 3]);
 }

@@ -235,7 +235,7 @@ fn next_doubtful_word(text: &str, from: usize) -> Option<Word> {
         let rest = bytes.get(from..)?;
         let start = rest.iter().position(|byte| LETTERS.of(*byte) & (LATIN | CYRILLIC) != 0)?;
         let word = rest.get(start..)?;
-        let latin = word.iter().take_while(|byte| LETTERS.of(**byte) == LATIN).count();
+        let latin = latin_letters(word);
         let cyrillic = if latin == 0 { lead_count(word) } else { 0 };
         let length = latin + 2 * cyrillic;
         if latin + cyrillic < 2 || word.get(length).is_some_and(|next| LETTERS.of(*next) != 0) {
@@ -243,6 +243,24 @@ fn next_doubtful_word(text: &str, from: usize) -> Option<Word> {
         }
         from += start + length;
     }
+}
+
+/// Counts the Latin letters that a folded text begins with, eight bytes at a time.
+pub(super) fn latin_letters(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const UPPER_BITS: u64 = 0x80 * EACH;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let ascii = word & !UPPER_BITS;
+        // The upper bit of a byte tells whether it is `a` or more, and whether it is more than `z`.
+        let (from_a, past_z) = (ascii + (0x80 - 0x61) * EACH, ascii + (0x80 - 0x7b) * EACH);
+        let others = !(from_a & !past_z & !word) & UPPER_BITS;
+        if others != 0 {
+            return at * 8 + others.trailing_zeros() as usize / 8;
+        }
+    }
+    chunks.len() * 8 + rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count()
 }
 
 /// Counts the Cyrillic letters, of two bytes each, that a text begins with.
@@ -515,6 +533,18 @@ mod tests {
 
     fn plain(text: &str) -> String {
         Folded::new(text, 1 << 20).unmasked().text
+    }
+
+    #[test]
+    fn latin_letters_are_counted_as_one_by_one() {
+        for length in 0..40 {
+            for byte in 0..=u8::MAX {
+                let mut word = vec![b'z'; length];
+                word.extend([byte, b'a']);
+                let counted = word.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+                assert_eq!(latin_letters(&word), counted, "{length} {byte}");
+            }
+        }
     }
 
     #[test]

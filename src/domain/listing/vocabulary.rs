@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::{fold_phrase, is_alphabetic, is_han};
+use super::fold::{fold_phrase, is_alphabetic, is_han, latin_letters};
 
 const SOURCES: [&str; 5] = [
     include_str!("vocabulary/en.txt"),
@@ -439,11 +439,6 @@ fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
         let said = |&(concept, tag)| Mention { concept, tag, start, end, phrase: phrase.number };
         mentions.extend(phrase.concepts.iter().map(said));
     }
-}
-
-/// Counts the Latin letters that a folded text begins with.
-fn latin_letters(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_lowercase()).count()
 }
 
 /// Bytes between an everyday word and a thing of the trade, at most, for the word to count.

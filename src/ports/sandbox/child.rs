@@ -31,12 +31,13 @@ pub(super) struct Job {
     path: Option<Vec<u8>>,
     limits: Limits,
     passwords: Vec<String>,
+    is_careful: bool,
     memory_bytes: u64,
     cpu_seconds: u64,
 }
 
 impl Job {
-    pub(super) fn new(sandbox: &Sandbox, name: &str, path: Option<&Path>) -> Self {
+    pub(super) fn new(sandbox: &Sandbox, (name, is_careful): (&str, bool), path: Option<&Path>) -> Self {
         let allowance = &sandbox.0.allowance;
         let passwords = sandbox.0.passwords.iter().take(PASSWORDS_LIMIT);
         Self {
@@ -44,6 +45,7 @@ impl Job {
             path: path.map(|path| path.as_os_str().as_bytes().to_vec()),
             limits: allowance.limits,
             passwords: passwords.map(|password| password.reveal().clone()).collect(),
+            is_careful,
             memory_bytes: allowance.memory_bytes,
             cpu_seconds: allowance.cpu.as_secs().max(1),
         }
@@ -82,7 +84,7 @@ pub fn serve() -> io::Result<()> {
     let document = job.path.map(|path| File::open(PathBuf::from(OsString::from_vec(path)))).transpose()?;
     confine(job.memory_bytes, job.cpu_seconds)?;
     let passwords = job.passwords.into_iter().map(Secret::new).collect();
-    let order = Order { name: job.name, limits: job.limits, passwords };
+    let order = Order { name: job.name, limits: job.limits, passwords, is_careful: job.is_careful };
     let mut writer = BufWriter::with_capacity(1 << 16, stdout);
     let mut visit = |piece: Piece<'_>| {
         if frame::write(&mut writer, &piece).is_err() {

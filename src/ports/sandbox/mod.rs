@@ -2,7 +2,8 @@
 //!
 //! The process is this same program, told to `unpack`: its environment holds nothing of ours, it has limits on memory, time, files and
 //! dumps that it sets before it looks at the document, and it is killed when it is waited for too long. What came out
-//! before it died is kept, and how it died is named as an oddity. A document that needs no unpacking never pays for a
+//! before it died is kept, how it died is named as an oddity, and it is tried once more without the libraries that read
+//! documents, on which most would die. A document that needs no unpacking never pays for a
 //! process. Not here: how formats are read (`domain::container`), what is looked for (`domain::matcher`).
 #![expect(clippy::disallowed_methods, reason = "the room that opens what is to be unpacked, and waits for who does it")]
 
@@ -11,7 +12,9 @@ mod frame;
 mod search;
 mod window;
 
+use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -23,7 +26,7 @@ use std::time::{Duration, Instant};
 pub use child::serve;
 pub use search::Searched;
 
-use crate::domain::container::{Body, Limits, Piece, shown};
+use crate::domain::container::{Body, Limits, Origin, Piece, shown};
 use crate::domain::oddity::Oddity;
 use crate::domain::secret::Secret;
 use child::Job;
@@ -104,9 +107,42 @@ impl Sandbox {
 
     /// Unpacks a document in a process of its own and gives its members to `visit`.
     ///
-    /// Never fails: a process that cannot be started, dies or hangs is told as an oddity. Returns whether it ran to its
-    /// end.
+    /// Never fails: a process that cannot be started, dies or hangs is told as an oddity. One that dies is started once more
+    /// and no longer lets libraries read documents, so that one of them hides nothing of what stands beside it; members that
+    /// were given whole are not given again. Returns how it ended.
     fn unpack(&self, name: &str, input: Input<'_>, visit: &mut dyn FnMut(Piece<'_>)) -> Ending {
+        let again = input.again();
+        let mut given = Given::default();
+        let first = self.attempt((name, false), input, &mut |piece| {
+            given.note(&piece);
+            visit(piece);
+        });
+        let death = match first {
+            Attempt::Done => return Ending::Done,
+            Attempt::NotStarted => return Ending::NotStarted,
+            Attempt::Died(death) => death,
+        };
+        if death.is_torn {
+            given.forget_last();
+        }
+        let second = again.map(|input| {
+            self.attempt((name, true), input, &mut |piece| {
+                if given.is_new(&piece) {
+                    visit(piece);
+                }
+            })
+        });
+        let is_done = matches!(second, Some(Attempt::Done));
+        let rest = if is_done {
+            "all was unpacked again, with its documents as they stand"
+        } else {
+            "what was unpacked before is searched"
+        };
+        visit(Piece::Odd(Oddity::new(death.code, format!("{}; {rest}", death.detail))));
+        if is_done { Ending::Again } else { Ending::Died }
+    }
+
+    fn attempt(&self, order: (&str, bool), input: Input<'_>, visit: &mut dyn FnMut(Piece<'_>)) -> Attempt {
         let started = Command::new(&self.0.program)
             .arg(SUBCOMMAND)
             .env_clear()
@@ -121,13 +157,13 @@ impl Sandbox {
             Err(error) => {
                 let detail = format!("the process that unpacks cannot be started ({error}); searched as it stands");
                 visit(Piece::Odd(Oddity::new("unpacker-not-started", detail)));
-                return Ending::NotStarted;
+                return Attempt::NotStarted;
             }
         };
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Ending::NotStarted;
+            return Attempt::NotStarted;
         };
-        let job = Job::new(self, name, input.path());
+        let job = Job::new(self, order, input.path());
         let (turns, told) = channel();
         let (frames, came) = sync_channel(FRAMES_WAITING);
         let wait = self.0.allowance.wait;
@@ -135,16 +171,70 @@ impl Sandbox {
             scope.spawn(move || feed(stdin, &job, input));
             let watch = scope.spawn(move || watch(child, &told, wait));
             scope.spawn(move || receive(stdout, &frames, &turns));
-            let (is_done, last) = relay(&came, visit);
+            let relayed = relay(&came, visit);
             drop(came);
             let fate = watch.join().unwrap_or(Fate { status: None, is_late: false });
-            if is_done {
-                return Ending::Done;
+            if relayed.is_done && !relayed.is_torn {
+                return Attempt::Done;
             }
+            let last = relayed.last;
             let place = if last.is_empty() { String::new() } else { format!("{}: ", shown(&last)) };
-            visit(Piece::Odd(Oddity::new(fate.code(), format!("{place}{}", fate.detail()))));
-            Ending::Died
+            let detail = format!("{place}{}", fate.detail());
+            Attempt::Died(Death { code: fate.code(), detail, is_torn: relayed.is_torn })
         })
+    }
+}
+
+/// How one process ended.
+enum Attempt {
+    Done,
+    NotStarted,
+    Died(Death),
+}
+
+struct Death {
+    code: &'static str,
+    detail: String,
+    /// Whether it ended in the middle of a member.
+    is_torn: bool,
+}
+
+/// Which members came whole, by what stands for their paths.
+#[derive(Default)]
+struct Given {
+    hashing: RandomState,
+    counts: HashMap<u64, u32>,
+    last: u64,
+    is_known: bool,
+}
+
+impl Given {
+    fn note(&mut self, piece: &Piece<'_>) {
+        match piece {
+            Piece::Start(path, origin) => self.last = self.key(path, *origin),
+            Piece::End => *self.counts.entry(self.last).or_default() += 1,
+            Piece::Bytes(_) | Piece::Odd(_) => {}
+        }
+    }
+
+    fn forget_last(&mut self) {
+        if let Some(count) = self.counts.get_mut(&self.last) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Tells whether a piece is of a member that did not come whole before, of each path as often as it came.
+    fn is_new(&mut self, piece: &Piece<'_>) -> bool {
+        if let Piece::Start(path, origin) = piece {
+            let key = self.key(path, *origin);
+            let count = self.counts.get_mut(&key).filter(|count| **count > 0);
+            self.is_known = count.map(|count| *count -= 1).is_some();
+        }
+        matches!(piece, Piece::Odd(_)) || !self.is_known
+    }
+
+    fn key(&self, path: &str, origin: Origin) -> u64 {
+        self.hashing.hash_one((path, origin))
     }
 }
 
@@ -152,6 +242,8 @@ impl Sandbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Done,
+    /// A process died, the next one came to its end.
+    Again,
     Died,
     NotStarted,
 }
@@ -164,6 +256,15 @@ enum Input<'a> {
 }
 
 impl Input<'_> {
+    /// The same once more, where it can be read once more.
+    const fn again(&self) -> Option<Self> {
+        match self {
+            Self::Bytes(bytes) => Some(Input::Bytes(bytes)),
+            Self::File(path) => Some(Input::File(path)),
+            Self::Stream(_) => None,
+        }
+    }
+
     const fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -209,8 +310,18 @@ fn receive(mut stdout: ChildStdout, frames: &SyncSender<Frame>, turns: &Sender<T
     }
 }
 
-/// Gives the members on; returns whether the process said that all was done, and the member it last spoke of.
-fn relay(frames: &Receiver<Frame>, visit: &mut dyn FnMut(Piece<'_>)) -> (bool, String) {
+/// What a process said.
+struct Relayed {
+    /// That all was done.
+    is_done: bool,
+    /// The member it last spoke of.
+    last: String,
+    /// Whether that member did not end.
+    is_torn: bool,
+}
+
+/// Gives the members on.
+fn relay(frames: &Receiver<Frame>, visit: &mut dyn FnMut(Piece<'_>)) -> Relayed {
     let (mut last, mut is_open) = (String::new(), false);
     let mut is_done = false;
     for frame in frames {
@@ -233,7 +344,7 @@ fn relay(frames: &Receiver<Frame>, visit: &mut dyn FnMut(Piece<'_>)) -> (bool, S
     if is_open {
         visit(Piece::End);
     }
-    (is_done && !is_open, last)
+    Relayed { is_done, last, is_torn: is_open }
 }
 
 /// How the process ended.
@@ -253,14 +364,13 @@ impl Fate {
         const ABORTED: i32 = 6;
         const KILLED: i32 = 9;
         const TOO_LONG: i32 = 24;
-        let kept = "what was unpacked before is searched";
         let signal = self.status.and_then(|status| status.signal());
         match signal {
-            _ if self.is_late => format!("unpacking took too long and was ended; {kept}"),
-            Some(TOO_LONG) => format!("unpacking took too much computing and was ended; {kept}"),
-            Some(ABORTED | KILLED) => format!("unpacking took too much memory or computing and was ended; {kept}"),
-            Some(signal) => format!("unpacking crashed (signal {signal}); {kept}"),
-            None => format!("unpacking ended early ({}); {kept}", code_of(self.status)),
+            _ if self.is_late => "unpacking took too long and was ended".to_owned(),
+            Some(TOO_LONG) => "unpacking took too much computing and was ended".to_owned(),
+            Some(ABORTED | KILLED) => "unpacking took too much memory or computing and was ended".to_owned(),
+            Some(signal) => format!("unpacking crashed (signal {signal})"),
+            None => format!("unpacking ended early ({})", code_of(self.status)),
         }
     }
 }

@@ -27,7 +27,7 @@ impl Sandbox {
             return matcher.scan(document);
         }
         let mut windows = Windows::new(matcher, document.name, (document.media_type, document.charset));
-        let ending = self.unpack(document.name, Input::Bytes(document.bytes), &mut |piece| windows.take(piece));
+        let ending = self.unpack_into(&mut windows, document.name, Input::Bytes(document.bytes));
         let mut scan = windows.finish();
         if ending == Ending::NotStarted {
             scan.absorb(matcher.scan(document));
@@ -48,7 +48,7 @@ impl Sandbox {
         let bytes = file.metadata()?.len();
         let mut windows = Windows::new(matcher, &name, (None, None));
         let must_unpack = is_container_body(&mut file, &name);
-        let ending = must_unpack.then(|| self.unpack(&name, Input::File(path), &mut |piece| windows.take(piece)));
+        let ending = must_unpack.then(|| self.unpack_into(&mut windows, &name, Input::File(path)));
         if matches!(ending, None | Some(Ending::NotStarted)) {
             file.rewind()?;
             take_whole(&mut windows, &mut file)?;
@@ -66,7 +66,7 @@ impl Sandbox {
         let mut windows = Windows::new(matcher, name, (None, None));
         let mut whole = Counted { inner: head.as_slice().chain(reader), bytes: 0 };
         if may_be_container(&head, name) {
-            let ending = self.unpack(name, Input::Stream(&mut whole), &mut |piece| windows.take(piece));
+            let ending = self.unpack_into(&mut windows, name, Input::Stream(&mut whole));
             if ending == Ending::NotStarted {
                 take_whole(&mut windows, &mut whole)?;
             }
@@ -74,6 +74,16 @@ impl Sandbox {
             take_whole(&mut windows, &mut whole)?;
         }
         Ok(Searched { scan: windows.finish(), bytes: whole.bytes })
+    }
+}
+
+impl Sandbox {
+    fn unpack_into(&self, windows: &mut Windows<'_>, name: &str, input: Input<'_>) -> Ending {
+        let ending = self.unpack(name, input, &mut |piece| windows.take(piece));
+        if matches!(ending, Ending::Again | Ending::Died) {
+            windows.drop_repeats();
+        }
+        ending
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A window ends where a line ends; what was found in it is told in bytes and rows of the whole member.
 
+use std::collections::HashSet;
+
 use crate::domain::container::{Origin, Piece};
 use crate::domain::matcher::{Document, Hit, Matcher, Scan};
 use crate::domain::oddity::Oddity;
@@ -73,6 +75,15 @@ impl<'a> Windows<'a> {
     /// Returns everything that was found.
     pub(super) fn finish(self) -> Scan {
         self.scan
+    }
+
+    /// Drops what was found twice: a member that came in part may have come again.
+    pub(super) fn drop_repeats(&mut self) {
+        let mut known = HashSet::new();
+        self.scan.hits.retain(|hit| {
+            let place = (hit.member.clone(), hit.span.start, hit.span.end);
+            known.insert((place, hit.organization.clone(), hit.entry.clone(), hit.field.clone()))
+        });
     }
 
     fn odd(&mut self, oddity: Oddity) {

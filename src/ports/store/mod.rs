@@ -11,6 +11,7 @@ mod apart;
 mod api_tokens;
 mod attribution;
 mod backfill;
+mod canaries;
 mod cases;
 mod claims;
 mod commitments;

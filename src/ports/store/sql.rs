@@ -2,7 +2,6 @@
 //!
 //! Not here: any particular statement.
 
-use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::query::Query;
@@ -91,19 +90,6 @@ pub(super) async fn fetch(
     values: Vec<Value>,
 ) -> Result<Vec<AnyRow>, StoreError> {
     Ok(bind(sqlx::query(statement), values).fetch_all(connection).await?)
-}
-
-/// Runs a query; gives each row to `take` as it comes, so that a million of them are never held at once.
-pub(super) async fn each(
-    connection: &mut AnyConnection,
-    (statement, values): (&'static str, Vec<Value>),
-    mut take: impl FnMut(&AnyRow) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut rows = bind(sqlx::query(statement), values).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        take(&row)?;
-    }
-    Ok(())
 }
 
 /// Runs a query; returns its first row.

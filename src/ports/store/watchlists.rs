@@ -242,12 +242,23 @@ impl Store {
         Ok(changes)
     }
 
+    /// Reads lists as they stood at one moment: once more where one was changed meanwhile.
     async fn load(&self, only: Option<&OrganizationId>) -> Result<Vec<Watchlist>, StoreError> {
         let only = only.map_or("", |organization| organization.0.as_str());
         let mut connection = self.reader.acquire().await?;
+        loop {
+            let before = revision(&mut connection).await?;
+            let watchlists = self.load_now(&mut connection, only).await?;
+            if revision(&mut connection).await? == before {
+                return Ok(watchlists);
+            }
+        }
+    }
+
+    async fn load_now(&self, connection: &mut AnyConnection, only: &str) -> Result<Vec<Watchlist>, StoreError> {
         let statement = "SELECT id, sealed_document FROM organization WHERE $1 = '' OR id = $1 ORDER BY id";
         let mut watchlists = Vec::new();
-        for row in sql::fetch(&mut connection, statement, values![only]).await? {
+        for row in sql::fetch(connection, statement, values![only]).await? {
             let id = row.text(0)?;
             let document = self.open_text(&row.bytes(1)?, &organization_context(&id))?;
             let organization: Organization = parse("organization", &id, document.reveal())?;
@@ -255,19 +266,9 @@ impl Store {
         }
         for watchlist in &mut watchlists {
             let organization = watchlist.organization.id.0.clone();
-            let statement = "SELECT id, sealed_document FROM canary \
-                             WHERE organization = $1 AND removed_at IS NULL";
-            let canaries = &mut watchlist.canaries;
-            sql::each(&mut connection, (statement, values![&organization]), |row| {
-                let id = row.text(0)?;
-                let document = self.open_text(&row.bytes(1)?, &canary_context(&organization, &id))?;
-                canaries.push(parse::<Canary>("canary", &id, document.reveal())?);
-                Ok(())
-            })
-            .await?;
-            watchlist.canaries.sort_by(|one, other| one.id.cmp(&other.id));
+            watchlist.canaries = self.canaries(connection, &organization).await?;
             let statement = "SELECT id, document, sealed_deal FROM delivery WHERE organization = $1";
-            for row in sql::fetch(&mut connection, statement, values![&organization]).await? {
+            for row in sql::fetch(connection, statement, values![&organization]).await? {
                 let id = row.text(0)?;
                 let mut delivery = parse::<Delivery>("delivery", &id, &row.text(1)?)?;
                 if let Some(sealed) = row.maybe_bytes(2)? {
