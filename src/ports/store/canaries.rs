@@ -2,6 +2,8 @@
 //!
 //! A row costs a driver more than its canary costs to open. Not here: how canaries are written (`watchlists`).
 
+use std::collections::VecDeque;
+
 use sqlx::AnyConnection;
 use tokio::task::{self, JoinHandle};
 
@@ -12,6 +14,8 @@ use crate::domain::watchlist::Canary;
 
 /// Canaries that come as one row; about a megabyte of digits.
 const BUNDLE: i64 = 1000;
+/// Bundles that are opened side by side, while the next one is read.
+const OPENED_AT_ONCE: usize = 2;
 
 impl Dialect {
     /// The next canaries behind an id: the last one's id; then all as `ID SEALED,ID SEALED…`, both as hexadecimal digits.
@@ -40,18 +44,20 @@ impl Store {
         organization: &str,
     ) -> Result<Vec<Canary>, StoreError> {
         let (mut canaries, mut last) = (Vec::new(), String::new());
-        let mut opening: Option<JoinHandle<Result<Vec<Canary>, StoreError>>> = None;
+        let mut opening: VecDeque<JoinHandle<Result<Vec<Canary>, StoreError>>> = VecDeque::new();
         loop {
             let statement = self.dialect.bundle();
             let row = sql::fetch_one(connection, statement, values![organization, &last, BUNDLE]).await?;
-            if let Some(opened) = opening.take() {
+            let next = row.as_ref().map(|row| row.maybe_text(0)).transpose()?.flatten();
+            let most = if next.is_some() { OPENED_AT_ONCE - 1 } else { 0 };
+            while opening.len() > most {
+                let Some(opened) = opening.pop_front() else { break };
                 canaries.extend(opened.await.map_err(|_| StoreError::Closed)??);
             }
-            let Some(row) = row else { break };
-            let Some(id) = row.maybe_text(0)? else { break };
+            let (Some(row), Some(id)) = (row, next) else { break };
             last = id;
             let (store, organization, bundle) = (self.clone(), organization.to_owned(), row.text(1)?);
-            opening = Some(task::spawn_blocking(move || store.open_bundle(&organization, &bundle)));
+            opening.push_back(task::spawn_blocking(move || store.open_bundle(&organization, &bundle)));
         }
         canaries.sort_by(|one, other| one.id.cmp(&other.id));
         Ok(canaries)
@@ -70,17 +76,31 @@ impl Store {
     }
 }
 
+/// What a byte is worth as a hexadecimal digit; [`NO_DIGIT`] if it is none.
+static DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        digits[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0xf0;
+
 /// Reads hexadecimal digits, two to a byte.
 fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    };
+    let value = |digit: u8| DIGITS.get(usize::from(digit)).copied().unwrap_or(NO_DIGIT);
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let byte = |[high, low]: &[u8; 2]| Some(value(*high)? << 4 | value(*low)?);
-    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+    let mut all = 0;
+    let byte = |[high, low]: &[u8; 2]| {
+        let (high, low) = (value(*high), value(*low));
+        all |= high | low;
+        high << 4 | low
+    };
+    let bytes = pairs.iter().map(byte).collect();
+    (rest.is_empty() && all & NO_DIGIT == 0).then_some(bytes)
 }
 
 #[cfg(test)]

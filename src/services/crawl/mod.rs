@@ -44,7 +44,7 @@ use room::Guard;
 use worker::{Done, Worker};
 
 /// Time between two looks at the watchlists' revision.
-const LOOKOUT_POLL: Duration = Duration::from_millis(500);
+const LOOKOUT_POLL: Duration = Duration::from_millis(250);
 /// Time between two counts of what is due, for the progress display.
 const DUE_POLL: Duration = Duration::from_secs(2);
 /// Longest wait before the store is asked for work again: another process may have added some.
