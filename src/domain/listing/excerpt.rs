@@ -77,9 +77,9 @@ fn passages(text: &str, lines: &[Line]) -> Vec<Passage> {
         let mut start = line.range.start;
         while start < line.range.end {
             let limit = super::fold::floor_boundary(text, start + PASSAGE).min(line.range.end);
-            let cut = text.get(start..limit).and_then(|passage| passage.rfind([' ', '。', '，', '\n']));
-            let is_rest = limit == line.range.end;
-            let end = cut.filter(|_| !is_rest).map_or(limit, |cut| super::fold::floor_boundary(text, start + cut));
+            let passage = text.get(start..limit).filter(|_| limit < line.range.end);
+            let cut = passage.and_then(|passage| passage.rfind([' ', '。', '，', '\n']));
+            let end = cut.map_or(limit, |cut| super::fold::floor_boundary(text, start + cut));
             let end = if end > start { end } else { limit };
             if text.get(start..end).is_some_and(|passage| !passage.trim().is_empty()) {
                 passages.push(Passage { range: start..end, kind: line.kind, weight: 0 });

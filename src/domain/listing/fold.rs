@@ -40,7 +40,7 @@ impl<'a> Folded<'a> {
         let mut folded = Self { source, text: String::with_capacity(source.len()), runs: Vec::new() };
         let mut at = 0;
         while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
-            let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+            let plain = ascii_end(rest.as_bytes());
             folded.push_ascii(rest.get(..plain).unwrap_or_default(), at);
             at += plain;
             let wide = rest.get(plain..).unwrap_or_default();
@@ -437,6 +437,13 @@ fn is_usual(character: char) -> bool {
         '\u{4e00}'..='\u{9fff}' => simplified(character) == character,
         _ => false,
     }
+}
+
+/// Returns where the first byte stands that is not ASCII, looking at sixteen at a time.
+fn ascii_end(bytes: &[u8]) -> usize {
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let start = chunks.iter().take_while(|chunk| chunk.is_ascii()).count() * 16;
+    start + bytes.iter().skip(start).take_while(|byte| byte.is_ascii()).count()
 }
 
 /// Returns where the first character stands that does not mean itself.

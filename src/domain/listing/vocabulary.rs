@@ -5,7 +5,6 @@
 //! byte and then drops most of what it finds (a test holds the two equal).
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -145,11 +144,10 @@ impl Vocabulary {
         Self { openings: Openings::of(&phrases), phrases }
     }
 
-    /// Finds the longest phrase that stands at a place of a text.
-    fn longest_at(&self, text: &str, at: usize) -> Option<(usize, &Phrase)> {
-        let rest = text.as_bytes().get(at..)?;
-        for (opening, key) in self.openings.keys_at(rest) {
-            let after = rest.get(opening..).unwrap_or_default();
+    /// Finds the longest phrase that stands at a place of a text, given its first eight bytes.
+    fn longest_at(&self, text: &str, (at, word): (usize, u64)) -> Option<(usize, &Phrase)> {
+        for (opening, key) in self.openings.keys_at(word) {
+            let after = text.as_bytes().get(at + opening..).unwrap_or_default();
             for candidate in self.openings.candidates(key) {
                 // Its opening stands there: the key says so.
                 let tail = self.openings.tails.get(candidate.tail.clone()).unwrap_or_default();
@@ -171,17 +169,18 @@ const OPENING: usize = 6;
 struct Openings {
     /// Whether a phrase starts with a byte.
     firsts: [bool; 256],
-    /// A bit for each Latin word that phrases begin with; some share one.
-    words: Vec<u64>,
-    /// A bit for the first two bytes of each place where a phrase of no more may be.
-    pairs: Vec<u64>,
-    /// A bit for the first three bytes of each place where a longer phrase may be; some share one.
-    triples: Vec<u64>,
+    /// The Latin words that phrases begin with; some share a bit.
+    words: Bits<1024>,
+    /// The first two bytes of places where a phrase of no more may be.
+    pairs: Bits<1024>,
+    /// The first three bytes of places where a longer phrase may be; some share a bit.
+    triples: Bits<512>,
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
-    may_open: Vec<u64>,
-    /// Where the phrases with an opening are among `all`, the longest first.
-    by_opening: HashMap<u64, Range<u32>, BuildHasherDefault<Spread>>,
+    /// The openings, of which some share a bit.
+    may_open: Bits<4096>,
+    /// Openings, found by their hash or behind it, and where the phrases with each are among `all`, the longest first.
+    slots: Vec<(u64, Range<u32>)>,
     all: Vec<Candidate>,
     /// What follows the openings.
     tails: Vec<u8>,
@@ -195,45 +194,48 @@ struct Candidate {
     tail: Range<usize>,
 }
 
-/// Hashes an opening by one multiplication: the keys are our own, nobody can choose them to collide.
-#[derive(Default)]
-struct Spread(u64);
+/// A set of small numbers.
+struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
 
-impl Spread {
-    const fn of(key: u64) -> u64 {
-        key.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
+impl<const WORDS: usize> Bits<WORDS> {
+    /// Bits of a number of the set.
+    const WIDTH: u32 = WORDS.trailing_zeros() + 6;
 
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        // The upper bits are the mixed ones, and the table takes both ends.
-        self.0 ^ self.0 >> 32
+    fn new() -> Self {
+        Self(Box::new([0; WORDS]))
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+    fn set(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
         }
     }
 
-    fn write_u64(&mut self, key: u64) {
-        self.0 = Self::of(self.0 ^ key);
+    fn has(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 }
 
+/// Spreads a key over so many bits by one multiplication: the keys are our own, nobody can choose them to collide.
+const fn spread(key: u64, bits: u32) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than 32 bits are asked for")]
+    let number = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize;
+    number
+}
+
 impl Openings {
-    const BITS: u32 = 18;
+    /// Bits of a place among the slots, which are at most a quarter full.
+    const SLOT_BITS: u32 = 14;
 
     fn of(phrases: &[Phrase]) -> Self {
         let mut openings = Self {
             firsts: [false; 256],
-            words: vec![0; 1 << (Self::WORD_BITS - 6)],
-            pairs: vec![0; 1 << 10],
-            triples: vec![0; 1 << (Self::TRIPLE_BITS - 6)],
+            words: Bits::new(),
+            pairs: Bits::new(),
+            triples: Bits::new(),
             lengths: vec![0; 1 << 16],
-            may_open: vec![0; 1 << (Self::BITS - 6)],
-            by_opening: HashMap::default(),
+            may_open: Bits::new(),
+            slots: vec![(0, 0..0); 1 << Self::SLOT_BITS],
             all: Vec::with_capacity(phrases.len()),
             tails: Vec::new(),
         };
@@ -245,20 +247,13 @@ impl Openings {
             if let Some(opens) = openings.firsts.get_mut(usize::from(*first)) {
                 *opens = true;
             }
-            // A phrase of one byte may be followed by any.
-            let seconds = opening.get(1).map_or(0..=u8::MAX, |second| *second..=*second);
-            for slot in seconds.map(|second| Self::pair(*first, second)) {
-                if let Some(lengths) = openings.lengths.get_mut(slot) {
+            for pair in Self::pairs_of(opening) {
+                if let Some(lengths) = openings.lengths.get_mut(pair) {
                     *lengths |= 1 << (opening.len() - 1);
                 }
             }
             openings.allow(phrase);
-            let key = Self::key(opening);
-            let (word, bit) = Self::place(key);
-            if let Some(word) = openings.may_open.get_mut(word) {
-                *word |= 1 << bit;
-            }
-            by_opening.entry(key).or_default().push(phrase);
+            by_opening.entry(Self::key(opening)).or_default().push(phrase);
         }
         for (key, mut phrases) in by_opening {
             phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.text.len()));
@@ -277,17 +272,22 @@ impl Openings {
             let (phrase, is_prefix) = (phrase.number, phrase.is_prefix);
             self.all.push(Candidate { phrase, is_prefix, tail: start..self.tails.len() });
         }
-        self.by_opening.insert(key, first..count(&self.all));
+        self.may_open.set(spread(key, Bits::<4096>::WIDTH));
+        let from = spread(key, Self::SLOT_BITS);
+        let (before, behind) = self.slots.split_at_mut_checked(from).unwrap_or_default();
+        if let Some(slot) = behind.iter_mut().chain(before).find(|(known, _)| *known == 0) {
+            *slot = (key, first..count(&self.all));
+        }
     }
 
     /// Returns the phrases with an opening, the longest first.
     fn candidates(&self, key: u64) -> &[Candidate] {
-        let range = self.by_opening.get(&key).and_then(|range| self.all.get(range.start as usize..range.end as usize));
-        range.unwrap_or_default()
+        let from = spread(key, Self::SLOT_BITS);
+        let (before, behind) = self.slots.split_at_checked(from).unwrap_or_default();
+        let slot = behind.iter().chain(before).find(|(known, _)| *known == key || *known == 0);
+        let range = slot.map_or(0..0, |(_, range)| range.start as usize..range.end as usize);
+        self.all.get(range).unwrap_or_default()
     }
-
-    const TRIPLE_BITS: u32 = 15;
-    const WORD_BITS: u32 = 16;
 
     /// Notes what a text may begin with where a phrase stands: its first word where that is Latin and stands whole, else its
     /// first three bytes, or the two that it has.
@@ -295,74 +295,52 @@ impl Openings {
         let opening = phrase.text.as_bytes();
         let latin = latin_letters(opening);
         if latin > 0 && !(phrase.is_prefix && latin == opening.len()) {
-            let (slot, bit) = Self::whole_word(opening, latin);
-            if let Some(slot) = self.words.get_mut(slot) {
-                *slot |= 1 << bit;
-            }
-            return;
-        }
-        if let Some(bytes) = opening.first_chunk::<3>() {
-            let (slot, bit) = Self::triple(*bytes);
-            if let Some(slot) = self.triples.get_mut(slot) {
-                *slot |= 1 << bit;
-            }
-            return;
-        }
-        let Some(first) = opening.first() else { return };
-        // A phrase of one byte may be followed by any.
-        for second in opening.get(1).map_or(0..=u8::MAX, |second| *second..=*second) {
-            let pair = Self::pair(*first, second);
-            if let Some(slot) = self.pairs.get_mut(pair >> 6) {
-                *slot |= 1 << (pair & 63);
-            }
+            self.words.set(Self::whole_word(Self::word(opening), latin));
+        } else if opening.len() >= 3 {
+            self.triples.set(Self::triple(Self::word(opening)));
+        } else {
+            Self::pairs_of(opening).for_each(|pair| self.pairs.set(pair));
         }
     }
 
-    /// Tells by the Latin letters at a place, if there are any, and by three bytes whether a phrase may stand there.
-    fn may_be_at(&self, bytes: &[u8], (at, latin): (usize, usize)) -> bool {
-        let opens = |byte: &u8| self.firsts.get(usize::from(*byte)).is_some_and(|opens| *opens);
-        if !bytes.get(at).is_some_and(opens) {
-            return false;
-        }
-        if latin > 0 {
-            let (slot, bit) = Self::whole_word(bytes.get(at..).unwrap_or_default(), latin);
-            if self.words.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
-                return true;
-            }
-        }
-        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        let [first, second, third] = [byte(at), byte(at + 1), byte(at + 2)];
-        let pair = Self::pair(first, second);
-        let (slot, bit) = Self::triple([first, second, third]);
-        self.triples.get(slot).is_some_and(|slot| slot >> bit & 1 == 1)
-            || self.pairs.get(pair >> 6).is_some_and(|slot| slot >> (pair & 63) & 1 == 1)
+    /// Tells by the first eight bytes of a place, and how many Latin letters stand there, whether a phrase may.
+    fn may_be_at(&self, word: u64, latin: usize) -> bool {
+        (latin > 0 && self.words.has(Self::whole_word(word, latin)))
+            || self.triples.has(Self::triple(word))
+            || self.pairs.has(Self::pair(word))
     }
 
-    /// The place of a word of so many letters: its first eight and its length.
-    fn whole_word(bytes: &[u8], letters: usize) -> (usize, u32) {
+    /// The number of a word of so many letters, told by its first eight and its length.
+    fn whole_word(word: u64, letters: usize) -> usize {
         let length = u32::try_from(letters).unwrap_or(u32::MAX);
-        let word = Self::word(bytes) >> (64 - 8 * length.clamp(1, 8));
-        let hash = Spread::of(word ^ u64::from(length) << 59) >> (64 - Self::WORD_BITS);
-        ((hash >> 6) as usize, (hash & 63) as u32)
+        let word = word >> (64 - 8 * length.clamp(1, 8));
+        spread(word ^ u64::from(length) << 59, Bits::<1024>::WIDTH)
     }
 
-    fn triple([first, second, third]: [u8; 3]) -> (usize, u32) {
-        let key = u32::from(first) << 16 | u32::from(second) << 8 | u32::from(third);
-        let hash = key.wrapping_mul(0x9e37_79b1) >> (32 - Self::TRIPLE_BITS);
-        ((hash >> 6) as usize, hash & 63)
+    /// The number of the first three bytes of a place.
+    const fn triple(word: u64) -> usize {
+        spread(word >> 40, Bits::<512>::WIDTH)
     }
 
-    /// The openings that a text may have, as lengths and numbers, the longest first.
-    fn keys_at(&self, rest: &[u8]) -> impl Iterator<Item = (usize, u64)> {
-        let word = Self::word(rest);
-        let pair = usize::try_from(word >> 48).unwrap_or_default();
-        let mut lengths = self.lengths.get(pair).copied().unwrap_or_default();
+    /// The first two bytes of a place.
+    const fn pair(word: u64) -> usize {
+        (word >> 48) as usize
+    }
+
+    /// The first two bytes of places where a phrase may stand that opens so; one of one byte may be followed by any.
+    fn pairs_of(opening: &[u8]) -> impl Iterator<Item = usize> {
+        let first = Self::pair(Self::word(opening));
+        first..=if opening.len() > 1 { first } else { first + 0xff }
+    }
+
+    /// The openings that a place may have, as lengths and numbers, the longest first.
+    fn keys_at(&self, word: u64) -> impl Iterator<Item = (usize, u64)> {
+        let mut lengths = self.lengths.get(Self::pair(word)).copied().unwrap_or_default();
         std::iter::from_fn(move || {
             while let Some(last) = lengths.checked_ilog2() {
                 lengths ^= 1 << last;
                 let key = word >> (56 - 8 * last);
-                let (slot, bit) = Self::place(key);
-                if self.may_open.get(slot).is_some_and(|slot| slot >> bit & 1 == 1) {
+                if self.may_open.has(spread(key, Bits::<4096>::WIDTH)) {
                     return Some((last as usize + 1, key));
                 }
             }
@@ -378,17 +356,8 @@ impl Openings {
         }
     }
 
-    fn pair(first: u8, second: u8) -> usize {
-        usize::from(first) << 8 | usize::from(second)
-    }
-
     fn key(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0, |key, byte| key << 8 | u64::from(*byte))
-    }
-
-    const fn place(key: u64) -> (usize, u32) {
-        let hash = Spread::of(key) >> (64 - Self::BITS);
-        ((hash >> 6) as usize, (hash & 63) as u32)
     }
 }
 
@@ -409,15 +378,15 @@ pub(super) fn mentions_in(text: &str, lines: impl IntoIterator<Item = Range<usiz
 
 fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
     let vocabulary = &*VOCABULARY;
+    let openings = &vocabulary.openings;
     let bytes = text.as_bytes().get(..line.end).unwrap_or_default();
     let (mut at, mut covered, mut is_behind_letter) = (line.start, 0, false);
-    while let Some(byte) = bytes.get(at) {
-        let start = at;
-        // The rest of a Latin word starts nothing.
-        let latin = latin_letters(bytes.get(at..).unwrap_or_default());
-        let (width, is_letter, may_be_inside) = match byte {
-            _ if latin > 0 => (latin, true, true),
-            0..=0x7f => (1, false, byte.is_ascii_digit()),
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let (start, first) = (at, rest.first().copied().unwrap_or_default());
+        let (width, is_letter, may_be_inside) = match first {
+            // The rest of a Latin word starts nothing.
+            b'a'..=b'z' => (latin_letters(rest), true, true),
+            0..=0x7f => (1, false, first.is_ascii_digit()),
             // U+4000 to U+9FFF, which are Han but for a few signs.
             0xe4..=0xe9 => (3, false, false),
             _ => {
@@ -429,10 +398,14 @@ fn search(text: &str, line: Range<usize>, mentions: &mut Vec<Mention>) {
         at += width;
         // A phrase may stand at every character that is not inside a word.
         let is_inside = std::mem::replace(&mut is_behind_letter, is_letter) && may_be_inside;
-        if is_inside || !vocabulary.openings.may_be_at(bytes, (start, latin)) {
+        if is_inside || !openings.firsts.get(usize::from(first)).is_some_and(|opens| *opens) {
             continue;
         }
-        let Some((end, phrase)) = vocabulary.longest_at(text, start).filter(|(end, _)| *end > covered) else {
+        let (word, latin) = (Openings::word(rest), if first.is_ascii_lowercase() { width } else { 0 });
+        if !openings.may_be_at(word, latin) {
+            continue;
+        }
+        let Some((end, phrase)) = vocabulary.longest_at(text, (start, word)).filter(|(end, _)| *end > covered) else {
             continue;
         };
         covered = end;
