@@ -75,9 +75,7 @@ impl Sandbox {
         }
         Ok(Searched { scan: windows.finish(), bytes: whole.bytes })
     }
-}
 
-impl Sandbox {
     fn unpack_into(&self, windows: &mut Windows<'_>, name: &str, input: Input<'_>) -> Ending {
         let ending = self.unpack(name, input, &mut |piece| windows.take(piece));
         if matches!(ending, Ending::Again | Ending::Died) {

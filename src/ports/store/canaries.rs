@@ -1,6 +1,6 @@
 //! Reads an organization's canaries: many sealed rows come as one, and are opened while the next ones are read.
 //!
-//! A row costs a driver more than its canary costs to open. Not here: how canaries are written (`watchlists`).
+//! To open them takes longest, and is done on other processors meanwhile. Not here: how canaries are written (`watchlists`).
 
 use std::collections::VecDeque;
 
