@@ -23,6 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["src/ports/tls.rs"]),
     ("rustls_platform_verifier", &["src/ports/tls.rs"]),
     ("scraper", &["src/domain/forum"]),
+    ("html5ever", &["src/domain/forum"]),
     ("ego_tree", &["src/domain/forum"]),
     (
         "aho_corasick",

@@ -2,7 +2,7 @@
 //!
 //! Posts have neither frames nor numbers: each begins with a line that names its author and time.
 
-use scraper::{ElementRef, Html};
+use scraper::ElementRef;
 
 use crate::domain::forum::harvest::{Harvest, Row, RowMarks};
 use crate::domain::forum::sheet::Sheet;
@@ -75,8 +75,7 @@ fn post<'a>(sheet: &Sheet<'a>, url: &url::Url, head: ElementRef<'a>, next: Optio
     let html = sheet.text().get(start..end)?;
     // The head's own words are not the author's: what follows its end is.
     let (_, rest) = html.split_once("</p>")?;
-    let bounded = markup::bound(rest);
-    let dom = Html::parse_fragment(&bounded.html);
+    let dom = markup::parse_fragment(rest).dom;
     let text = post_text::read(dom.root_element(), &|inner| dom::name(inner) == "h3");
     let author = dom::named(head, "strong").next().map(dom::line).filter(|name| !name.is_empty());
     let posted = sheet.moment(head, &|inner| dom::name(inner) == "strong");

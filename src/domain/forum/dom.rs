@@ -5,7 +5,7 @@
 use ego_tree::iter::Edge;
 use scraper::{ElementRef, Node};
 
-use crate::domain::forum::markup::OFFSET_ATTRIBUTE;
+use crate::domain::forum::tokens::OFFSET_ATTRIBUTE;
 
 /// Returns an element's name, lower case.
 pub(super) fn name(element: ElementRef<'_>) -> &str {

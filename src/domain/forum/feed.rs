@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
-use scraper::Html;
 use serde_json::Value;
 use url::Url;
 
@@ -367,6 +366,5 @@ fn plain(text: &str) -> String {
     if !text.contains(['<', '&']) {
         return text.trim().to_owned();
     }
-    let bounded = markup::bound(text);
-    post_text::read(Html::parse_fragment(&bounded.html).root_element(), &|_| false)
+    post_text::read(markup::parse_fragment(text).dom.root_element(), &|_| false)
 }

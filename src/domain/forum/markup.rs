@@ -1,17 +1,19 @@
-//! Bounds the markup of a page before it is parsed, and marks where each element begins in the text.
+//! Bounds the markup of a page while it is parsed, and marks where each element begins in the text.
 //!
-//! An HTML parser takes quadratic time and memory on markup made to hurt it: elements nested a hundred thousand deep,
-//! formatting elements that are never closed, tags with a million attributes. This pass follows the parser's own rule
+//! Building an HTML tree takes quadratic time and memory on markup made to hurt it: elements nested a hundred thousand deep,
+//! formatting elements that are never closed, tags with a million attributes. This pass follows the builder's own rule
 //! for which end tag closes what, closely enough never to think the tree shallower than it is, and drops what goes too
 //! deep. Scripts, styles and comments are left out; so is `noscript`, unless its attributes say that it holds the page
-//! itself (Discourse, Flarum). Not here: reading the tree (`dom`).
+//! itself (Discourse, Flarum). What is left goes to the builder as it is met. Not here: attributes and references
+//! (`tokens`), reading the tree (`dom`).
+
+use std::ops::Range;
 
 use memchr::{memchr, memmem};
+use scraper::Html;
 
+use super::tokens::Tokens;
 use crate::domain::oddity::Oddity;
-
-/// The attribute that carries an element's byte offset in the decoded text; short enough to need no allocation.
-pub(super) const OFFSET_ATTRIBUTE: &str = "dp-at";
 
 const TEXT_LIMIT_BYTES: usize = 10 << 20;
 const TAG_LIMIT: usize = 200_000;
@@ -20,35 +22,30 @@ const FORMATTING_LIMIT: usize = 8;
 const ATTRIBUTE_LIMIT: usize = 64;
 const TAG_LENGTH_LIMIT_BYTES: usize = 64 << 10;
 
-/// Markup that a parser can take in linear time.
+/// The tree of some markup.
 #[derive(Debug)]
-pub(super) struct Bounded {
-    /// The markup to parse.
-    pub(super) html: String,
+pub(super) struct Parsed {
+    /// The tree.
+    pub(super) dom: Html,
     /// What was left out.
     pub(super) oddities: Vec<Oddity>,
 }
 
-/// Bounds a page's markup; linear in its length.
-pub(super) fn bound(text: &str) -> Bounded {
-    let mut oddities = Vec::new();
-    let mut end = text.len().min(TEXT_LIMIT_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    if end < text.len() {
-        oddities.push(Oddity::new("page-cut", format!("only the first {end} bytes of the page were read")));
-    }
-    let text = text.get(..end).unwrap_or_default();
-    let mut pass = Pass { text, out: String::with_capacity(text.len() + text.len() / 8), ..Pass::default() };
-    pass.run();
-    if pass.is_cut {
-        oddities.push(Oddity::new("page-cut", format!("only the first {TAG_LIMIT} tags of the page were read")));
-    }
-    if pass.is_flattened {
-        oddities.push(Oddity::new("markup-too-deep", "elements nested too deep were flattened"));
-    }
-    Bounded { html: pass.out, oddities }
+/// Parses a page's markup; linear in its length.
+pub(super) fn parse(text: &str) -> Parsed {
+    let head = head(text);
+    Pass::new(head, Tokens::of_document(head)).run(text.len())
+}
+
+/// Parses markup that stands within a page's body.
+pub(super) fn parse_fragment(text: &str) -> Parsed {
+    let head = head(text);
+    Pass::new(head, Tokens::of_fragment(head)).run(text.len())
+}
+
+/// As much of a text as is read.
+fn head(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_LIMIT_BYTES)).unwrap_or(text)
 }
 
 /// How the parser treats an element, as far as the depth of the tree depends on it.
@@ -82,10 +79,10 @@ struct Open<'a> {
     class: Class,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pass<'a> {
     text: &'a str,
-    out: String,
+    tokens: Tokens<'a>,
     stack: Vec<Open<'a>>,
     skipped: Vec<&'a str>,
     formatting: usize,
@@ -95,17 +92,46 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn run(&mut self) {
+    fn new(text: &'a str, tokens: Tokens<'a>) -> Self {
+        Self {
+            text,
+            tokens,
+            stack: Vec::new(),
+            skipped: Vec::new(),
+            formatting: 0,
+            tags: 0,
+            is_cut: false,
+            is_flattened: false,
+        }
+    }
+
+    /// Reads all; `whole` is how long the text was before it was cut.
+    fn run(mut self, whole: usize) -> Parsed {
+        self.walk();
+        let mut oddities = Vec::new();
+        let mut note = |is_so: bool, code: &str, detail: String| {
+            if is_so {
+                oddities.push(Oddity::new(code, detail));
+            }
+        };
+        let length = self.text.len();
+        note(length < whole, "page-cut", format!("only the first {length} bytes of the page were read"));
+        note(self.is_cut, "page-cut", format!("only the first {TAG_LIMIT} tags of the page were read"));
+        note(self.is_flattened, "markup-too-deep", "elements nested too deep were flattened".to_owned());
+        Parsed { dom: self.tokens.finish(), oddities }
+    }
+
+    fn walk(&mut self) {
         let mut at = 0;
         while let Some(found) = self.find(b'<', at) {
-            self.copy(at, found);
+            self.tokens.text(at..found);
             if self.tags >= TAG_LIMIT {
                 self.is_cut = true;
                 return;
             }
             at = self.markup_at(found);
         }
-        self.copy(at, self.text.len());
+        self.tokens.text(at..self.text.len());
     }
 
     fn markup_at(&mut self, at: usize) -> usize {
@@ -114,16 +140,18 @@ impl<'a> Pass<'a> {
             Some(b'?') => self.find(b'>', at).map_or(self.text.len(), |end| end + 1),
             Some(b'/') if self.byte(at + 2).is_some_and(|byte| byte.is_ascii_alphabetic()) => self.end_tag(at),
             Some(byte) if byte.is_ascii_alphabetic() => self.start_tag(at),
-            Some(b'/') => {
-                self.out.push_str("&lt;");
-                at + 1
-            }
+            Some(b'/') => self.literal(at),
             Some(_) | None => {
                 self.tags += 1;
-                self.out.push('<');
-                at + 1
+                self.literal(at)
             }
         }
+    }
+
+    /// A `<` that opens nothing.
+    fn literal(&mut self, at: usize) -> usize {
+        self.tokens.text(at..at + 1);
+        at + 1
     }
 
     fn declaration(&mut self, at: usize) -> usize {
@@ -140,7 +168,7 @@ impl<'a> Pass<'a> {
         }
         let end = end_after(2, ">");
         if rest.get(2..9).is_some_and(|word| word.eq_ignore_ascii_case("doctype")) {
-            self.copy(at, end);
+            self.tokens.doctype(at..end);
         }
         end
     }
@@ -152,17 +180,16 @@ impl<'a> Pass<'a> {
         let class = class_of(name);
         if name.eq_ignore_ascii_case("noscript") && attributes > 0 && self.stack.len() < DEPTH_LIMIT {
             self.stack.push(Open { name, class: Class::Special });
-            self.emit_start(at, "div", end, (attributes, name.len()));
+            self.start(at, "div", at + 1 + name.len()..end, attributes);
             return end;
         }
         match class {
             Class::Silent => return self.after_element(name, end).1,
             Class::TextOnly => {
                 let (inner_end, after) = self.after_element(name, end);
-                self.emit_start(at, name, end, (attributes, name.len()));
-                let inner = self.text.get(end..inner_end).unwrap_or_default().replace('<', "&lt;");
-                self.out.push_str(&inner);
-                self.emit_end(name);
+                self.start(at, name, at + 1 + name.len()..end, attributes);
+                self.tokens.text(end..inner_end);
+                self.tokens.end(name);
                 return after;
             }
             Class::Bare => return end,
@@ -189,7 +216,7 @@ impl<'a> Pass<'a> {
             self.stack.push(Open { name, class });
             self.formatting += usize::from(class == Class::Formatting);
         }
-        self.emit_start(at, name, end, (attributes, name.len()));
+        self.start(at, name, at + 1 + name.len()..end, attributes);
         end
     }
 
@@ -202,41 +229,41 @@ impl<'a> Pass<'a> {
             return end;
         }
         match class_of(name) {
-            Class::Void | Class::Optional => self.emit_end(name),
+            Class::Void | Class::Optional => self.tokens.end(name),
             Class::Silent => {
                 if let Some(index) = self.find_open(name, is_scope_boundary) {
                     self.close_down_to(index);
-                    self.emit_end("div");
+                    self.tokens.end("div");
                 }
             }
             Class::TextOnly | Class::Bare => {}
             Class::TablePart => {
                 self.leave_cell();
-                self.emit_end(name);
+                self.tokens.end(name);
             }
             Class::Cell => {
                 if self.leave_cell() {
-                    self.emit_end(name);
+                    self.tokens.end(name);
                 }
             }
             Class::Special => {
                 if let Some(index) = self.find_open(name, is_scope_boundary) {
                     self.close_down_to(index);
-                    self.emit_end(name);
+                    self.tokens.end(name);
                 }
             }
             Class::Formatting => {
                 if let Some(index) = self.find_open(name, is_scope_boundary) {
                     self.stack.remove(index);
                     self.formatting -= 1;
-                    self.emit_end(name);
+                    self.tokens.end(name);
                 }
             }
             Class::Ordinary => {
                 let is_special = |open: &Open<'_>| matches!(open.class, Class::Special | Class::Cell);
                 if let Some(index) = self.find_open(name, is_special) {
                     self.close_down_to(index);
-                    self.emit_end(name);
+                    self.tokens.end(name);
                 }
             }
         }
@@ -284,37 +311,17 @@ impl<'a> Pass<'a> {
     fn close_formatting_above(&mut self, index: usize) {
         for at in (index..self.stack.len()).rev() {
             if let Some(Open { name, class: Class::Formatting }) = self.stack.get(at).copied() {
-                self.emit_end(name);
+                self.tokens.end(name);
                 self.formatting -= 1;
             }
         }
     }
 
-    /// Writes a start tag with the attributes that it has in the text, where its name may be of another length.
-    fn emit_start(&mut self, at: usize, name: &str, end: usize, (attributes, length): (usize, usize)) {
-        use std::fmt::Write as _;
-        let inner_end = end.saturating_sub(1).max(at + 1 + length);
-        let is_too_large = attributes > ATTRIBUTE_LIMIT || end - at > TAG_LENGTH_LIMIT_BYTES;
-        self.out.push('<');
-        self.out.push_str(name);
-        if is_block(name) {
-            // Writing to a string cannot fail.
-            let _ = write!(self.out, " {OFFSET_ATTRIBUTE}={at} ");
-        }
-        if !is_too_large {
-            self.copy(at + 1 + length, inner_end);
-        }
-        self.out.push('>');
-    }
-
-    fn emit_end(&mut self, name: &str) {
-        self.out.push_str("</");
-        self.out.push_str(name);
-        self.out.push('>');
-    }
-
-    fn copy(&mut self, from: usize, to: usize) {
-        self.out.push_str(self.text.get(from..to).unwrap_or_default());
+    /// Opens an element with the attributes that its tag has in the text.
+    fn start(&mut self, at: usize, name: &str, inner: Range<usize>, attributes: usize) {
+        let is_too_large = attributes > ATTRIBUTE_LIMIT || inner.end - at > TAG_LENGTH_LIMIT_BYTES;
+        let kept = if is_too_large { inner.start..inner.start } else { inner };
+        self.tokens.start(name, is_block(name).then_some(at), kept);
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -416,53 +423,61 @@ fn class_of(name: &str) -> Class {
 mod tests {
     use super::*;
 
+    /// What stands in the body of the tree.
+    fn body(text: &str) -> String {
+        let html = parse(text).dom.html();
+        let (_, body) = html.split_once("<body>").unwrap();
+        body.strip_suffix("</body></html>").unwrap().to_owned()
+    }
+
     #[test]
     fn ordinary_markup_is_kept_and_marked() {
-        let bounded = bound("<div id=a><b>x</b> < y<br></div>");
-        assert_eq!(bounded.html, "<div dp-at=0  id=a><b>x</b> < y<br></div>");
-        assert!(bounded.oddities.is_empty());
+        assert_eq!(body("<div id=a><b>x</b> < y<br></div>"), "<div dp-at=\"0\" id=\"a\"><b>x</b> &lt; y<br></div>");
+        assert!(parse("<p>x").oddities.is_empty());
     }
 
     #[test]
     fn scripts_styles_and_comments_are_left_out() {
-        let html = bound("a<script>if (a</b) '<div>'</SCRIPT>b<!-- <div> -->c<style>x</style>d<!-->e").html;
+        let html = body("a<script>if (a</b) '<div>'</SCRIPT>b<!-- <div> -->c<style>x</style>d<!-->e");
         assert_eq!(html, "abcde");
     }
 
     #[test]
     fn a_page_kept_for_readers_without_scripts_is_read() {
-        let html = bound("<noscript>please</noscript><noscript id=x><p>page</noscript>end").html;
-        assert_eq!(html, "<div dp-at=27  id=x><p dp-at=42 >page</div>end");
+        let html = body("<noscript>please</noscript><noscript id=x><p>page</noscript>end");
+        assert_eq!(html, "<div dp-at=\"27\" id=\"x\"><p dp-at=\"42\">page</p></div>end");
     }
 
     #[test]
     fn formatting_ends_with_its_parent() {
-        assert_eq!(bound("<span><font>x</span>").html, "<span><font>x</font></span>");
-        assert_eq!(bound("<div><a href=x>y</div>z").html, "<div dp-at=0 ><a href=x>y</a></div>z");
+        assert_eq!(body("<span><font>x</span>y"), "<span><font>x</font></span>y");
+        assert_eq!(body("<div><a href=x>y</div>z"), "<div dp-at=\"0\"><a href=\"x\">y</a></div>z");
     }
 
     #[test]
     fn what_nests_too_deep_is_flattened() {
-        let bounded = bound(&"<div>".repeat(100_000));
-        assert_eq!(bounded.html.matches("<div").count(), DEPTH_LIMIT);
-        assert_eq!(bounded.oddities.first().map(|oddity| oddity.code.as_str()), Some("markup-too-deep"));
+        let parsed = parse(&"<div>".repeat(100_000));
+        assert_eq!(parsed.dom.html().matches("<div").count(), DEPTH_LIMIT);
+        assert_eq!(parsed.oddities.first().map(|oddity| oddity.code.as_str()), Some("markup-too-deep"));
     }
 
     #[test]
     fn a_tag_with_endless_attributes_keeps_only_its_name() {
         let tag = format!("<div {}>x", "a=b ".repeat(10_000));
-        assert_eq!(bound(&tag).html, "<div dp-at=0 >x");
+        assert_eq!(body(&tag), "<div dp-at=\"0\">x</div>");
     }
 
     #[test]
-    fn endless_tags_are_cut() {
-        let bounded = bound(&"<br>".repeat(TAG_LIMIT + 10));
-        assert_eq!(bounded.oddities.first().map(|oddity| oddity.code.as_str()), Some("page-cut"));
+    fn endless_tags_and_texts_are_cut() {
+        for endless in ["<br>".repeat(TAG_LIMIT + 10), "é".repeat(TEXT_LIMIT_BYTES)] {
+            let parsed = parse(&endless);
+            assert_eq!(parsed.oddities.first().map(|oddity| oddity.code.as_str()), Some("page-cut"));
+        }
     }
 
     #[test]
     fn an_end_tag_in_a_quoted_value_is_text() {
         let html = "<a title=\"x > y\">z</a>";
-        assert_eq!(bound(html).html, html);
+        assert_eq!(body(html), html.replace(" > ", " &gt; "));
     }
 }

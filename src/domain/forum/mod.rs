@@ -36,6 +36,7 @@ mod rows;
 mod sheet;
 mod smf;
 mod telegram;
+mod tokens;
 mod urls;
 mod vbulletin;
 mod wordpress;
@@ -43,7 +44,6 @@ mod xenforo;
 
 use jiff::Timestamp;
 use memchr::memmem;
-use scraper::Html;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -82,9 +82,8 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
     if feed::is_feed(&decoded.text) {
         return feed::read(page, source_start, &decoded);
     }
-    let bounded = markup::bound(&decoded.text);
-    let dom = Html::parse_document(&bounded.html);
-    let sheet = Sheet::new(page, source_start, &decoded, &dom, overrides);
+    let parsed = markup::parse(&decoded.text);
+    let sheet = Sheet::new(page, source_start, &decoded, &parsed.dom, overrides);
     let reading = match sheet.engine {
         Engine::Mybb => mybb::read(&sheet),
         Engine::Phpbb => phpbb::read(&sheet),
@@ -104,7 +103,7 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
     };
     let mut reading = if overrides.is_empty() { reading } else { overrides::apply(&sheet, reading) };
     blindness::tell(&sheet, &mut reading);
-    reading.oddities.extend(bounded.oddities);
+    reading.oddities.extend(parsed.oddities);
     reading.standing = login::standing(&sheet);
     reading
 }
@@ -112,9 +111,7 @@ pub fn read_with(page: &FetchedPage, source_start: &Url, overrides: &Overrides) 
 /// Finds the address that a page names as its board's own, for pages whose address was not kept.
 pub fn declared_home(body: &[u8], declared_charset: Option<&str>) -> Option<Url> {
     let decoded = text::decode(body, declared_charset);
-    let bounded = markup::bound(&decoded.text);
-    let dom = Html::parse_document(&bounded.html);
-    sheet::home(&dom, &decoded.text)
+    sheet::home(&markup::parse(&decoded.text).dom, &decoded.text)
 }
 
 /// How a body is to be read.

@@ -3,7 +3,6 @@
 //! Not here: where an engine keeps the data and what its fields are called (the recipes).
 
 use jiff::Timestamp;
-use scraper::Html;
 use url::Url;
 
 use crate::domain::forum::harvest::{self, Harvest};
@@ -30,8 +29,7 @@ pub(super) struct Written<'t> {
 
 /// Adds a post that came as data; its markup is bounded and parsed like a page.
 pub(super) fn add(sheet: &Sheet<'_>, harvest: &mut Harvest<'_, '_>, written: Written<'_>) {
-    let bounded = markup::bound(written.html);
-    let parsed = Html::parse_fragment(&bounded.html);
+    let parsed = markup::parse_fragment(written.html).dom;
     let body = parsed.root_element();
     recipe::note_hidden(harvest, &dom::line(body));
     harvest.post(Post {

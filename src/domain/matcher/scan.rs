@@ -322,6 +322,10 @@ impl Made<'_> {
             Reading::Plain if kind == Kind::Email => mask(kind, self.text.get(range.clone())?),
             Reading::Plain => mask(kind, self.plain),
         };
+        // What was put together from places that do not follow each other stands nowhere.
+        if place.span.start >= place.span.end {
+            return None;
+        }
         let offset = cut.start as u64;
         Some(Hit {
             organization: OrganizationId(String::new()),

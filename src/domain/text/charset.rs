@@ -124,6 +124,14 @@ pub fn decode_known<'a>(body: &'a [u8], label: &str) -> Decoded<'a> {
     decode_as(body, encoding_for(label).unwrap_or(UTF_8), 0)
 }
 
+/// Returns how long the text of the first bytes of a document is, without what their last bytes only begin.
+pub(super) fn unended_length(head: &[u8], label: &str) -> usize {
+    let mut decoder = encoding_for(label).unwrap_or(UTF_8).new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(decoder.max_utf8_buffer_length(head.len()).unwrap_or(0));
+    let _ = decoder.decode_to_string(head, &mut text, false);
+    text.len()
+}
+
 /// Decides which charset bytes are in, as [`decode`] does; gives its name and the length of its byte order mark.
 pub fn charset_of(body: &[u8], declared: Option<&str>) -> (&'static str, usize) {
     let (encoding, mark_bytes) = choose(body, declared);

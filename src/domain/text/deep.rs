@@ -10,9 +10,10 @@ use super::map::{OffsetMap, Trace};
 
 /// Of nine digits at least so many are written as digits.
 const LEAST_DIGITS: usize = 5;
-/// Digits that count where all are written as digits, and the most bytes that they stand in.
+/// Digits that count where all are written as digits, and the most bytes from one to the next: two separators, or the signs of
+/// a masked number.
 const NUMBER_DIGITS: usize = 9;
-const NUMBER_BYTES: usize = 96;
+const APART: usize = 12;
 
 /// Returns a line read backwards.
 pub(super) fn reversed(line: &str) -> String {
@@ -89,14 +90,20 @@ fn is_worth_reversing(line: &str) -> bool {
     if !is_worth_reading(line) {
         return false;
     }
-    // The places of the eight digits before, round and round.
-    let mut places = [usize::MAX; NUMBER_DIGITS - 1];
-    let digits = bytes.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit());
-    let is_close = digits.zip((0..NUMBER_DIGITS - 1).cycle()).any(|((at, _), turn)| {
-        let first = std::mem::replace(&mut places[turn], at);
-        first != usize::MAX && at - first < NUMBER_BYTES
-    });
-    is_close || memchr::memchr(b'@', bytes).is_some() || next_run(bytes, 0).is_some()
+    holds_number(bytes) || memchr::memchr(b'@', bytes).is_some() || next_run(bytes, 0).is_some()
+}
+
+/// Tells whether nine digits follow each other, no two of them far apart.
+fn holds_number(bytes: &[u8]) -> bool {
+    let (mut digits, mut last, mut at) = (0, 0, 0);
+    while let Some(digit) = next_where(bytes, at, |byte| byte.wrapping_sub(b'0') < 10) {
+        digits = if digit - last <= APART { digits + 1 } else { 1 };
+        if digits == NUMBER_DIGITS {
+            return true;
+        }
+        (last, at) = (digit, digit + 1);
+    }
+    false
 }
 
 /// What counts when it is found here is a number of nine digits, an address or a wallet's long name.
@@ -150,14 +157,22 @@ pub(super) fn leet<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range<us
 fn next_word(bytes: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let rest = bytes.get(range)?;
     let is_odd = |byte: u8| (byte.wrapping_sub(b'0') < 10) | (byte == b'$') | (byte == b'!') | (byte == b'|');
-    let quiet = rest.chunks_exact(16).take_while(|chunk| !chunk.iter().fold(false, |seen, byte| seen | is_odd(*byte)));
-    let start = 16 * quiet.count();
-    let at = start + rest.get(start..)?.iter().position(|byte| is_odd(*byte))?;
+    let at = next_where(rest, 0, is_odd)?;
     let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'!' | b'|');
     let before = rest.get(..at)?.iter().rev().take_while(is_word).count();
     let after = rest.get(at..)?.iter().take_while(is_word).count();
     let offset = bytes.len() - rest.len();
     Some(offset + at - before..offset + at + after)
+}
+
+/// Finds the next byte of a kind, sixteen at a time.
+#[inline]
+fn next_where(bytes: &[u8], from: usize, is_of_kind: impl Fn(u8) -> bool) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let quiet =
+        rest.chunks_exact(16).take_while(|chunk| !chunk.iter().fold(false, |seen, byte| seen | is_of_kind(*byte)));
+    let start = 16 * quiet.count();
+    Some(from + start + rest.get(start..)?.iter().position(|byte| is_of_kind(*byte))?)
 }
 
 /// Tells of each byte of a word what else it means.
@@ -235,8 +250,12 @@ mod tests {
 
     #[test]
     fn lines_that_hold_no_number_of_nine_digits_are_not_turned_round() {
-        let far = format!("1234 5678 {}9012", "and so on ".repeat(10));
-        assert!(!is_worth_reversing(&far) && is_worth_reversing("1 2 3 4 5 6 7 8 9") && is_worth_reversing("12 a@b"));
+        let far = "1234 5678 and so on and on 9012, or 5 and then 6 and then 7";
+        assert!(
+            is_worth_reversing("cid 4321******202226")
+                && is_worth_reversing("1 ・・2 ・・3 ・・4 ・・5 ・・6 ・・7 ・・8 ・・9")
+        );
+        assert!(!is_worth_reversing(far) && is_worth_reversing("1 2 3 4 5 6 7 8 9") && is_worth_reversing("12 a@b"));
         assert!(!is_worth_reversing("12345678") && is_worth_reversing("123456789"));
     }
 

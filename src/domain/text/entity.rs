@@ -7,15 +7,15 @@ use std::sync::LazyLock;
 const NAME_BYTES: usize = 31;
 
 /// What a reference stands for: no reference of HTML is longer than two characters.
-pub(super) type Meaning = (char, Option<char>);
+pub(in crate::domain) type Meaning = (char, Option<char>);
 
 /// Tells whether a reference may begin with the `&` at a place: most are followed by something else.
-pub(super) fn may_begin(text: &[u8], at: usize) -> bool {
+pub(in crate::domain) fn may_begin(text: &[u8], at: usize) -> bool {
     text.get(at + 1).is_some_and(|next| *next == b'#' || next.is_ascii_alphabetic())
 }
 
 /// Reads the reference that `text` opens with; gives what it stands for and how many bytes it took.
-pub(super) fn entity(text: &str) -> Option<(Meaning, usize)> {
+pub(in crate::domain) fn entity(text: &str) -> Option<(Meaning, usize)> {
     match text.as_bytes() {
         [b'&', b'#', ..] => numeric(text.get(2..)?).map(|(character, length)| ((character, None), length + 2)),
         [b'&', first, ..] if first.is_ascii_alphabetic() => {
@@ -31,8 +31,11 @@ fn numeric(text: &str) -> Option<(char, usize)> {
         None => (10, text),
     };
     let length = digits.bytes().take_while(|byte| char::from(*byte).is_digit(radix)).count();
-    // Leading zeros are allowed without end; a number that does not fit is no character anyway.
-    let code = u32::from_str_radix(digits.get(..length.min(64))?.trim_start_matches('0'), radix).ok()?;
+    if length == 0 {
+        return None;
+    }
+    // Leading zeros are allowed without end; neither zero nor a number that does not fit is a character.
+    let code = u32::from_str_radix(digits.get(..length)?.trim_start_matches('0'), radix).unwrap_or(u32::MAX);
     let semicolon = usize::from(digits.as_bytes().get(length) == Some(&b';'));
     let character = match code {
         0x80..=0x9f => WINDOWS_1252.get(code as usize - 0x80).copied().unwrap_or('\u{fffd}'),
@@ -123,12 +126,14 @@ mod tests {
             ("&commat;", "@", 8),
             ("&NotEqualTilde;", "\u{2242}\u{338}", 15),
             ("&#xd800;", "\u{fffd}", 8),
+            ("&#0;", "\u{fffd}", 4),
+            ("&#xffffffffff;", "\u{fffd}", 14),
         ] {
             let mut meaning = meaning.chars();
             let expected = ((meaning.next().unwrap(), meaning.next()), length);
             assert_eq!(entity(written), Some(expected), "{written}");
         }
-        for text in ["&", "&;", "&x;", "&#;", "&#x;", "&period4", "& amp;", "&#xffffffffff;"] {
+        for text in ["&", "&;", "&x;", "&#;", "&#x;", "&period4", "& amp;"] {
             assert_eq!(entity(text), None, "{text}");
         }
     }

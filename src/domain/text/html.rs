@@ -7,7 +7,7 @@
 //! Not here: which part is a post (`forum`).
 
 use super::entity::{entity, may_begin};
-use super::html_sink::{Region, Sink};
+use super::html_sink::{BORDER, Region, Sink};
 use super::html_tag::{Effect, Tag, read_tag};
 use super::map::{NoTrace, OffsetMap, Trace};
 
@@ -167,8 +167,9 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
             }
             // This break stands nowhere; it must not be told as what would follow the last word.
             let end = self.source.len();
-            markup.trace.atom(markup.text.len(), 1, end..end);
+            markup.trace.atom(markup.text.len(), 1 + BORDER.len(), end..end);
             markup.text.push('\n');
+            markup.text.push_str(BORDER);
             let start = markup.text.len();
             markup.text.push_str(&sink.text);
             markup.trace.append(&sink.trace, start);
@@ -393,7 +394,7 @@ mod tests {
             ("one\n   two <b> three</b>", "one two three"),
             ("<pre>one\n  two</pre>three", "one\n  two\nthree"),
             ("4111&nbsp;1111&#49;&#x31; &lt;b&gt; AT&T", "4111\u{a0}111111 <b> AT&T"),
-            ("a<!-- 99901 --><b>b</b><!---->c", "abc\n 99901 "),
+            ("a<!-- 99901 --><b>b</b><!---->c", "abc\n\n\n 99901 "),
             ("a < b <3 </ > <> &", "a < b <3 <> &"),
             ("<![CDATA[<p>x</p>]]>", "x\n]]>"),
             (
@@ -402,7 +403,7 @@ mod tests {
             ),
             ("<?xml version=\"1.0\"?><html><n>A</n><b>B</b></html>", "AB"),
             ("<?xml version=\"1.0\"?><w:document><w:p><w:r>A</w:r><w:r>B</w:r></w:p></w:document>", "AB"),
-            ("<script>var pan = '99901';</script><style>p { width: 10 }</style>z", "z\nvar pan = '99901';"),
+            ("<script>var pan = '99901';</script><style>p { width: 10 }</style>z", "z\n\n\nvar pan = '99901';"),
         ] {
             assert_eq!(text(source), lines, "{source}");
         }
@@ -427,7 +428,7 @@ mod tests {
         let text = text(
             r#"<a href="mailto:su%40post.example?x=1" class=quiet title='Карта &quot;9990&quot;'><input value=99904838>x</a>"#,
         );
-        assert_eq!(text, "x\nmailto:su@post.example?x=1\nКарта \"9990\"\n99904838");
+        assert_eq!(text, "x\n\n\nmailto:su@post.example?x=1\n\n\nКарта \"9990\"\n\n\n99904838");
     }
 
     #[test]

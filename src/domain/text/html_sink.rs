@@ -8,6 +8,9 @@ use super::map::Trace;
 /// Sixteen digits in base64 are a run of 22 letters and digits; words are shorter.
 const ENCODED_BYTES: u32 = 22;
 
+/// Blank lines before a region: no number, run or soft line break goes on past them, for what comes before stands elsewhere.
+pub(super) const BORDER: &str = "\n\n";
+
 /// How a part of the text is read out of the raw bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Region {
@@ -161,6 +164,10 @@ impl<T: Trace + Default> Sink<T> {
     fn region(&mut self, region: Region, at: usize) {
         self.pending = Break::Row;
         self.flush(at);
+        if !self.text.is_empty() {
+            self.trace.atom(self.text.len(), BORDER.len(), at..at);
+            self.text.push_str(BORDER);
+        }
         self.regions.push((self.text.len(), region));
     }
 

@@ -10,7 +10,7 @@ pub(in crate::domain) mod block;
 mod charset;
 mod deep;
 mod draft;
-mod entity;
+pub(in crate::domain) mod entity;
 mod escape;
 mod fold;
 mod form;

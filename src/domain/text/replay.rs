@@ -1,7 +1,7 @@
 //! Recorded steps, taken again: how anyone checks a hit against captured bytes.
 
 use super::blob::{Alphabet, Packing};
-use super::charset::decode_known;
+use super::charset::{decode_known, unended_length};
 use super::deep::reversed;
 use super::draft::rewritten;
 use super::fold::fold;
@@ -37,8 +37,8 @@ pub fn replay(document: &[u8], span: ByteSpan, steps: &[String]) -> Option<Strin
     let charset = first.strip_prefix(CHARSET)?;
     let text = if charset == "iso-2022-jp" {
         // What its bytes mean depends on the last escape sequence before them.
-        let before = decode_known(document.get(..range.start)?, charset).text.into_owned();
-        decode_known(document.get(..range.end)?, charset).text.get(before.len()..)?.to_owned()
+        let before = unended_length(document.get(..range.start)?, charset);
+        decode_known(document.get(..range.end)?, charset).text.get(before..)?.to_owned()
     } else {
         decode_known(document.get(range)?, charset).text.into_owned()
     };

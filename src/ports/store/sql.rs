@@ -11,6 +11,8 @@ use super::StoreError;
 
 /// Rows in one statement: few sizes, so that prepared statements are used again; most boards show ten or twenty posts.
 const CHUNKS: [usize; 7] = [64, 20, 10, 8, 4, 2, 1];
+/// The same, of statements that take a row twice: the last row fills up their places.
+const PADDED_CHUNKS: [usize; 13] = [64, 48, 32, 26, 20, 16, 12, 10, 8, 6, 4, 2, 1];
 /// Keys in one statement.
 const KEY_CHUNKS: [usize; 7] = [KEYS, 64, 16, 8, 4, 2, 1];
 /// Most keys in one statement: of many more, PostgreSQL would rather read the whole table.
@@ -138,13 +140,15 @@ pub(super) async fn insert(
     (head, tail): (&'static str, &'static str),
     rows: Vec<Vec<Value>>,
 ) -> Result<u64, StoreError> {
+    let takes_twins = tail.ends_with("DO NOTHING");
     let mut written = 0;
     let mut rows = rows.into_iter();
     while let Some(columns) = rows.as_slice().first().map(Vec::len) {
-        let size = chunk_size(rows.len());
+        let size = if takes_twins { padded_chunk_size(rows.len()) } else { chunk_size(rows.len()) };
         let tuples: Vec<String> = (0..size).map(|row| tuple(row * columns + 1, columns)).collect();
         let text = AssertSqlSafe(format!("{head} {} {tail}", tuples.join(",")));
-        let values = rows.by_ref().take(size).flatten().collect();
+        let twins = vec![rows.as_slice().last().cloned().unwrap_or_default(); size.saturating_sub(rows.len())];
+        let values = rows.by_ref().take(size).chain(twins).flatten().collect();
         written += bind(sqlx::query(text), values).execute(&mut *connection).await?.rows_affected();
     }
     Ok(written)
@@ -222,6 +226,10 @@ fn padded(keys: &[String]) -> Vec<Value> {
 
 fn chunk_size(rows: usize) -> usize {
     CHUNKS.into_iter().find(|size| *size <= rows).unwrap_or(1)
+}
+
+fn padded_chunk_size(rows: usize) -> usize {
+    PADDED_CHUNKS.into_iter().rev().find(|size| *size >= rows).unwrap_or(64)
 }
 
 /// `($4,$5,$6)`: `count` places from `first`.
@@ -307,6 +315,12 @@ mod tests {
             left -= size;
         }
         assert_eq!(sizes, [64, 20, 2, 1]);
+    }
+
+    #[test]
+    fn places_left_over_are_few() {
+        assert_eq!([1, 3, 7, 20, 21, 64, 87].map(padded_chunk_size), [1, 4, 8, 20, 26, 64, 64]);
+        assert!((1..64).all(|rows| padded_chunk_size(rows) - rows <= rows.div_ceil(2)));
     }
 
     #[test]

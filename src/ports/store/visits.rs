@@ -43,7 +43,7 @@ impl Store {
     async fn record_once(&self, visit: &Visit, policy: RecordPolicy) -> Result<Recorded, StoreError> {
         let mut write = self.begin(Durability::Process).await?;
         let connection = write.connection();
-        let mark = held_mark(connection, &visit.claim).await?;
+        let held = held(connection, &visit.claim).await?;
         let recorded = match &visit.outcome {
             Outcome::Read(page) => self.record_page(connection, visit, page, policy).await?,
             Outcome::Unchanged | Outcome::Gone | Outcome::Skipped { .. } | Outcome::Failed { .. } => {
@@ -52,8 +52,9 @@ impl Store {
         };
         let planned = if recorded.is_news() { visit.due_again_if_new } else { visit.due_again };
         // The list of threads announced a change while this visit was under way: look again at once.
-        let due = if mark == visit.claim.link.mark { planned } else { Some(visit.at) };
+        let due = if held.mark == visit.claim.link.mark { planned } else { Some(visit.at) };
         settle_frontier(connection, visit, due).await?;
+        settle_thread(connection, visit, held.is_thread_gone).await?;
         settle_source(connection, visit, &recorded, due).await?;
         super::health::note_visit(connection, visit, &recorded).await?;
         write.commit().await?;
@@ -277,11 +278,26 @@ pub(super) fn promises(listing: &Listing) -> Vec<Value> {
     values![goods, listing.rows(), i64::from(claims.fresh.is_some()), i64::from(claims.exclusive.is_some())]
 }
 
-/// Checks that the lease is still the claim's; returns the mark that the frontier holds now.
-async fn held_mark(connection: &mut AnyConnection, claim: &Claim) -> Result<Option<String>, StoreError> {
-    let statement = "SELECT mark FROM frontier WHERE source = $1 AND link_key = $2 AND lease = $3";
-    let values = values![&claim.source.0, &claim.link.key, &claim.lease];
-    sql::fetch_one(connection, statement, values).await?.ok_or(StoreError::LostLease)?.maybe_text(0)
+/// What the store holds of a claim when its visit is recorded.
+struct Held {
+    /// What the list of threads says of it now.
+    mark: Option<String>,
+    /// It is the first page of a thread that was gone.
+    is_thread_gone: bool,
+}
+
+/// Checks that the lease is still the claim's.
+async fn held(connection: &mut AnyConnection, claim: &Claim) -> Result<Held, StoreError> {
+    let statement = "SELECT mark, (SELECT COUNT(*) FROM thread WHERE source = $1 AND id = $4 AND gone_at IS NOT NULL) \
+                     FROM frontier WHERE source = $1 AND link_key = $2 AND lease = $3";
+    let values = values![&claim.source.0, &claim.link.key, &claim.lease, opened_thread(claim).unwrap_or_default()];
+    let row = sql::fetch_one(connection, statement, values).await?.ok_or(StoreError::LostLease)?;
+    Ok(Held { mark: row.maybe_text(0)?, is_thread_gone: row.int(1)? > 0 })
+}
+
+/// The thread whose first page a claim is.
+fn opened_thread(claim: &Claim) -> Option<&str> {
+    claim.link.key.strip_prefix("thread/").filter(|key| !key.contains('/'))
 }
 
 /// Puts new links into the frontier, due now; returns how many there were. A known thread whose list entry changed is due
@@ -488,25 +504,23 @@ async fn settle_frontier(
     if sql::execute(connection, statement, values).await? == 0 {
         return Err(StoreError::LostLease);
     }
-    settle_thread(connection, visit).await
+    Ok(())
 }
 
 /// Notes on a thread that it is gone, or that it is there again.
-async fn settle_thread(connection: &mut AnyConnection, visit: &Visit) -> Result<(), StoreError> {
-    let Some(thread) = visit.claim.link.key.strip_prefix("thread/").filter(|key| !key.contains('/')) else {
-        return Ok(());
-    };
+async fn settle_thread(connection: &mut AnyConnection, visit: &Visit, was_gone: bool) -> Result<(), StoreError> {
+    let Some(thread) = opened_thread(&visit.claim) else { return Ok(()) };
     let source = &visit.claim.source.0;
     let (statement, values) = match &visit.outcome {
         Outcome::Gone => (
             "UPDATE thread SET gone_at = $1 WHERE source = $2 AND id = $3 AND gone_at IS NULL",
             values![visit.at, source, thread],
         ),
-        Outcome::Read(_) => (
+        Outcome::Read(_) if was_gone => (
             "UPDATE thread SET gone_at = NULL WHERE source = $1 AND id = $2 AND gone_at IS NOT NULL",
             values![source, thread],
         ),
-        Outcome::Unchanged | Outcome::Skipped { .. } | Outcome::Failed { .. } => return Ok(()),
+        Outcome::Read(_) | Outcome::Unchanged | Outcome::Skipped { .. } | Outcome::Failed { .. } => return Ok(()),
     };
     sql::execute(connection, statement, values).await.map(drop)
 }

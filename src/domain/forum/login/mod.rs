@@ -7,7 +7,6 @@ mod form;
 mod json;
 mod signs;
 
-use scraper::Html;
 use serde::Serialize;
 use url::Url;
 
@@ -96,8 +95,8 @@ pub struct Submission {
 /// Looks for the way in on a page; forms that lead off the site of `source_start` are none.
 pub fn doorway(page: &FetchedPage, source_start: &Url) -> Doorway {
     let decoded = text::decode(&page.body, page.declared_charset());
-    let bounded = markup::bound(&form::marked(&decoded.text));
-    let dom = Html::parse_document(&bounded.html);
+    let marked = form::marked(&decoded.text);
+    let dom = markup::parse(&marked).dom;
     let overrides = Overrides::default();
     let sheet = Sheet::new(page, source_start, &decoded, &dom, &overrides);
     let found = form::best(&sheet);
