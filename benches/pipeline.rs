@@ -12,6 +12,7 @@
     reason = "a bench lays out its own world"
 )]
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -51,7 +52,7 @@ fn main() {
     }
     let pages = first.and_then(|pages| pages.parse().ok()).unwrap_or(2000);
     let canaries = args.next().and_then(|canaries| canaries.parse().ok()).unwrap_or(0);
-    let (mut server, url) = start_server(pages);
+    let (_server, url) = start_server(pages);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // As the program does.
     dyepack::ports::memory::take_small_pages();
@@ -63,8 +64,6 @@ fn main() {
     });
     scrapy(&url);
     spider(&url);
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 /// Fetches every page and drops it.
@@ -160,7 +159,7 @@ fn invented(number: u32) -> Canary {
 /// named (`DYEPACK_BENCH_PYTHON`).
 fn scrapy(url: &str) {
     let what = "Scrapy, pyahocorasick, SQLite";
-    let Some(python) = std::env::var_os("DYEPACK_BENCH_PYTHON") else {
+    let Some(python) = named("DYEPACK_BENCH_PYTHON") else {
         println!("{what:<34} skipped: DYEPACK_BENCH_PYTHON names no Python with them");
         return;
     };
@@ -184,7 +183,7 @@ fn scrapy(url: &str) {
 /// `benches/peers/spider`.
 fn spider(url: &str) {
     let what = "spider, links alone";
-    let Some(program) = std::env::var_os("DYEPACK_BENCH_SPIDER") else {
+    let Some(program) = named("DYEPACK_BENCH_SPIDER") else {
         println!("{what:<34} skipped: DYEPACK_BENCH_SPIDER names no program");
         return;
     };
@@ -194,7 +193,22 @@ fn spider(url: &str) {
     usage.report(what, words.trim().parse().unwrap_or_default());
 }
 
-fn start_server(pages: usize) -> (Child, String) {
+/// The process that serves the pages; ends with the bench, however that ends.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A program that the environment names, if it does.
+fn named(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|program| !program.is_empty())
+}
+
+fn start_server(pages: usize) -> (Server, String) {
     let mut server = Command::new(std::env::current_exe().unwrap())
         .args(["--serve", &pages.to_string()])
         .stdout(Stdio::piped())
@@ -202,7 +216,7 @@ fn start_server(pages: usize) -> (Child, String) {
         .unwrap();
     let mut url = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    (server, url.trim().to_owned())
+    (Server(server), url.trim().to_owned())
 }
 
 fn serve(pages: usize) -> ! {

@@ -310,13 +310,15 @@ fn is_web(url: &Url) -> bool {
 }
 
 fn is_same_site(url: &Url, site: &Url) -> bool {
-    let bare = |url: &Url| {
-        let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
-        host.strip_prefix("www.").map_or(host.clone(), str::to_owned)
-    };
     let is_usual = |url: &Url| url.port().is_none();
-    bare(url) == bare(site)
+    bare_host(url).eq_ignore_ascii_case(bare_host(site))
         && (url.port_or_known_default() == site.port_or_known_default() || (is_usual(url) && is_usual(site)))
+}
+
+/// An address's host without what does not tell sites apart.
+fn bare_host(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    host.strip_prefix("www.").unwrap_or(host)
 }
 
 fn survey(dom: &Html) -> Survey<'_> {

@@ -220,6 +220,9 @@ impl<'a, L: Listener> Walk<'a, L> {
     #[inline(always)]
     fn add_windows(&mut self, end: usize) {
         let mut windows = self.chain.borders & self.shape.lengths;
+        if windows == 0 || !self.shape.may_end(self.chain.all()) {
+            return;
+        }
         while windows != 0 {
             let length = windows.trailing_zeros() as usize;
             windows &= windows - 1;
@@ -311,6 +314,12 @@ impl Chain {
         self.length += own;
         // A group is at most `LONGEST_KEY` long, so the shift cannot overflow.
         self.borders = (self.borders | 1) << own;
+    }
+
+    /// Returns all that is remembered.
+    #[inline]
+    fn all(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     /// Returns what begins so many letters and digits before the end, and more.

@@ -22,6 +22,7 @@ pub(super) struct Shape {
     /// The most bytes from any key's first digit to its eighth, or its last if it has fewer.
     reach: usize,
     heads: Heads,
+    tails: Tails,
 }
 
 /// Digits that are counted before a chain is looked at.
@@ -38,6 +39,7 @@ impl Default for Shape {
             digits: u32::MAX,
             reach: 0,
             heads: Heads::default(),
+            tails: Tails::default(),
         }
     }
 }
@@ -72,6 +74,7 @@ impl Shape {
         }
         self.digits = self.digits.min(digits);
         self.heads.add(key.as_bytes());
+        self.tails.add(key.as_bytes());
     }
 
     /// Adds the keys that another one measured.
@@ -84,6 +87,7 @@ impl Shape {
         self.digits = self.digits.min(other.digits);
         self.reach = self.reach.max(other.reach);
         self.heads.join(&other.heads);
+        self.tails.join(&other.tails);
     }
 
     /// Tells whether a group of so many letters and digits, with so many letters in a row, may be part of a key.
@@ -97,10 +101,18 @@ impl Shape {
         self.heads.may_begin(bytes, length)
     }
 
-    /// Tells whether some key has this length and begins like this, as far as a small table knows.
+    /// Tells whether some key ends as these bytes do, as far as a table knows that fits the second cache.
+    #[inline]
+    pub(super) fn may_end(&self, bytes: &[u8]) -> bool {
+        self.tails.may_end(bytes)
+    }
+
+    /// Tells whether some key has this length, begins and ends like this, as far as small tables know.
     #[inline]
     pub(super) fn has_key_like(&self, value: &[u8]) -> bool {
-        self.lengths >> (value.len() & 127) & 1 == 1 && self.heads.may_begin(value, value.len())
+        self.lengths >> (value.len() & 127) & 1 == 1
+            && self.heads.may_begin(value, value.len())
+            && self.tails.may_end(value)
     }
 
     /// Tells how many digits stand in a block and the next one if a key's first digit stands in the block: each letter or
@@ -169,6 +181,52 @@ impl Heads {
     fn place(head: [u8; HEAD_BYTES], length: usize) -> (usize, u64) {
         let mixed = (u64::from(u32::from_le_bytes(head)) | (length as u64) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         ((mixed >> 54) as usize % HEAD_WORDS, 1 << (mixed >> 48 & 63))
+    }
+}
+
+/// How keys end: one look turns away all the windows that end at one place, unless there are very many keys.
+#[derive(Debug, Clone)]
+struct Tails {
+    words: Box<[u64]>,
+}
+
+const TAIL_BYTES: usize = 6;
+const TAIL_WORDS: usize = 1 << 14;
+
+impl Default for Tails {
+    fn default() -> Self {
+        Self { words: vec![0; TAIL_WORDS].into() }
+    }
+}
+
+impl Tails {
+    fn add(&mut self, key: &[u8]) {
+        let Some((word, bit)) = Self::place(key) else {
+            // Of so short a key nothing is known.
+            self.words.fill(u64::MAX);
+            return;
+        };
+        self.words.get_mut(word).into_iter().for_each(|word| *word |= bit);
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.words.iter_mut().zip(other.words.iter()).for_each(|(word, other)| *word |= other);
+    }
+
+    #[inline]
+    fn may_end(&self, bytes: &[u8]) -> bool {
+        // What is shorter than that holds no key, or nothing is known.
+        Self::place(bytes).is_none_or(|(word, bit)| self.words.get(word).is_some_and(|word| word & bit != 0))
+    }
+
+    #[inline]
+    fn place(bytes: &[u8]) -> Option<(usize, u64)> {
+        let tail = match bytes.last_chunk::<8>() {
+            Some(chunk) => u64::from_le_bytes(*chunk) >> (8 * (8 - TAIL_BYTES)),
+            None => bytes.last_chunk::<TAIL_BYTES>()?.iter().rev().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
+        };
+        let mixed = tail.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Some(((mixed >> 50) as usize % TAIL_WORDS, 1 << (mixed >> 44 & 63)))
     }
 }
 

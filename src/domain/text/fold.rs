@@ -79,42 +79,39 @@ fn inert_end(bytes: &[u8], from: usize, han: &Han) -> usize {
         end += match bytes.get(end) {
             Some(0xeb | 0xec) => 3,
             Some(0xe3) if matches!(code_of(bytes, end), 0x3001 | 0x3002 | 0x3041..=0x3096) => 3,
-            // What stands for bytes that are no text.
-            Some(0xef) if code_of(bytes, end) == 0xfffd => 3,
             Some(_) | None if end == start => return end,
             Some(_) | None => 0,
         };
     }
 }
 
-/// Counts bytes of ASCII and of small Cyrillic letters, sixteen at a time.
+/// Counts bytes of ASCII, of small Cyrillic letters and of U+FFFD, which stands for bytes that are no text; sixteen at a time.
 fn plain_run(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    // Where scripts alternate, a run is over before it is worth a look at sixteen.
-    let is_plain_at = |at: usize| match (rest.get(at), rest.get(at + 1)) {
-        (Some(first), Some(second)) => is_plain(*first, *second),
-        (Some(first), None) => is_plain(*first, 0),
-        (None, _) => false,
+    let is_plain_at = |at: usize| {
+        let byte = |at: usize| rest.get(at).copied().unwrap_or_default();
+        at < rest.len() && is_plain(byte(at), byte(at + 1), byte(at + 2))
     };
+    // Where scripts alternate, a run is over before it is worth a look at sixteen.
     if let Some(end) = (0..4).find(|at| !is_plain_at(*at)) {
         return end;
     }
-    let seconds = rest.get(1..).unwrap_or_default();
-    let quiet = rest.chunks_exact(16).zip(seconds.chunks_exact(16)).take_while(|(first, second)| {
-        first.iter().zip(*second).fold(true, |all, (first, second)| all & is_plain(*first, *second))
+    let from = |at: usize| rest.get(at..).unwrap_or_default().chunks_exact(16);
+    let quiet = from(0).zip(from(1).zip(from(2))).take_while(|(first, (second, third))| {
+        let triples = first.iter().zip(second.iter().zip(*third));
+        triples.fold(true, |all, (first, (second, third))| all & is_plain(*first, *second, *third))
     });
     let start = 16 * quiet.count();
-    let more = (start..rest.len()).take_while(|at| {
-        let byte = |at: usize| rest.get(at).copied().unwrap_or_default();
-        is_plain(byte(*at), byte(at + 1))
-    });
-    start + more.count()
+    start + (start..rest.len()).take_while(|at| is_plain_at(*at)).count()
 }
 
-/// Second bytes follow first ones, so only those need a look.
+/// Second and third bytes follow first ones, so only those need a look.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches sixteen bytes are compared at once")]
-const fn is_plain(first: u8, second: u8) -> bool {
-    (first < 0xc0) | ((first == 0xd0) & (second >= 0xb0)) | ((first == 0xd1) & (second < 0x90))
+const fn is_plain(first: u8, second: u8, third: u8) -> bool {
+    (first < 0xc0)
+        | ((first == 0xd0) & (second >= 0xb0))
+        | ((first == 0xd1) & (second < 0x90))
+        | ((first == 0xef) & (second == 0xbf) & (third == 0xbd))
 }
 
 /// Reads a character of three bytes.

@@ -21,11 +21,16 @@ pub(super) fn is_noise(text: &[u8]) -> bool {
         controls += sum(is_odd_control);
         ascii += sum(|byte| byte.wrapping_sub(1) < 0x7f);
     }
-    let kinds = || {
-        let odd = text.iter().filter(|byte| is_odd_control(**byte));
-        odd.fold(0_u32, |kinds, byte| kinds | 1 << (byte & 31)).count_ones()
-    };
-    controls >= NOISE_CONTROLS && controls * NOISE_SHARE > ascii && kinds() >= NOISE_KINDS
+    controls >= NOISE_CONTROLS && controls * NOISE_SHARE > ascii && has_many_kinds(text)
+}
+
+/// Tells whether there are too many kinds of control characters for columns to be parted by them.
+fn has_many_kinds(text: &[u8]) -> bool {
+    let mut kinds = 0_u32;
+    text.iter().filter(|byte| is_odd_control(**byte)).any(|byte| {
+        kinds |= 1 << (byte & 31);
+        kinds.count_ones() >= NOISE_KINDS
+    })
 }
 
 /// Control characters other than white space, zero and the escape of ISO-2022-JP.
