@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::domain::span::ByteSpan;
+use crate::domain::text::block::{BLOCK_BYTES, Block};
 
 /// A text folded for reading, and where each of its bytes came from.
 #[derive(Debug, Clone)]
@@ -120,6 +121,13 @@ impl<'a> Folded<'a> {
     /// Undoes what hides words from readers that look for them: Latin and Cyrillic letters mixed in one word, digits for
     /// letters, letters set apart. Handles, addresses and amounts are left alone: a word is only touched if most of it is letters.
     pub(super) fn unmasked(&self) -> Self {
+        if !may_be_masked(&self.text) {
+            return self.clone();
+        }
+        self.unmasked_by_words()
+    }
+
+    fn unmasked_by_words(&self) -> Self {
         let mut plain = Self { source: self.source, text: String::with_capacity(self.text.len()), runs: Vec::new() };
         // Everything before `copied` is in `plain`; most texts are copied in one piece.
         let (mut copied, mut rest) = (0, 0);
@@ -209,6 +217,40 @@ pub(super) fn first_characters(text: &str, count: usize) -> &str {
 /// Folds a phrase as texts are folded.
 pub(super) fn fold_phrase(phrase: &str) -> String {
     Folded::new(phrase, phrase.len()).text
+}
+
+/// Tells, sixty-four bytes at a time, whether anything may hide words: Cyrillic, a sign between two Latin letters, or a letter
+/// by itself that another follows after one sign.
+fn may_be_masked(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.iter().any(|byte| CYRILLIC_LEADS.contains(byte)) {
+        return true;
+    }
+    let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_lowercase);
+    let is_between = |at: usize| is_letter(at.checked_sub(1)) && is_letter(Some(at + 1));
+    let leads_on = |at: usize| match bytes.get(at + 2) {
+        Some(b'a'..=b'z') => !is_letter(Some(at + 3)),
+        // U+4000 to U+9FFF, Han and signs, end a run.
+        Some(0x80..=0xe3 | 0xea..) => true,
+        Some(_) | None => false,
+    };
+    if memchr::memchr2_iter(b'@', b'$', bytes).any(is_between) {
+        return true;
+    }
+    let mut was_letter = 0;
+    (0..bytes.len()).step_by(BLOCK_BYTES).any(|start| {
+        let Block { letters, digits, .. } = Block::at(bytes, start);
+        let next_is_letter = u64::from(is_letter(Some(start + BLOCK_BYTES)));
+        let (before, after) = (letters << 1 | was_letter, letters >> 1 | next_is_letter << (BLOCK_BYTES - 1));
+        was_letter = letters >> (BLOCK_BYTES - 1);
+        let mut alone = letters & !before & !after;
+        let mut places = std::iter::from_fn(|| {
+            let at = (alone != 0).then(|| start + alone.trailing_zeros() as usize)?;
+            alone &= alone - 1;
+            Some(at)
+        });
+        digits & before & after != 0 || places.any(leads_on)
+    })
 }
 
 struct Word {
@@ -536,6 +578,8 @@ fn simplified(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn plain(text: &str) -> String {
@@ -570,6 +614,20 @@ mod tests {
             ("ѕᴇʟʟɪɴɢ", "selling"),
         ] {
             assert_eq!(plain(written), read, "{written}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_hides_no_word_is_known_by_a_look(
+            text in "([a-dA-D]{1,3}|[0-9@$]{1,2}| |[.|*_\\-]|[éßλя]|[中あ]|plain words ){0,40}",
+            filler in 0..70_usize,
+        ) {
+            let folded = Folded::new(&text, 1 << 20);
+            let far = format!("{}{text}", "plain words ".repeat(6).get(..filler).unwrap_or_default());
+            for folded in [folded, Folded::new(&far, 1 << 20)] {
+                prop_assert_eq!(&folded.unmasked().text, &folded.unmasked_by_words().text);
+            }
         }
     }
 
