@@ -268,7 +268,8 @@ impl Features {
             .filter(|mention| mention.concept == Concept::Field)
             .count();
         let asks = |text: &str| {
-            memchr::memchr(b'?', text.as_bytes()).is_some() || (!text.is_ascii() && text.contains(['؟', '吗']))
+            let has = |sign: &str| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some();
+            memchr::memchr(b'?', text.as_bytes()).is_some() || (!text.is_ascii() && ["؟", "吗"].into_iter().any(has))
         };
         let shouts = written.chars().filter(char::is_ascii_uppercase).count() > 8
             && !written.chars().any(|letter| letter.is_ascii_lowercase());

@@ -223,7 +223,9 @@ pub(super) fn fold_phrase(phrase: &str) -> String {
 /// by itself that another follows after one sign.
 fn may_be_masked(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if bytes.iter().any(|byte| CYRILLIC_LEADS.contains(byte)) {
+    // Without an early way out many bytes are compared at once.
+    let has_cyrillic = |chunk: &[u8]| chunk.iter().fold(false, |seen, byte| seen | CYRILLIC_LEADS.contains(byte));
+    if bytes.chunks(BLOCK_BYTES).any(has_cyrillic) {
         return true;
     }
     let is_letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_lowercase);

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::blob::next_run;
+use super::block::{self, BLOCK_BYTES, block_at};
 use super::draft::Draft;
 use super::map::{OffsetMap, Trace};
 
@@ -95,15 +96,17 @@ fn is_worth_reversing(line: &str) -> bool {
 
 /// Tells whether nine digits follow each other, no two of them far apart.
 fn holds_number(bytes: &[u8]) -> bool {
-    let (mut digits, mut last, mut at) = (0, 0, 0);
-    while let Some(digit) = next_where(bytes, at, |byte| byte.wrapping_sub(b'0') < 10) {
-        digits = if digit - last <= APART { digits + 1 } else { 1 };
-        if digits == NUMBER_DIGITS {
-            return true;
+    let (mut digits, mut last) = (0, 0);
+    (0..bytes.len()).step_by(BLOCK_BYTES).any(|start| {
+        let mut mask = block::digits(&block_at(bytes, start));
+        while mask != 0 && digits < NUMBER_DIGITS {
+            let at = start + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            digits = if at - last <= APART { digits + 1 } else { 1 };
+            last = at;
         }
-        (last, at) = (digit, digit + 1);
-    }
-    false
+        digits == NUMBER_DIGITS
+    })
 }
 
 /// What counts when it is found here is a number of nine digits, an address or a wallet's long name.
@@ -157,22 +160,14 @@ pub(super) fn leet<T: Trace + Default>(draft: &mut Draft<'_, T>, range: Range<us
 fn next_word(bytes: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let rest = bytes.get(range)?;
     let is_odd = |byte: u8| (byte.wrapping_sub(b'0') < 10) | (byte == b'$') | (byte == b'!') | (byte == b'|');
-    let at = next_where(rest, 0, is_odd)?;
+    let quiet = rest.chunks_exact(16).take_while(|chunk| !chunk.iter().fold(false, |seen, byte| seen | is_odd(*byte)));
+    let start = 16 * quiet.count();
+    let at = start + rest.get(start..)?.iter().position(|byte| is_odd(*byte))?;
     let is_word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'!' | b'|');
     let before = rest.get(..at)?.iter().rev().take_while(is_word).count();
     let after = rest.get(at..)?.iter().take_while(is_word).count();
     let offset = bytes.len() - rest.len();
     Some(offset + at - before..offset + at + after)
-}
-
-/// Finds the next byte of a kind, sixteen at a time.
-#[inline]
-fn next_where(bytes: &[u8], from: usize, is_of_kind: impl Fn(u8) -> bool) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let quiet =
-        rest.chunks_exact(16).take_while(|chunk| !chunk.iter().fold(false, |seen, byte| seen | is_of_kind(*byte)));
-    let start = 16 * quiet.count();
-    Some(from + start + rest.get(start..)?.iter().position(|byte| is_of_kind(*byte))?)
 }
 
 /// Tells of each byte of a word what else it means.
