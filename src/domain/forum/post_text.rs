@@ -227,7 +227,8 @@ impl Text {
             }
         }
         text.truncate(text.trim_end().len());
-        text.trim_start_matches([' ', '\n']).to_owned()
+        text.drain(..text.len() - text.trim_start_matches([' ', '\n']).len());
+        text
     }
 }
 

@@ -169,11 +169,11 @@ const OPENING: usize = 6;
 struct Openings {
     /// Whether a phrase starts with a byte.
     firsts: [bool; 256],
-    /// The Latin words that phrases begin with; some share a bit.
+    /// The Latin words that phrases shorter than an opening begin with; some share a bit.
     words: Bits<1024>,
     /// The first two bytes of places where a phrase of no more may be.
     pairs: Bits<1024>,
-    /// The first three bytes of places where a longer phrase may be; some share a bit.
+    /// The first three bytes of places where a longer phrase, shorter than an opening, may be; some share a bit.
     triples: Bits<512>,
     /// For the first two bytes of a place, how many bytes may open a phrase there: a bit for each number.
     lengths: Vec<u8>,
@@ -289,10 +289,13 @@ impl Openings {
         self.all.get(range).unwrap_or_default()
     }
 
-    /// Notes what a text may begin with where a phrase stands: its first word where that is Latin and stands whole, else its
-    /// first three bytes, or the two that it has.
+    /// Notes what a text may begin with where a phrase shorter than an opening stands: its first word where that is Latin and
+    /// stands whole, else its first three bytes, or the two that it has.
     fn allow(&mut self, phrase: &Phrase) {
         let opening = phrase.text.as_bytes();
+        if opening.len() >= OPENING {
+            return;
+        }
         let latin = latin_letters(opening);
         if latin > 0 && !(phrase.is_prefix && latin == opening.len()) {
             self.words.set(Self::whole_word(Self::word(opening), latin));
@@ -305,7 +308,8 @@ impl Openings {
 
     /// Tells by the first eight bytes of a place, and how many Latin letters stand there, whether a phrase may.
     fn may_be_at(&self, word: u64, latin: usize) -> bool {
-        (latin > 0 && self.words.has(Self::whole_word(word, latin)))
+        self.may_open.has(spread(word >> (64 - 8 * OPENING), Bits::<4096>::WIDTH))
+            || (latin > 0 && self.words.has(Self::whole_word(word, latin)))
             || self.triples.has(Self::triple(word))
             || self.pairs.has(Self::pair(word))
     }

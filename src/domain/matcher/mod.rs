@@ -92,7 +92,8 @@ impl Matcher {
 }
 
 impl Matcher {
-    /// Counts spellings of entries in a text that is folded already: the search alone, as benches measure it.
+    /// Counts spellings of entries in a text that is folded already: the search alone, in pieces as a scan makes them, as
+    /// benches measure it.
     pub fn count(&self, folded: &str) -> usize {
         scan::count(&self.compiled, folded)
     }

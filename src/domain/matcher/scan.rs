@@ -248,10 +248,18 @@ fn collect_view(
     }
 }
 
-/// Counts the spellings and the customers in a folded text.
+/// Counts the spellings and the customers in a folded text, in pieces of whole lines as long as those of a document.
 pub(super) fn count(compiled: &Compiled, text: &str) -> usize {
-    let (finds, prints) = finds_and_prints(compiled, text, &Cut::whole(text.len()), &mut Tally::default());
-    finds.len() + prints.len()
+    let (mut start, mut found, mut tally) = (0, 0, Tally::default());
+    while start < text.len() {
+        let rest = text.as_bytes().get(start + PIECE_BYTES..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', rest).map_or(text.len(), |at| start + PIECE_BYTES + at + 1);
+        let piece = text.get(start..end).unwrap_or_default();
+        let (finds, prints) = finds_and_prints(compiled, piece, &Cut::whole(piece.len()), &mut tally);
+        found += finds.len() + prints.len();
+        start = end;
+    }
+    found
 }
 
 /// Returns where the line of a place ends; a row is no longer than so many bytes.
