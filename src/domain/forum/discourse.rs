@@ -3,7 +3,7 @@
 //! The plain view numbers posts within their topic and tells only the day of a topic's last post; the data has the numbers
 //! that the engine itself uses and the exact times, and completes what was read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use memchr::memmem;
 use scraper::{ElementRef, Html};
@@ -181,7 +181,8 @@ struct Poster {
 }
 
 fn complete(sheet: &Sheet<'_>, reading: &mut Reading, json: &str, place: std::ops::Range<usize>) {
-    let stored: HashMap<String, Value> = serde_json::from_str(json).unwrap_or_default();
+    // In order, so that a page reads the same each time.
+    let stored: BTreeMap<String, Value> = serde_json::from_str(json).unwrap_or_default();
     for (name, value) in &stored {
         let Some(inner) = value.as_str() else { continue };
         if name.strip_prefix("topic_").is_some_and(|number| urls::digits(number).is_some()) {

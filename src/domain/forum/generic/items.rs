@@ -1,5 +1,6 @@
 //! The repeated items of a page whose software is unknown: which elements they are, their body, their author.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use scraper::ElementRef;
@@ -12,15 +13,17 @@ const TIME_LIMIT: usize = 1_000;
 
 /// Elements that are evidently the items of a list of messages, in page order.
 pub(super) fn find<'a>(sheet: &Sheet<'a>) -> Vec<ElementRef<'a>> {
-    let mut groups: HashMap<&str, Vec<ElementRef<'a>>> = HashMap::new();
-    for id in &sheet.survey.order {
+    let mut groups: HashMap<&str, (usize, Vec<ElementRef<'a>>)> = HashMap::new();
+    for (at, id) in sheet.survey.order.iter().enumerate() {
         let stem = id.trim_end_matches(|letter: char| letter.is_ascii_digit());
         if stem.len() < id.len() && is_message_stem(stem) {
-            groups.entry(stem).or_default().extend(sheet.by_id(id).filter(|element| is_container(*element)));
+            let (_, group) = groups.entry(stem).or_insert_with(|| (at, Vec::new()));
+            group.extend(sheet.by_id(id).filter(|element| is_container(*element)));
         }
     }
-    let numbered =
-        groups.into_values().filter(|group| group.len() > 1 && !is_nested(group)).max_by_key(|group| weight(group));
+    let numbered = groups.into_values().filter(|(_, group)| group.len() > 1 && !is_nested(group));
+    // Among equals, the first on the page.
+    let numbered = numbered.max_by_key(|(at, group)| (weight(group), Reverse(*at))).map(|(_, group)| group);
     let group = numbered.filter(|group| weight(group) > 0).or_else(|| {
         let root = sheet.dom.root_element();
         let articles: Vec<ElementRef<'a>> = dom::named(root, "article").collect();
@@ -40,15 +43,15 @@ pub(super) fn find<'a>(sheet: &Sheet<'a>) -> Vec<ElementRef<'a>> {
 fn dated_siblings(root: ElementRef<'_>) -> Option<Vec<ElementRef<'_>>> {
     let times: Vec<ElementRef<'_>> = dom::named(root, "time").take(TIME_LIMIT).collect();
     let mut meetings = HashMap::new();
-    for pair in times.windows(2) {
+    for (at, pair) in times.windows(2).enumerate() {
         let [first, second] = pair else { continue };
         let around: HashSet<_> = first.ancestors().map(|node| node.id()).collect();
         if let Some(meeting) = dom::ancestors(*second).find(|node| around.contains(&node.id())) {
-            let entry = meetings.entry(meeting.id()).or_insert((0, meeting));
+            let entry = meetings.entry(meeting.id()).or_insert((0, Reverse(at), meeting));
             entry.0 += 1;
         }
     }
-    let (count, list) = meetings.into_values().max_by_key(|(count, _): &(usize, ElementRef<'_>)| *count)?;
+    let (count, _, list) = meetings.into_values().max_by_key(|(count, first, _)| (*count, *first))?;
     let holds_time = |item: &ElementRef<'_>| dom::named(*item, "time").next().is_some();
     (count > 1).then(|| dom::children(list).filter(holds_time).collect())
 }
@@ -158,4 +161,48 @@ fn is_author_class(class: &str) -> bool {
     matches!(class, "username" | "author" | "bigusername" | "nickname" | "from_author")
         || class.ends_with("_author")
         || class.ends_with("_owner_name")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use url::Url;
+
+    use crate::domain::forum;
+    use crate::domain::page::{Asked, FetchedPage};
+
+    /// The texts of the posts of a page, read many times.
+    fn readings(body: &str) -> BTreeSet<Vec<String>> {
+        let url = Url::parse("http://site.example/").unwrap();
+        let page = FetchedPage {
+            requested: url.clone(),
+            url: url.clone(),
+            status: 200,
+            headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+            body: body.as_bytes().to_vec(),
+            fetched_at: "2026-07-14T10:00:00Z".parse().unwrap(),
+            asked: Asked::default(),
+        };
+        let texts = || forum::read(&page, &url).posts.into_iter().map(|post| post.text).collect();
+        std::iter::repeat_with(texts).take(40).collect()
+    }
+
+    #[test]
+    fn of_lists_that_weigh_the_same_the_first_is_read_each_time() {
+        let items = |stem: &str, text: &str| {
+            let item =
+                |number: u32| format!("<div id={stem}{number}>{text} {number} was written here by somebody</div>");
+            format!("<div>{}{}</div>", item(1), item(2))
+        };
+        let page = ["answer", "reply", "comment", "tweet", "msg"].map(|stem| items(stem, "words of a kind")).concat();
+        let texts = [1, 2].map(|number| format!("words of a kind {number} was written here by somebody")).to_vec();
+        assert_eq!(readings(&page), BTreeSet::from([texts]));
+        let dated = |name: &str| {
+            let item =
+                |at: u32| format!("<p>{name} said this at noon <time datetime=2026-07-1{at}T12:00:00Z>noon</time></p>");
+            format!("<section>{}{}{}</section>", item(1), item(2), item(3))
+        };
+        assert_eq!(readings(&["ada", "ben", "cid"].map(dated).concat()).len(), 1);
+    }
 }
