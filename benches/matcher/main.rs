@@ -1,10 +1,10 @@
 //! The matcher beside its peers: megabytes a second of CPU time, builds, memory, a page, hostile pages.
 //!
 //! `cargo bench --bench matcher [-- [all|search|build|swap|page] [MAX_ENTRIES]]`, or `-- hostile [PART OF A PAGE'S NAME]`. Every
-//! engine searches the same folded text in the same run, the best of three. What each looks at: memchr for one byte that is not there; aho-corasick,
-//! daachorse and Hyperscan for one exact spelling of each value; the matcher for the same values in every spelling (up to
-//! six for a phone), with any separators between their groups, between boundaries, each find compared exactly. Hyperscan
-//! runs where the machine has libhs, and is said to be missing elsewhere.
+//! engine searches the same folded text in the same run, the best of three. What each looks at: memchr for one byte that is
+//! not there; aho-corasick, daachorse and Hyperscan for one exact spelling of each value; the matcher for the same values in
+//! every spelling (up to six for a phone), with any separators between their groups, between boundaries, each find compared
+//! exactly. Hyperscan runs where the machine has libhs, and is said to be missing elsewhere.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
