@@ -27,7 +27,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ego_tree", &["src/domain/forum"]),
     (
         "aho_corasick",
-        &["src/domain/matcher", "src/domain/listing", "src/domain/identifier/find", "src/domain/forum/detect.rs"],
+        &[
+            "src/domain/matcher",
+            "src/domain/listing",
+            "src/domain/identifier/find",
+            "src/domain/forum/detect.rs",
+            "src/domain/forum/files.rs",
+        ],
     ),
     ("icu_normalizer", &["src/domain/text"]),
     ("encoding_rs", &["src/domain/text"]),

@@ -93,9 +93,6 @@ fn table_signs(engine: Engine, told: &Signs, survey: &Survey<'_>, signs: &mut He
     if !told.generator.is_empty() && survey.generator.to_ascii_lowercase().contains(told.generator) {
         signs.insert((engine, "meta", "generator"));
     }
-    if survey.lines.iter().rev().take(60).any(|line| told.credits.iter().any(|credit| line.contains(credit))) {
-        signs.insert((engine, "footer", "credit"));
-    }
     let has_number = |prefix: &&str| survey.order.iter().any(|id| dom::numbered(id, prefix).is_some());
     let ids = told.ids.iter().copied().filter(|id| survey.ids.contains_key(id));
     let ids = ids.chain(told.numbered.iter().copied().filter(has_number)).map(|id| ("id", id));
@@ -119,17 +116,36 @@ fn document_signs(survey: &Survey<'_>, signs: &mut Held) {
     if survey.body_id.starts_with("nv_") {
         signs.insert((Engine::Discuz, "id", "body"));
     }
-    for line in survey.lines.iter().rev().take(60) {
-        for (engine, name) in [(Engine::Mybb, "MyBB"), (Engine::Phpbb, "phpBB"), (Engine::Discuz, "Discuz!")] {
-            if line.contains(name) {
-                signs.insert((engine, "words", "credit"));
-            }
-        }
+    for line in survey.lines.iter().rev().take(CREDIT_LINES) {
+        let found = CREDITS.search.find_overlapping_iter(line);
+        signs.extend(found.filter_map(|hit| {
+            let (engine, place) = CREDITS.of.get(hit.pattern().as_usize())?;
+            Some((*engine, *place, "credit"))
+        }));
     }
     if survey.title.contains("Powered by Discuz!") {
         signs.insert((Engine::Discuz, "words", "title"));
     }
 }
+
+/// The last lines of a page, among which software is credited.
+const CREDIT_LINES: usize = 60;
+
+/// The names by which engines are credited: of which engine and by which sign each is, and a search for all of them.
+struct Credits {
+    of: Vec<(Engine, &'static str)>,
+    search: AhoCorasick,
+}
+
+static CREDITS: LazyLock<Credits> = LazyLock::new(|| {
+    let own = [(Engine::Mybb, "MyBB"), (Engine::Phpbb, "phpBB"), (Engine::Discuz, "Discuz!")];
+    let own = own.into_iter().map(|(engine, name)| (engine, "words", name));
+    let told =
+        |(engine, told): (Engine, &'static Signs)| told.credits.iter().map(move |name| (engine, "footer", *name));
+    let all: Vec<_> = own.chain(TOLD.into_iter().flat_map(told)).collect();
+    let search = AhoCorasick::new(all.iter().map(|credit| credit.2)).expect("a few short words fit an automaton");
+    Credits { of: all.into_iter().map(|(engine, place, _)| (engine, place)).collect(), search }
+});
 
 /// Names in scripts that tell an engine wherever they stand on a page.
 const ANYWHERE: [(Engine, &str); 14] = [

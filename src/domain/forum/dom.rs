@@ -3,9 +3,11 @@
 //! All walks are loops: hostile pages nest deep. Not here: what an element means on a forum (the recipes).
 
 use ego_tree::iter::Edge;
+use html5ever::{LocalName, local_name};
+use scraper::node::Element;
 use scraper::{ElementRef, Node};
 
-use crate::domain::forum::tokens::OFFSET_ATTRIBUTE;
+use crate::domain::forum::tokens::{self, OFFSET_ATTRIBUTE};
 
 /// Returns an element's name, lower case.
 pub(super) fn name(element: ElementRef<'_>) -> &str {
@@ -22,12 +24,19 @@ pub(super) fn attr<'a>(element: ElementRef<'a>, key: &str) -> Option<&'a str> {
 
 /// Returns the element's id.
 pub(super) fn id(element: ElementRef<'_>) -> &str {
-    attr(element, "id").unwrap_or_default()
+    known(element, &local_name!("id"))
 }
 
 /// Returns the class attribute as it stands.
 pub(super) fn class(element: ElementRef<'_>) -> &str {
-    attr(element, "class").unwrap_or_default()
+    known(element, &local_name!("class"))
+}
+
+/// Returns the value of an attribute whose name is a number at hand, empty where there is none.
+fn known<'a>(element: ElementRef<'a>, key: &LocalName) -> &'a str {
+    let attributes = element.value().attrs.iter();
+    let mut own = attributes.filter(|(name, _)| name.local == *key && name.ns.is_empty() && name.prefix.is_none());
+    own.next().map(|(_, value)| &**value).unwrap_or_default()
 }
 
 /// Tells whether the element has a class, exactly.
@@ -78,9 +87,7 @@ pub(super) fn line_up_to(element: ElementRef<'_>, limit: usize) -> String {
         match edge {
             Edge::Open(node) => match node.value() {
                 Node::Text(text) => push_words_up_to(&mut line, text, limit),
-                Node::Element(inner) if matches!(inner.name(), "br" | "td" | "li" | "div" | "p" | "dd") => {
-                    push_words(&mut line, " ");
-                }
+                Node::Element(inner) if is_apart(inner) => push_words(&mut line, " "),
                 Node::Element(_)
                 | Node::Document
                 | Node::Fragment
@@ -88,14 +95,23 @@ pub(super) fn line_up_to(element: ElementRef<'_>, limit: usize) -> String {
                 | Node::Comment(_)
                 | Node::ProcessingInstruction(_) => {}
             },
-            Edge::Close(_) => {}
+            Edge::Close(node) => {
+                if node.value().as_element().is_some_and(is_apart) {
+                    push_words(&mut line, " ");
+                }
+            }
         }
-        if line.len() > limit {
+        if line.len() - usize::from(line.ends_with(' ')) > limit {
             break;
         }
     }
     line.truncate(line.trim_end().len());
     line
+}
+
+/// Tells whether what stands before, in and after an element is set apart, with or without blanks.
+fn is_apart(element: &Element) -> bool {
+    tokens::is_apart(&element.name.local)
 }
 
 /// Returns the text of an element on one line.

@@ -10,8 +10,8 @@ use crate::domain::forum::dates::Moment;
 use crate::domain::forum::sheet::Sheet;
 use crate::domain::forum::urls::{self, Place, PlaceKind};
 use crate::domain::forum::{
-    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, generic, here, overrides,
-    post_text,
+    Attachment, Engine, Link, LinkKind, PageKind, Post, Reading, ThreadRef, ThreadRow, dom, files, generic, here,
+    overrides, post_text,
 };
 use crate::domain::oddity::Oddity;
 use crate::domain::span::ByteSpan;
@@ -332,13 +332,9 @@ pub(super) fn spans(sheet: &Sheet<'_>, elements: &[ElementRef<'_>]) -> Vec<ByteS
         .collect()
 }
 
-fn is_file_address(address: &str) -> bool {
-    address.contains("attachment") || post_text::FILE_MARKS.iter().any(|mark| address.contains(mark))
-}
-
 /// Tells whether an image only shows what the link around it leads to.
 fn is_preview(element: ElementRef<'_>) -> bool {
-    let leads_to_file = |around: ElementRef<'_>| dom::attr(around, "href").is_some_and(is_file_address);
+    let leads_to_file = |around: ElementRef<'_>| dom::attr(around, "href").is_some_and(files::may_be_file);
     dom::name(element) == "img" && dom::ancestors(element).take(3).any(leads_to_file)
 }
 
@@ -368,7 +364,7 @@ pub(super) fn attachments<'a>(
         };
         let Some(address) = address else { continue };
         let is_stored = dom::attr(element, "zoomfile").is_some();
-        let is_likely = is_file_address(address);
+        let is_likely = files::may_be_file(address);
         if !is_stored && (!is_likely || is_preview(element)) {
             continue;
         }

@@ -14,6 +14,7 @@ use scraper::Html;
 
 use super::tokens::Tokens;
 use crate::domain::oddity::Oddity;
+use crate::domain::text::html::COMMENT_END;
 
 const TEXT_LIMIT_BYTES: usize = 10 << 20;
 const TAG_LIMIT: usize = 200_000;
@@ -77,6 +78,8 @@ enum Class {
 struct Open<'a> {
     name: &'a str,
     class: Class,
+    /// Blanks within are shown as they are written.
+    is_verbatim: bool,
 }
 
 #[derive(Debug)]
@@ -124,14 +127,30 @@ impl<'a> Pass<'a> {
     fn walk(&mut self) {
         let mut at = 0;
         while let Some(found) = self.find(b'<', at) {
-            self.tokens.text(at..found);
+            self.words(at..found);
             if self.tags >= TAG_LIMIT {
                 self.is_cut = true;
                 return;
             }
             at = self.markup_at(found);
         }
-        self.tokens.text(at..self.text.len());
+        self.words(at..self.text.len());
+    }
+
+    /// Text between tags.
+    fn words(&mut self, range: Range<usize>) {
+        let is_blank = self.text.as_bytes().get(range.clone()).is_some_and(|text| text.trim_ascii_start().is_empty());
+        if is_blank && !self.stack.last().is_some_and(|open| open.is_verbatim) {
+            self.tokens.blank(range);
+        } else {
+            self.tokens.text(range);
+        }
+    }
+
+    fn open(&mut self, name: &'a str, class: Class, tag: Range<usize>) {
+        let is_verbatim =
+            self.stack.last().is_some_and(|open| open.is_verbatim) || is_verbatim(name, || self.text.get(tag));
+        self.stack.push(Open { name, class, is_verbatim });
     }
 
     fn markup_at(&mut self, at: usize) -> usize {
@@ -156,17 +175,14 @@ impl<'a> Pass<'a> {
 
     fn declaration(&mut self, at: usize) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
-        let end_after = |from: usize, mark: &str| {
-            let tail = rest.as_bytes().get(from..).unwrap_or_default();
-            memmem::find(tail, mark.as_bytes()).map_or(self.text.len(), |found| at + from + found + mark.len())
-        };
         if rest.starts_with("<!-->") || rest.starts_with("<!--->") {
             return at + rest.find('>').map_or(rest.len(), |end| end + 1);
         }
         if rest.starts_with("<!--") {
-            return end_after(4, "-->");
+            let tail = rest.as_bytes().get(4..).unwrap_or_default();
+            return COMMENT_END.find(tail).map_or(self.text.len(), |found| at + 4 + found + 3);
         }
-        let end = end_after(2, ">");
+        let end = self.find(b'>', at + 2).map_or(self.text.len(), |end| end + 1);
         if rest.get(2..9).is_some_and(|word| word.eq_ignore_ascii_case("doctype")) {
             self.tokens.doctype(at..end);
         }
@@ -179,7 +195,7 @@ impl<'a> Pass<'a> {
         let (end, attributes) = self.tag_end(at + 1 + name.len());
         let class = class_of(name);
         if name.eq_ignore_ascii_case("noscript") && attributes > 0 && self.stack.len() < DEPTH_LIMIT {
-            self.stack.push(Open { name, class: Class::Special });
+            self.open(name, Class::Special, at..end);
             self.start(at, "div", at + 1 + name.len()..end, attributes);
             return end;
         }
@@ -213,7 +229,7 @@ impl<'a> Pass<'a> {
                 self.skipped.push(name);
                 return end;
             }
-            self.stack.push(Open { name, class });
+            self.open(name, class, at..end);
             self.formatting += usize::from(class == Class::Formatting);
         }
         self.start(at, name, at + 1 + name.len()..end, attributes);
@@ -310,7 +326,7 @@ impl<'a> Pass<'a> {
     /// Formatting elements would go on after their parent; they are closed with it, so that they cannot pile up.
     fn close_formatting_above(&mut self, index: usize) {
         for at in (index..self.stack.len()).rev() {
-            if let Some(Open { name, class: Class::Formatting }) = self.stack.get(at).copied() {
+            if let Some(Open { name, class: Class::Formatting, .. }) = self.stack.get(at).copied() {
                 self.tokens.end(name);
                 self.formatting -= 1;
             }
@@ -386,6 +402,12 @@ impl<'a> Pass<'a> {
 fn is_scope_boundary(open: &Open<'_>) -> bool {
     open.class == Class::Cell
         || ["table", "caption", "object", "marquee", "applet"].iter().any(|name| open.name.eq_ignore_ascii_case(name))
+}
+
+/// Tells whether an element shows blanks as they are written; `tag` is its start tag.
+fn is_verbatim<'a>(name: &str, tag: impl FnOnce() -> Option<&'a str>) -> bool {
+    ["pre", "code", "listing"].iter().any(|verbatim| name.eq_ignore_ascii_case(verbatim))
+        || (name.eq_ignore_ascii_case("span") && tag().is_some_and(|tag| tag.contains("white-space")))
 }
 
 fn is_block(name: &str) -> bool {

@@ -12,6 +12,7 @@ mod discourse;
 mod discuz;
 mod dom;
 mod feed;
+mod files;
 mod flarum;
 mod frames;
 mod generic;

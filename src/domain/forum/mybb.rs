@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use memchr::memmem;
 use scraper::ElementRef;
 
 use crate::domain::forum::dates::Moment;
@@ -50,15 +51,28 @@ fn thread<'a>(sheet: &Sheet<'a>, mut harvest: Harvest<'_, 'a>, posts: &[Found<'a
     };
     harvest.title(title(sheet, posts).unwrap_or_else(|| here::document_title(sheet)));
     harvest.thread(&place, here::board_name(sheet, posts.first().map(|post| post.element)));
-    for post in posts {
+    let hides = |post: &Found<'_>| {
         let words = dom::line(post.element).to_ascii_lowercase();
-        if ["see hidden content", "view hidden content"].iter().any(|mark| words.contains(mark)) {
-            harvest.odd("hidden-content", "a post holds content that is shown only to those who reply or pay");
-        }
+        ["see hidden content", "view hidden content"].iter().any(|mark| words.contains(mark))
+    };
+    if may_hide_content(sheet.text()) && posts.iter().any(hides) {
+        harvest.odd("hidden-content", "a post holds content that is shown only to those who reply or pay");
     }
     harvest.posts(&place, posts, &is_not_own_words);
     harvest.next(paging::next(sheet, &place));
     harvest.finish(PageKind::Thread)
+}
+
+/// Tells by a look at the page whether it may speak of hidden content; most speak of neither word.
+fn may_hide_content(text: &str) -> bool {
+    const NEAR: usize = 64;
+    let speaks = |at: usize| {
+        let after = text.as_bytes().get(at..).unwrap_or_default();
+        let after = after.get(..NEAR.min(after.len())).unwrap_or_default();
+        after.to_ascii_lowercase().windows(7).any(|word| word == b"content")
+    };
+    let hidden = |word: &str| memmem::find_iter(text.as_bytes(), word).any(speaks);
+    ["idden", "IDDEN"].iter().any(|word| hidden(word))
 }
 
 /// The link to a post has its subject as title; the thread's own title on the page may have a prefix before it.

@@ -6,25 +6,9 @@
 use ego_tree::iter::Edge;
 use scraper::{ElementRef, Node};
 
-use crate::domain::forum::dom;
+use crate::domain::forum::{dom, files};
 
 const LIMIT_BYTES: usize = 4 << 20;
-
-/// What addresses of attached files hold, on any engine.
-pub(super) const FILE_MARKS: [&str; 12] = [
-    "attachment.php?aid=",
-    "attachment.php?attachmentid=",
-    "attachment.php?id=",
-    "mod=attachment",
-    "download/file.php?",
-    "action=dlattach",
-    "/attachments/",
-    "filedata/fetch?",
-    "/assets/uploads/",
-    "/assets/files/",
-    "/uploads/default/",
-    "/uploads/short-url/",
-];
 
 /// Collects the visible text of `body`, without the elements that `skip` names.
 pub(super) fn read(body: ElementRef<'_>, skip: &dyn Fn(ElementRef<'_>) -> bool) -> String {
@@ -97,8 +81,7 @@ pub(super) fn is_never_text(element: ElementRef<'_>) -> bool {
 
 /// Tells whether an element links to an attached file, which is told apart from the text.
 fn is_file_link(element: ElementRef<'_>) -> bool {
-    let leads_to_file = |href: &str| FILE_MARKS.iter().any(|mark| href.contains(mark));
-    dom::name(element) == "a" && dom::attr(element, "href").is_some_and(leads_to_file)
+    dom::name(element) == "a" && dom::attr(element, "href").is_some_and(files::is_file)
 }
 
 /// Drops the note that boards print behind a file's name: `(Size: 2.57 KB / Downloads: 291)`.

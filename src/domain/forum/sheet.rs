@@ -398,19 +398,21 @@ impl<'a> Survey<'a> {
 
 /// Tells whether an element holds what people wrote, where nothing says anything about the board.
 pub(super) fn is_post_body(element: ElementRef<'_>) -> bool {
-    let id = dom::id(element);
-    matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option")
-        || dom::numbered(id, "pid_").is_some()
-        || dom::numbered(id, "postmessage_").is_some()
-        || dom::numbered(id, "post_message_").is_some()
-        || dom::numbered(id, "msg_").is_some()
-        || dom::has_class(element, "bbWrapper")
-        || dom::attr(element, "data-role").is_some_and(|role| role == "commentContent" || role == "memberSignature")
-        || dom::attr(element, "component").is_some_and(|name| name == "post/content" || name == "post/signature")
-        || dom::attr(element, "itemprop").is_some_and(|property| property == "text" || property == "articleBody")
-        || (dom::has_class(element, "content") && is_in_postbody(element))
-        || dom::has_class(element, "signature")
-        || dom::has_class(element, "sign")
+    const NUMBERED: [&str; 4] = ["pid_", "postmessage_", "post_message_", "msg_"];
+    let is_named_so = matches!(dom::name(element), "blockquote" | "code" | "pre" | "textarea" | "option");
+    is_named_so
+        || element.value().attrs().any(|(name, value)| match name {
+            "id" => NUMBERED.iter().any(|prefix| dom::numbered(value, prefix).is_some()),
+            "class" => value.split_ascii_whitespace().any(|class| match class {
+                "bbWrapper" | "signature" | "sign" => true,
+                "content" => is_in_postbody(element),
+                _ => false,
+            }),
+            "data-role" => matches!(value, "commentContent" | "memberSignature"),
+            "component" => matches!(value, "post/content" | "post/signature"),
+            "itemprop" => matches!(value, "text" | "articleBody"),
+            _ => false,
+        })
 }
 
 fn is_in_postbody(element: ElementRef<'_>) -> bool {

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use ego_tree::NodeId;
+use ego_tree::{NodeId, Tree};
 use html5ever::interface::ElementFlags;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
@@ -17,12 +17,15 @@ use html5ever::tokenizer::{
 use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts, TreeSink as _};
 use html5ever::{Attribute, LocalName, QualName, local_name, ns};
 use memchr::{memchr, memchr3};
-use scraper::{Html, HtmlTreeSink};
+use scraper::{Html, HtmlTreeSink, Node};
 
 use crate::domain::text::entity;
 
 /// The attribute that carries an element's byte offset in the decoded text; short enough to need no allocation.
 pub(super) const OFFSET_ATTRIBUTE: &str = "dp-at";
+
+/// Bytes of a page to a node of its tree, about: engines write forty to eighty.
+const BYTES_A_NODE: usize = 40;
 
 /// A tree that grows as tokens are met.
 pub(super) struct Tokens<'a> {
@@ -32,6 +35,10 @@ pub(super) struct Tokens<'a> {
     builder: TreeBuilder<NodeId, HtmlTreeSink>,
     /// The text that was met last and is not in the tree yet: pieces that follow each other go there at once.
     pending: Range<usize>,
+    /// Blanks met after that, which are left out if they stand beside a tag that sets texts apart.
+    blank: Range<usize>,
+    /// Whether such a tag was the last thing met before the blanks.
+    is_apart: bool,
 }
 
 impl std::fmt::Debug for Tokens<'_> {
@@ -43,7 +50,10 @@ impl std::fmt::Debug for Tokens<'_> {
 impl<'a> Tokens<'a> {
     /// Starts a document.
     pub(super) fn of_document(text: &'a str) -> Self {
-        let sink = HtmlTreeSink::new(Html::new_document());
+        let mut document = Html::new_document();
+        // Growing moves everything.
+        document.tree = Tree::with_capacity(Node::Document, text.len() / BYTES_A_NODE);
+        let sink = HtmlTreeSink::new(document);
         Self::new(text, TreeBuilder::new(sink, TreeBuilderOpts::default()))
     }
 
@@ -56,11 +66,24 @@ impl<'a> Tokens<'a> {
     }
 
     fn new(text: &'a str, builder: TreeBuilder<NodeId, HtmlTreeSink>) -> Self {
-        Self { text, shared: StrTendril::from_slice(text), builder, pending: 0..0 }
+        Self { text, shared: StrTendril::from_slice(text), builder, pending: 0..0, blank: 0..0, is_apart: false }
+    }
+
+    /// Appends blanks as they stand in the page. Those beside a tag that sets texts apart mean nothing: engines indent their markup,
+    /// and every third node of a tree would be an indentation.
+    pub(super) fn blank(&mut self, range: Range<usize>) {
+        if self.blank.is_empty() {
+            self.blank = range;
+        }
     }
 
     /// Appends text as it stands in the page.
     pub(super) fn text(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.settle_blank(false);
+        self.is_apart = false;
         if range.start == self.pending.end {
             self.pending.end = range.end;
         } else {
@@ -106,12 +129,30 @@ impl<'a> Tokens<'a> {
 
     fn tag(&mut self, kind: TagKind, name: &str, attrs: Vec<Attribute>) {
         let name = local(name);
+        let is_apart = is_apart(&name);
+        self.settle_blank(is_apart);
         self.put(Token::TagToken(Tag { kind, name, self_closing: false, attrs, had_duplicate_attributes: false }));
+        self.is_apart = is_apart;
     }
 
     fn put(&mut self, token: Token) {
+        self.settle_blank(true);
         self.flush();
         self.give(token);
+    }
+
+    /// Appends the blanks before a text or tag, unless they stand beside a tag that sets texts apart.
+    fn settle_blank(&mut self, is_before_apart: bool) {
+        let blank = std::mem::take(&mut self.blank);
+        if blank.is_empty() || is_before_apart || self.is_apart {
+            return;
+        }
+        if blank.start == self.pending.end {
+            self.pending.end = blank.end;
+        } else {
+            self.flush();
+            self.pending = blank;
+        }
     }
 
     fn flush(&mut self) {
@@ -225,6 +266,20 @@ fn reference(written: &str, at: usize, within: Within) -> Option<(Read, usize)> 
     (!(is_open && goes_on)).then_some(((Some(first), second), length))
 }
 
+/// Tells whether a tag sets what is written before it apart from what is written after it, with or without blanks.
+pub(super) fn is_apart(name: &LocalName) -> bool {
+    matches!(
+        *name,
+        local_name!("div")
+            | local_name!("p")
+            | local_name!("br")
+            | local_name!("li")
+            | local_name!("td")
+            | local_name!("th")
+            | local_name!("dd")
+    )
+}
+
 fn attribute(name: LocalName, value: StrTendril) -> Attribute {
     Attribute { name: QualName::new(None, ns!(), name), value }
 }
@@ -278,7 +333,7 @@ mod tests {
             "<!DOCTYPE html PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\"><title>a &lt;b&gt; &amp c</title>x",
             "<a href=x?a=1&amp;b=2&copy=3&copy;4&notit;&not=5&#38&#x26;c>&copy=3&notit;&#38&#x26;&bogus; &</a>",
             "<a HREF='x' href=y Title = \"two\r\nlines\"data-x=/a/ checked =z ==w / b/c/>t</a>",
-            "<span title='' id= class>x\r\ny\rz</span>\r",
+            "<span title='' id= class>x\r\ny\rz</span>\r.",
             "<b\tid\n=\n\"1\">a < b <1> &#0; &#x80; &#xD800;</b>",
             "<textarea>\na&amp;b<i></textarea><pre>\n\nx</pre>",
             "<IMG SRC=x onerror=\"a>b\"><br/><input value=\"&quot;&#39;&nbsp\">",
@@ -289,6 +344,15 @@ mod tests {
             let (ours, theirs) = both(text);
             assert_eq!(ours, theirs, "{text}");
         }
+    }
+
+    #[test]
+    fn blanks_beside_tags_that_set_texts_apart_are_left_out() {
+        let page = "<div>\n <b>a</b>\n<i>b</i> <br>\n<!-- -->\n</div>\n<pre>\n\n<b> </b>\n<br>\n</pre><b> </b>x";
+        let html = markup::parse(page).dom.html();
+        let (_, body) = html.split_once("<body>").unwrap();
+        let kept = "<div dp-at=\"0\"><b>a</b>\n<i>b</i><br></div><pre>\n<b> </b>\n<br>\n</pre><b> </b>x</body></html>";
+        assert_eq!(body, kept);
     }
 
     #[test]

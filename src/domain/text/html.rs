@@ -6,10 +6,17 @@
 //! value. Elements of XML that is neither a page nor an office document are cells, and records where one follows its like.
 //! Not here: which part is a post (`forum`).
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::entity::{entity, may_begin};
 use super::html_sink::{BORDER, Region, Sink};
 use super::html_tag::{Effect, Tag, read_tag};
 use super::map::{NoTrace, OffsetMap, Trace};
+
+/// Ends a comment; prepared once, for pages hold hundreds.
+pub(in crate::domain) static COMMENT_END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("-->"));
 
 /// The text of a page, in regions that need different steps to be read out of the raw bytes.
 #[derive(Debug, Default)]
@@ -251,7 +258,7 @@ impl<'a, T: Trace + Default> Reader<'a, T> {
         let end = if self.lacks(Ending::Comment) {
             None
         } else {
-            memchr::memmem::find(self.source.as_bytes().get(inside..)?, b"-->").map(|length| inside + length)
+            COMMENT_END.find(self.source.as_bytes().get(inside..)?).map(|length| inside + length)
         };
         if let Some(end) = end {
             self.extra.raw(self.source, (self.at + 4).min(end)..end);

@@ -15,7 +15,7 @@ mod escape;
 mod fold;
 mod form;
 mod han;
-mod html;
+pub(in crate::domain) mod html;
 mod html_sink;
 mod html_tag;
 mod layers;

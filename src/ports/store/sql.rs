@@ -145,7 +145,8 @@ pub(super) async fn insert(
     let mut rows = rows.into_iter();
     while let Some(columns) = rows.as_slice().first().map(Vec::len) {
         let size = if takes_twins { padded_chunk_size(rows.len()) } else { chunk_size(rows.len()) };
-        let tuples: Vec<String> = (0..size).map(|row| tuple(row * columns + 1, columns)).collect();
+        let places = Places::of(connection, 0);
+        let tuples: Vec<String> = (0..size).map(|row| places.tuple(row * columns + 1, columns)).collect();
         let text = AssertSqlSafe(format!("{head} {} {tail}", tuples.join(",")));
         let twins = vec![rows.as_slice().last().cloned().unwrap_or_default(); size.saturating_sub(rows.len())];
         let values = rows.by_ref().take(size).chain(twins).flatten().collect();
@@ -173,7 +174,8 @@ pub(super) async fn fetch_groups(
     let mut found = Vec::new();
     for chunk in keys.chunks(KEYS) {
         let padded = padded(chunk);
-        let text = AssertSqlSafe(format!("{head} {} {tail}", tuple(fixed.len() + 1, padded.len())));
+        let places = Places::of(connection, fixed.len());
+        let text = AssertSqlSafe(format!("{head} {} {tail}", places.tuple(fixed.len() + 1, padded.len())));
         let values = fixed.iter().cloned().chain(padded).collect();
         found.extend(bind(sqlx::query(text), values).fetch_all(&mut *connection).await?);
     }
@@ -209,7 +211,7 @@ impl Statement {
         let padded = padded(keys);
         self.text.push_str(column);
         self.text.push_str(" IN ");
-        self.text.push_str(&tuple(self.values.len() + 1, padded.len()));
+        self.text.push_str(&Places::Numbered.tuple(self.values.len() + 1, padded.len()));
         self.values.extend(padded);
     }
 
@@ -232,10 +234,30 @@ fn padded_chunk_size(rows: usize) -> usize {
     PADDED_CHUNKS.into_iter().rev().find(|size| *size >= rows).unwrap_or(64)
 }
 
-/// `($4,$5,$6)`: `count` places from `first`.
-fn tuple(first: usize, count: usize) -> String {
-    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
-    format!("({})", places.join(","))
+/// How a statement marks the places of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    /// `$4`, as both databases read it.
+    Numbered,
+    /// `?`, which SQLite need not look up by name: with numbers that takes time that grows with the square of the places.
+    InOrder,
+}
+
+impl Places {
+    /// The quickest for a database, in a statement in which so many numbered places come first.
+    fn of(connection: &AnyConnection, numbered: usize) -> Self {
+        if numbered == 0 && connection.backend_name() == "SQLite" { Self::InOrder } else { Self::Numbered }
+    }
+
+    /// `($4,$5,$6)` or `(?,?,?)`: `count` places from `first`.
+    fn tuple(self, first: usize, count: usize) -> String {
+        let place = |at: usize| match self {
+            Self::Numbered => format!("${at}"),
+            Self::InOrder => "?".to_owned(),
+        };
+        let places: Vec<String> = (first..first + count).map(place).collect();
+        format!("({})", places.join(","))
+    }
 }
 
 /// Reads columns by position.
@@ -334,7 +356,8 @@ mod tests {
 
     #[test]
     fn places_are_numbered_from_one() {
-        assert_eq!(tuple(1, 3), "($1,$2,$3)");
-        assert_eq!(tuple(4, 1), "($4)");
+        assert_eq!(Places::Numbered.tuple(1, 3), "($1,$2,$3)");
+        assert_eq!(Places::Numbered.tuple(4, 1), "($4)");
+        assert_eq!(Places::InOrder.tuple(4, 2), "(?,?)");
     }
 }

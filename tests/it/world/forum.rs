@@ -30,11 +30,16 @@ pub(crate) struct Forum {
 impl Forum {
     /// Serves the content on a free loopback port.
     pub(crate) fn serve(content: Content) -> Self {
+        Self::serve_pages(move |target| page(&content, target))
+    }
+
+    /// Serves what a function makes of each address, nothing where it makes nothing.
+    pub(crate) fn serve_pages(page_at: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(AtomicU64::new(0));
-        let content = Arc::new(content);
+        let page_at = Arc::new(page_at);
         let server = std::thread::spawn({
             let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
             move || {
@@ -42,10 +47,10 @@ impl Forum {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
-                    let (Ok(stream), content, requests) = (stream, Arc::clone(&content), Arc::clone(&requests)) else {
+                    let (Ok(stream), page_at, requests) = (stream, Arc::clone(&page_at), Arc::clone(&requests)) else {
                         continue;
                     };
-                    std::thread::spawn(move || drop(converse(&stream, &content, &requests)));
+                    std::thread::spawn(move || drop(converse(&stream, &*page_at, &requests)));
                 }
             }
         });
@@ -68,7 +73,11 @@ impl Drop for Forum {
     }
 }
 
-fn converse(stream: &TcpStream, content: &Content, requests: &AtomicU64) -> std::io::Result<()> {
+fn converse(
+    stream: &TcpStream,
+    page_at: &impl Fn(&str) -> Option<String>,
+    requests: &AtomicU64,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -84,7 +93,7 @@ fn converse(stream: &TcpStream, content: &Content, requests: &AtomicU64) -> std:
         }
         requests.fetch_add(1, Ordering::SeqCst);
         let target = request.split(' ').nth(1).unwrap_or("/");
-        let (status, body) = match page(content, target) {
+        let (status, body) = match page_at(target) {
             Some(body) => ("200 OK", body),
             None => ("404 Not Found", "nothing here".to_owned()),
         };
@@ -98,7 +107,7 @@ fn converse(stream: &TcpStream, content: &Content, requests: &AtomicU64) -> std:
     }
 }
 
-fn number(query: &str, name: &str) -> Option<usize> {
+pub(crate) fn number(query: &str, name: &str) -> Option<usize> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 

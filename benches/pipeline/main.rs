@@ -2,9 +2,10 @@
 //!
 //! `cargo bench --bench pipeline [-- PAGES [CANARIES]]` serves MyBB-shaped thread pages of about 90 KB from a process of its own,
 //! fetches each of them with bare reqwest (the floor), then crawls them into a fresh SQLite store, matching against the canaries of
-//! `watchlists/example-bank` and as many invented ones as are asked for. CPU is this process's own (user and system), so the server
-//! is not counted, nor is the enrolment. Reading and compiling the watchlist, which a crawl does once, is told apart: a crawl of
-//! nothing does it alone, and its time is taken off.
+//! `watchlists/example-bank` and as many invented ones as are asked for; first pages as an engine sends them, mostly markup
+//! (`engine`), then pages that are hardly anything but text, which no engine sends and which cost the most. CPU is this process's
+//! own (user and system), so the server is not counted, nor is the enrolment. Reading and compiling the watchlist, which a crawl does
+//! once, is told apart: a crawl of nothing does it alone, and its time is taken off.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -32,9 +33,35 @@ use dyepack::services::{crawl, intake};
 use mimalloc::MiMalloc;
 use tokio::sync::watch;
 
-#[path = "../tests/it/world/forum.rs"]
+mod engine;
+#[path = "../../tests/it/world/forum.rs"]
 #[expect(dead_code, reason = "the bench needs part of what tests share")]
 mod forum;
+
+/// What the pages are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As an engine sends them.
+    Engine,
+    /// Ten long posts with hardly any markup.
+    Text,
+}
+
+impl Shape {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Text => "text",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Engine => "as an engine sends them: twenty posts, an eighth of the page",
+            Self::Text => "nearly all text: ten posts",
+        }
+    }
+}
 
 /// As in the program.
 #[global_allocator]
@@ -48,22 +75,25 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let first = args.find(|arg| arg != "--bench");
     if first.as_deref() == Some("--serve") {
-        serve(args.next().unwrap().parse().unwrap());
+        let shape = if args.next().as_deref() == Some(Shape::Text.as_str()) { Shape::Text } else { Shape::Engine };
+        serve(shape, args.next().unwrap().parse().unwrap());
     }
     let pages = first.and_then(|pages| pages.parse().ok()).unwrap_or(2000);
     let canaries = args.next().and_then(|canaries| canaries.parse().ok()).unwrap_or(0);
-    let (_server, url) = start_server(pages);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // As the program does.
     dyepack::ports::memory::take_small_pages();
-    println!("{pages} pages of a thread, about 90 KB each");
-    println!("{:<34} {:>8} {:>10} {:>14} {:>10}", "", "pages", "pages/s", "CPU s / 1000", "peak MB");
-    runtime.block_on(async {
-        floor(&url, pages).await;
-        pipeline(&url, canaries).await;
-    });
-    scrapy(&url);
-    spider(&url);
+    for shape in [Shape::Engine, Shape::Text] {
+        let (_server, url) = start_server(shape, pages);
+        println!("{pages} pages of threads, about 90 KB each, {}", shape.label());
+        println!("{:<34} {:>8} {:>10} {:>14} {:>10}", "", "pages", "pages/s", "CPU s / 1000", "peak MB");
+        runtime.block_on(async {
+            floor(&url, pages).await;
+            pipeline(&url, canaries).await;
+        });
+        scrapy(&url);
+        spider(&url);
+    }
 }
 
 /// Fetches every page and drops it.
@@ -208,9 +238,9 @@ fn named(variable: &str) -> Option<OsString> {
     std::env::var_os(variable).filter(|program| !program.is_empty())
 }
 
-fn start_server(pages: usize) -> (Server, String) {
+fn start_server(shape: Shape, pages: usize) -> (Server, String) {
     let mut server = Command::new(std::env::current_exe().unwrap())
-        .args(["--serve", &pages.to_string()])
+        .args(["--serve", shape.as_str(), &pages.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -219,25 +249,24 @@ fn start_server(pages: usize) -> (Server, String) {
     (Server(server), url.trim().to_owned())
 }
 
-fn serve(pages: usize) -> ! {
-    let threads = pages.div_ceil(PAGES_A_THREAD);
-    let words = "the quay was quiet and nobody asked for order 4929 1834 again; 没有人回答，价格不变。 ";
-    let body = words.repeat(POST_BYTES / words.len());
-    let posts = |tid: usize| (0..POSTS_A_PAGE * PAGES_A_THREAD).map(move |at| (tid, at));
-    let content = forum::Content {
-        threads: (0..threads)
-            .map(|tid| {
-                posts(tid)
-                    .map(|(tid, at)| format!("<b>{tid}/{at}</b> {body}<br />{body_end}", body_end = tid * at))
-                    .collect()
-            })
-            .collect(),
+fn serve(shape: Shape, pages: usize) -> ! {
+    let forum = match shape {
+        Shape::Engine => forum::Forum::serve_pages(move |target| engine::page(pages, target)),
+        Shape::Text => forum::Forum::serve(long_posts(pages.div_ceil(PAGES_A_THREAD))),
     };
-    let forum = forum::Forum::serve(content);
     println!("{}", forum.url());
     loop {
         std::thread::park();
     }
+}
+
+/// Threads of ten pages of ten posts, 8.7 KB each.
+fn long_posts(threads: usize) -> forum::Content {
+    let words = "the quay was quiet and nobody asked for order 4929 1834 again; 没有人回答，价格不变。 ";
+    let body = words.repeat(POST_BYTES / words.len());
+    let post = |tid: usize, at: usize| format!("<b>{tid}/{at}</b> {body}<br />{}", tid * at);
+    let thread = |tid: usize| (0..POSTS_A_PAGE * PAGES_A_THREAD).map(|at| post(tid, at)).collect();
+    forum::Content { threads: (0..threads).map(thread).collect() }
 }
 
 /// CPU time and wall time since a moment.
