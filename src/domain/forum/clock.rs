@@ -171,7 +171,7 @@ impl<'a> Dated<'a> {
                             skipping = Some(node.id());
                         } else {
                             dated.take(inner);
-                            if matches!(dom::name(inner), "br" | "td" | "li" | "div" | "p" | "dd") {
+                            if dom::is_apart(inner.value()) {
                                 dom::push_words(&mut dated.text, " ");
                             }
                         }
@@ -182,6 +182,9 @@ impl<'a> Dated<'a> {
                     }
                 }
                 Edge::Close(node) if skipping == Some(node.id()) => skipping = None,
+                Edge::Close(node) if node.value().as_element().is_some_and(dom::is_apart) => {
+                    dom::push_words(&mut dated.text, " ");
+                }
                 Edge::Open(_) | Edge::Close(_) => {}
             }
         }

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use scraper::ElementRef;
 use url::Url;
 
 use crate::domain::forum::route::Route;
@@ -60,11 +59,11 @@ const TOLD: [(Engine, &Signs); 8] = [
 ];
 
 /// Tells the engine; `Generic` where no engine shows two signs.
-pub(super) fn engine(survey: &Survey<'_>, anchors: &[(ElementRef<'_>, Url)], text: &str) -> Detected {
+pub(super) fn engine(survey: &Survey<'_>, links: &[Url], text: &str) -> Detected {
     let mut signs = Held::new();
     document_signs(survey, &mut signs);
     script_signs(text, &mut signs);
-    for (_, url) in anchors {
+    for url in links {
         link_signs(url, &mut signs);
         let route = Route::of(url);
         signs.extend(TOLD.iter().filter_map(|(engine, told)| Some((*engine, "link", (told.link)(&route)?))));

@@ -110,7 +110,7 @@ pub(super) fn line_up_to(element: ElementRef<'_>, limit: usize) -> String {
 }
 
 /// Tells whether what stands before, in and after an element is set apart, with or without blanks.
-fn is_apart(element: &Element) -> bool {
+pub(super) fn is_apart(element: &Element) -> bool {
     tokens::is_apart(&element.name.local)
 }
 

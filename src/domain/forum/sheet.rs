@@ -105,17 +105,31 @@ impl<'a> Sheet<'a> {
     ) -> Self {
         let survey = survey(dom);
         let addresses = Addresses::new(page, site, &survey, &decoded.text);
-        let resolved: Vec<(ElementRef<'a>, Url)> =
-            survey.anchors.iter().filter_map(|(element, href)| Some((*element, addresses.resolve(href)?))).collect();
-        let detected = detect::engine(&survey, &resolved, &decoded.text);
+        // The same address stands on a page several times: at a name, at its picture, at a button.
+        let mut numbers: HashMap<&str, Option<usize>> = HashMap::new();
+        let mut linked: Vec<Url> = Vec::new();
+        let mut number_of = |href: &'a str| {
+            *numbers.entry(href).or_insert_with(|| {
+                linked.push(addresses.resolve(href)?);
+                Some(linked.len() - 1)
+            })
+        };
+        let resolved: Vec<(ElementRef<'a>, usize)> =
+            survey.anchors.iter().filter_map(|(element, href)| Some((*element, number_of(href)?))).collect();
+        let detected = detect::engine(&survey, &linked, &decoded.text);
         let engine = overrides.engine.unwrap_or(detected.engine);
+        let place = |url: Url| {
+            // A Discuz board's plain copy of itself is read when it is what was asked for, never besides.
+            let is_second_copy = engine == Engine::Discuz && urls::is_archive(&url) && !urls::is_archive(&page.url);
+            let place = if is_second_copy { None } else { urls::place(engine, &url) };
+            (url, place)
+        };
+        let places: Vec<(Url, Option<Place>)> = linked.into_iter().map(place).collect();
         let anchors: Vec<Anchor<'a>> = resolved
             .into_iter()
-            .map(|(element, url)| {
-                // A Discuz board's plain copy of itself is read when it is what was asked for, never besides.
-                let is_second_copy = engine == Engine::Discuz && urls::is_archive(&url) && !urls::is_archive(&page.url);
-                let place = if is_second_copy { None } else { urls::place(engine, &url) };
-                Anchor { element, url, place }
+            .filter_map(|(element, number)| {
+                let (url, place) = places.get(number)?.clone();
+                Some(Anchor { element, url, place })
             })
             .collect();
         let indices = anchors.iter().enumerate().map(|(index, anchor)| (anchor.element.id(), index)).collect();

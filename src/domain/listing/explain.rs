@@ -2,7 +2,7 @@
 //!
 //! Only phrases of the vocabulary are shown, never free text of the post: cues may be stored and mailed.
 
-use super::features::{Features, Meaning, meaning};
+use super::features::{Features, Meaning, NAMED, meaning};
 use super::model::{ACTS, Model};
 use super::post::{Part, Post};
 use super::vocabulary::{Concept, Mention};
@@ -28,7 +28,8 @@ pub(super) fn cues(
     let mut of_concept = [0.0_f32; Concept::ALL.len()];
     let mut of_setting = of_concept;
     let mut shapes: Vec<(f32, &'static str)> = Vec::new();
-    for (feature, value) in &features.active {
+    // What has no name explains nothing.
+    for (feature, value) in features.active.iter().filter(|(feature, _)| (*feature as usize) < NAMED) {
         let Some(weights) = model.weights.get(*feature as usize) else { continue };
         let rivals: f32 = weights.iter().zip(probabilities).skip(1).map(|(weight, share)| weight * share / rest).sum();
         let weight = (weights.first().copied().unwrap_or_default() - rivals) * value * sign;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::fold::{floor_boundary, is_alphabetic, is_han};
+use super::vocabulary::spread;
 
 /// A language of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,15 +83,41 @@ pub(super) fn of(texts: [&str; 2]) -> Vec<Language> {
     shares.into_iter().map(|(_, language)| language).collect()
 }
 
-/// The small words as numbers, sorted, each with the languages it belongs to, as bits in the order of [`SMALL`].
-static LANGUAGES_OF: LazyLock<Vec<(u64, u8)>> = LazyLock::new(|| {
-    let of = |(at, (_, words)): (usize, &(Language, &'static [&'static str]))| {
-        words.iter().map(move |word| (number(word), 1 << at)).collect::<Vec<_>>()
-    };
-    let mut languages_of: Vec<(u64, u8)> = SMALL.iter().enumerate().flat_map(of).collect();
-    languages_of.sort_unstable();
-    languages_of
+/// The small words as numbers, each with the languages it belongs to, as bits in the order of [`SMALL`]: at the place that the
+/// number says or behind it, at most a third of the places taken.
+struct SmallWords([(u64, u8); 1 << Self::BITS]);
+
+static SMALL_WORDS: LazyLock<SmallWords> = LazyLock::new(|| {
+    let mut small = SmallWords([(0, 0); 1 << SmallWords::BITS]);
+    for (at, (_, words)) in SMALL.iter().enumerate() {
+        for word in *words {
+            let number = number(word);
+            let place = small.place(number);
+            if let Some((known, languages)) = small.0.get_mut(place) {
+                *known = number;
+                *languages |= 1 << at;
+            }
+        }
+    }
+    small
 });
+
+impl SmallWords {
+    const BITS: u32 = 8;
+
+    /// Where a word stands, or would.
+    fn place(&self, number: u64) -> usize {
+        let mut place = spread(number, Self::BITS);
+        while self.0.get(place).is_some_and(|(known, _)| *known != 0 && *known != number) {
+            place = (place + 1) % self.0.len();
+        }
+        place
+    }
+
+    fn languages_of(&self, number: u64) -> u8 {
+        self.0.get(self.place(number)).map_or(0, |(_, languages)| *languages)
+    }
+}
 
 /// A word of up to eight bytes as a number.
 fn number(word: &str) -> u64 {
@@ -131,9 +158,8 @@ impl Words {
         if is_other || !(2..=8).contains(&length) {
             return;
         }
-        let first = LANGUAGES_OF.partition_point(|(known, _)| *known < number);
-        let same = LANGUAGES_OF.get(first..).unwrap_or_default().iter().take_while(|(known, _)| *known == number);
-        for (_, languages) in same {
+        let languages = SMALL_WORDS.languages_of(number);
+        if languages != 0 {
             for (at, count) in self.counts.iter_mut().enumerate() {
                 *count += usize::from(languages >> at & 1);
             }

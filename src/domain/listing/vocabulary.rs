@@ -217,7 +217,7 @@ impl<const WORDS: usize> Bits<WORDS> {
 }
 
 /// Spreads a key over so many bits by one multiplication: the keys are our own, nobody can choose them to collide.
-const fn spread(key: u64, bits: u32) -> usize {
+pub(super) const fn spread(key: u64, bits: u32) -> usize {
     #[expect(clippy::cast_possible_truncation, reason = "fewer than 32 bits are asked for")]
     let number = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize;
     number

@@ -6,7 +6,10 @@ use super::entity::{Meaning, entity};
 use super::map::Trace;
 
 /// Sixteen digits in base64 are a run of 22 letters and digits; words are shorter.
-const ENCODED_BYTES: u32 = 22;
+const ENCODED_BYTES: usize = 22;
+
+/// Fewer digits than stand in anything that is looked for.
+const FEW_DIGITS: u32 = 4;
 
 /// Blank lines before a region: no number, run or soft line break goes on past them, for what comes before stands elsewhere.
 pub(super) const BORDER: &str = "\n\n";
@@ -222,22 +225,34 @@ const fn is_break(byte: u8) -> bool {
 
 /// Most attribute values and scripts hold neither a number, nor an address, nor a word beyond ASCII, nor an encoded run:
 /// those are left out, and so are pictures.
+#[expect(clippy::needless_bitwise_bool, reason = "as above")]
 pub(super) fn is_telling(text: &str) -> bool {
     if text.starts_with("data:image/") || text.starts_with("data:font/") {
         return false;
     }
-    let (mut digits, mut run) = (0, 0);
-    for byte in text.bytes() {
-        if byte >= 0x80 || matches!(byte, b'@' | b'%' | b'\\') {
-            return true;
-        }
-        digits += u32::from(byte.is_ascii_digit());
-        run = if byte.is_ascii_alphanumeric() { run + 1 } else { 0 };
-        if digits >= 5 || run >= ENCODED_BYTES {
-            return true;
-        }
-    }
-    false
+    let bytes = text.as_bytes();
+    let mut digits = 0;
+    // Without an early way out many bytes are compared at once.
+    let tells = |chunk: &[u8]| {
+        let is_sign = |byte: u8| (byte >= 0x80) | (byte == b'@') | (byte == b'%') | (byte == b'\\');
+        let signs = chunk.iter().fold(false, |seen, byte| seen | is_sign(*byte));
+        digits += u32::from(chunk.iter().fold(0_u8, |count, byte| count + u8::from(byte.is_ascii_digit())));
+        signs || digits > FEW_DIGITS
+    };
+    bytes.chunks(64).any(tells) || has_encoded_run(bytes)
+}
+
+/// Tells whether so many letters and digits follow each other as an encoded number takes: one of them stands at a place that is
+/// looked at.
+fn has_encoded_run(bytes: &[u8]) -> bool {
+    let count = |bytes: &mut dyn Iterator<Item = &u8>| {
+        bytes.take(ENCODED_BYTES).take_while(|byte| byte.is_ascii_alphanumeric()).count()
+    };
+    (ENCODED_BYTES - 1..bytes.len()).step_by(ENCODED_BYTES).any(|at| {
+        let (before, after) = bytes.split_at_checked(at).unwrap_or_default();
+        let behind = count(&mut after.iter());
+        behind > 0 && count(&mut before.iter().rev()) + behind >= ENCODED_BYTES
+    })
 }
 
 /// Reads one character written as `%xx` bytes of UTF-8.
@@ -256,4 +271,35 @@ fn percent(text: &str) -> Option<(Meaning, usize)> {
     let bytes: Vec<u8> = (0..length).map_while(byte).collect();
     let character = std::str::from_utf8(&bytes).ok()?.chars().next()?;
     Some(((character, None), 3 * length))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, a byte at a time.
+    fn is_telling_by_bytes(text: &str) -> bool {
+        let mut run = 0;
+        let encoded = text.bytes().any(|byte| {
+            run = if byte.is_ascii_alphanumeric() { run + 1 } else { 0 };
+            run >= ENCODED_BYTES
+        });
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        encoded || digits >= 5 || text.bytes().any(|byte| byte >= 0x80 || b"@%\\".contains(&byte))
+    }
+
+    proptest! {
+        #[test]
+        fn what_tells_something_is_known_by_a_look(text in "([a-zA-Z]{1,23}|[0-9]{1,2}|[ .:/;-]{1,3}|[@%é\\\\]?){0,14}") {
+            prop_assert_eq!(is_telling(&text), is_telling_by_bytes(&text));
+        }
+
+        #[test]
+        fn a_run_is_found_wherever_it_stands(before in 0..70_usize, run in 18..26_usize, after in 0..30_usize) {
+            let text = format!("{}{}{}", "-".repeat(before), "x".repeat(run), " ".repeat(after));
+            prop_assert_eq!(is_telling(&text), run >= ENCODED_BYTES);
+        }
+    }
 }
