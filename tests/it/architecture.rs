@@ -31,6 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "src/domain/matcher",
             "src/domain/listing",
             "src/domain/identifier/find",
+            "src/domain/forum/clock.rs",
             "src/domain/forum/detect.rs",
             "src/domain/forum/files.rs",
         ],

@@ -2,6 +2,9 @@
 //!
 //! Pages may be read hours after they were fetched: a clock printed with its zone wins over the time of fetching.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
@@ -88,8 +91,33 @@ fn joined(lines: &[&str], at: usize) -> String {
     lines.iter().skip(at).take(3).copied().collect::<Vec<_>>().join(" ")
 }
 
+const ZONE_LABELS: [&str; 6] = ["times are", "часовой пояс", "时间均为", "時間均為", "时区", "time zone"];
+
+const CLOCK_LABELS: [&str; 11] = [
+    "current time",
+    "it is currently",
+    "time now is",
+    "server time",
+    "当前时间",
+    "当前时区",
+    "现在的时间",
+    "現在的時間",
+    "текущее время",
+    "сейчас:",
+    "gmt",
+];
+
+/// Tells by one look whether a line may hold a label; of letters beyond ASCII a look cannot tell the case.
+fn may_hold_label(line: &str) -> bool {
+    static LABELS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let builder =
+            AhoCorasick::builder().ascii_case_insensitive(true).build(ZONE_LABELS.iter().chain(&CLOCK_LABELS));
+        builder.expect("a few short words fit an automaton")
+    });
+    !line.is_ascii() || LABELS.is_match(line)
+}
+
 fn stated_zone(lines: &[&str]) -> Option<Offset> {
-    const LABELS: [&str; 6] = ["times are", "часовой пояс", "时间均为", "時間均為", "时区", "time zone"];
     lines.iter().enumerate().rev().find_map(|(at, line)| {
         if line.starts_with("GMT") || line.starts_with("UTC") {
             let has_sign =
@@ -97,31 +125,22 @@ fn stated_zone(lines: &[&str]) -> Option<Offset> {
             return if has_sign { dates::stated_offset(line) } else { None };
         }
         // Long lines are somebody's words.
-        let folded = if line.len() < 200 { line.to_lowercase() } else { String::new() };
-        if LABELS.iter().any(|label| folded.contains(label)) { dates::stated_offset(&joined(lines, at)) } else { None }
+        if line.len() >= 200 || !may_hold_label(line) {
+            return None;
+        }
+        let folded = line.to_lowercase();
+        let is_labelled = ZONE_LABELS.iter().any(|label| folded.contains(label));
+        if is_labelled { dates::stated_offset(&joined(lines, at)) } else { None }
     })
 }
 
 fn printed_clock(lines: &[&str], order: DayOrder) -> Option<DateTime> {
-    const LABELS: [&str; 11] = [
-        "current time",
-        "it is currently",
-        "time now is",
-        "server time",
-        "当前时间",
-        "当前时区",
-        "现在的时间",
-        "現在的時間",
-        "текущее время",
-        "сейчас:",
-        "gmt",
-    ];
     lines.iter().enumerate().rev().find_map(|(at, line)| {
-        if line.len() > 200 {
+        if line.len() > 200 || !may_hold_label(line) {
             return None;
         }
         let folded = line.to_lowercase();
-        let label = LABELS.iter().find(|label| folded.contains(*label))?;
+        let label = CLOCK_LABELS.iter().find(|label| folded.contains(*label))?;
         let after = joined(lines, at).to_lowercase();
         let value = after
             .split_once(*label)?
