@@ -32,7 +32,7 @@ pub(super) fn class(element: ElementRef<'_>) -> &str {
     known(element, &local_name!("class"))
 }
 
-/// Returns the value of an attribute whose name is a number at hand, empty where there is none.
+/// Returns the value of an attribute by its interned name, empty where there is none.
 fn known<'a>(element: ElementRef<'a>, key: &LocalName) -> &'a str {
     let attributes = element.value().attrs.iter();
     let mut own = attributes.filter(|(name, _)| name.local == *key && name.ns.is_empty() && name.prefix.is_none());

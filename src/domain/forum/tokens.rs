@@ -26,6 +26,8 @@ pub(super) const OFFSET_ATTRIBUTE: &str = "dp-at";
 
 /// Bytes of a page to a node of its tree, about: engines write forty to eighty.
 const BYTES_A_NODE: usize = 40;
+/// Nodes that room is made for at once, at most: a huge page may be one text.
+const NODES_AHEAD: usize = 1 << 14;
 
 /// A tree that grows as tokens are met.
 pub(super) struct Tokens<'a> {
@@ -52,7 +54,7 @@ impl<'a> Tokens<'a> {
     pub(super) fn of_document(text: &'a str) -> Self {
         let mut document = Html::new_document();
         // Growing moves everything.
-        document.tree = Tree::with_capacity(Node::Document, text.len() / BYTES_A_NODE);
+        document.tree = Tree::with_capacity(Node::Document, (text.len() / BYTES_A_NODE).min(NODES_AHEAD));
         let sink = HtmlTreeSink::new(document);
         Self::new(text, TreeBuilder::new(sink, TreeBuilderOpts::default()))
     }

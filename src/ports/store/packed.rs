@@ -8,7 +8,7 @@ use zstd::bulk::{Compressor, decompress};
 
 /// First byte of a packed text; UTF-8 has no such byte.
 const MARK: u8 = 0xff;
-/// Shorter texts are kept as they stand: packing saves a quarter of a post of half this length, and takes as long as sealing it.
+/// Shorter texts are kept as they stand: to pack one takes some 12 µs, and a post of half this length is a quarter shorter then.
 const LEAST_BYTES: usize = 1024;
 /// The fastest level; the next ones take longer and save a tenth.
 const LEVEL: i32 = 1;

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_numbered_from_one() {
+    fn places_are_numbered_from_one_or_stand_in_order() {
         assert_eq!(Places::Numbered.tuple(1, 3), "($1,$2,$3)");
         assert_eq!(Places::Numbered.tuple(4, 1), "($4)");
         assert_eq!(Places::InOrder.tuple(4, 2), "(?,?)");
